@@ -1,0 +1,1 @@
+"""Evidence that can be proved: statements, envelopes, keys, and which key may say what."""

@@ -1,0 +1,1 @@
+"""What people touch: parse arguments, call one function, render. No decisions."""

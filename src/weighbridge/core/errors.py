@@ -1,0 +1,68 @@
+"""The error tree. Every error has a cause and a mend; only `cli/main.py` turns one into text and an exit status.
+
+WeighbridgeError            one sentence of cause, one sentence of mend
+├── UsageError              bad arguments or bad settings
+├── SourceError             the thing to inspect is missing, empty or unreadable
+├── FormatError             untrusted bytes are not what their format demands (never leaves the scan engine)
+├── RegistryError           a registry could not be read or written
+│   ├── NotFound            a reference or a digest is not there
+│   └── DigestMismatch      bytes are not those that their digest names
+├── KeyMissing              a signing or verification key is absent or unusable
+└── Rejected                evidence was read and refused: got one thing, expected another
+"""
+
+from __future__ import annotations
+
+
+class WeighbridgeError(Exception):
+    """Something that a person has to know. `cause` and `mend` are sentences without line breaks."""
+
+    def __init__(self, cause: str, mend: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.mend = mend
+
+
+class UsageError(WeighbridgeError):
+    """The command line or the settings ask for something that does not exist."""
+
+
+class SourceError(WeighbridgeError):
+    """The artifact to inspect cannot be opened at all."""
+
+
+class FormatError(WeighbridgeError):
+    """Untrusted bytes break the rules of their format at `offset` (bytes from the start of the blob)."""
+
+    def __init__(self, cause: str, offset: int) -> None:
+        super().__init__(cause)
+        self.offset = offset
+
+
+class RegistryError(WeighbridgeError):
+    """A registry could not be read or written."""
+
+
+class NotFound(RegistryError):
+    """A tag, a manifest or a blob is not in the registry."""
+
+
+class DigestMismatch(RegistryError):
+    """Stored or received bytes do not have the digest that names them."""
+
+
+class KeyMissing(WeighbridgeError):
+    """A key that is needed to sign or to verify is absent or cannot be used."""
+
+
+class Rejected(WeighbridgeError):
+    """Evidence was read and is not acceptable. `code` is stable and made for programs.
+
+    Codes: evidence-missing, signer-unknown, signature-invalid, digest-mismatch, evidence-stale, evidence-malformed.
+    """
+
+    def __init__(self, code: str, got: str, expected: str) -> None:
+        super().__init__(f"{got}; expected {expected}")
+        self.code = code
+        self.got = got
+        self.expected = expected

@@ -1,0 +1,196 @@
+"""The closed list of what a format parser can see. Facts carry no judgement; rules judge them.
+
+Offsets are bytes from the start of the blob that the fact was seen in; the engine knows which blob that is.
+Facts are stored with the evidence, so a later rule can judge a model again without reading it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from weighbridge.core.reader import Reader
+
+CallMode = Literal["call", "new", "build", "append", "setitem", "additems", "persistent"]
+
+
+class Import(NamedTuple):
+    """A pickle names a global: loading imports its module. `how` is the opcode that names it."""
+
+    name: str
+    how: str = "GLOBAL"
+    offset: int = 0
+    excerpt: str = ""
+    times: int = 1
+
+
+class Call(NamedTuple):
+    """A pickle makes the loader call something.
+
+    `callable` is the dotted name, or an expression when it is itself a result. `mode` says by which road (REDUCE,
+    NEWOBJ, BUILD, …). `arguments` are symbolic and shortened: text for people. `shape` keeps what rules need:
+    types of constants, dotted names of globals. `excerpt` is hexadecimal, the bytes around the opcode.
+    """
+
+    callable: str
+    mode: CallMode
+    arguments: str
+    shape: str
+    offset: int = 0
+    excerpt: str = ""
+    times: int = 1
+
+
+class ComputedImport(NamedTuple):
+    """A pickle imports a name that it computes while loading, so that nobody can read it beforehand."""
+
+    expression: str
+    offset: int = 0
+    excerpt: str = ""
+
+
+class PickleEnd(NamedTuple):
+    """One pickle stream as a whole: where it lies, its highest protocol, whether STOP was reached."""
+
+    offset: int
+    size: int
+    protocol: int
+    complete: bool
+
+
+class Tensor(NamedTuple):
+    """One tensor as its container describes it; `offset` and `size` in bytes."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    size: int
+
+
+class Metadata(NamedTuple):
+    """A key and the first characters of its value in a format's own metadata; `size` is that of the whole value."""
+
+    key: str
+    value: str
+    size: int
+    offset: int
+
+
+class Setting(NamedTuple):
+    """A configuration key that loaders act upon (auto_map, architectures, …) with its shortened value."""
+
+    key: str
+    value: str
+    offset: int
+
+
+class Embedded(NamedTuple):
+    """Text that decodes to a known format. `encoding` lists the layers, outermost first: `base64+zlib`."""
+
+    key: str
+    encoding: str
+    format: str
+    size: int
+    offset: int = 0
+    excerpt: str = ""
+
+
+class Oddity(NamedTuple):
+    """A structure that honest writers do not produce. `kind` is from the format's documentation."""
+
+    kind: str
+    detail: str
+    offset: int = 0
+
+
+class Limit(NamedTuple):
+    """A limit of inspection was reached. `limit` is the field of `core.limits.Limits`, `value` its value."""
+
+    limit: str
+    value: int
+    offset: int = 0
+
+
+class NameMismatch(NamedTuple):
+    """The name promises one format and the content is another."""
+
+    promised: str
+    found: str
+
+
+class Native(NamedTuple):
+    """Machine code or a script for a shell or another interpreter: `kind` is elf, pe, mach-o, script, …"""
+
+    kind: str
+    offset: int = 0
+
+
+class Link(NamedTuple):
+    """A symbolic link in the artifact; `inside` says whether it leads to a file of the same artifact."""
+
+    target: str
+    inside: bool
+
+
+class JudgeSettings(NamedTuple):
+    """The artifact brings a settings file for this tool. It was not obeyed."""
+
+    name: str
+
+
+class Pointer(NamedTuple):
+    """A stand-in for a file that is kept elsewhere (Git LFS, …): the bytes that matter are not here."""
+
+    kind: str
+    digest: str
+    size: int
+
+
+class UnreadSpan(NamedTuple):
+    """Bytes that could not be inspected, with the reason."""
+
+    offset: int
+    size: int
+    why: str
+
+
+Fact = (
+    Import
+    | Call
+    | ComputedImport
+    | PickleEnd
+    | Tensor
+    | Metadata
+    | Setting
+    | Embedded
+    | Oddity
+    | Limit
+    | NameMismatch
+    | Native
+    | Link
+    | JudgeSettings
+    | Pointer
+    | UnreadSpan
+)
+
+
+class Span(NamedTuple):
+    """Bytes that a parser accounts for. What no span covers is opaque."""
+
+    offset: int
+    size: int
+    kind: Literal["parsed", "data"]
+
+
+class Child(NamedTuple):
+    """A blob inside a blob, for the same loop of inspection.
+
+    `offset` and `size` are the bytes that it takes in the parent (`offset` is -1 if it takes none of its own, as
+    with decoded text: then the child is looked into but need not be accounted for). `reader` gives its content.
+    """
+
+    name: str
+    offset: int
+    size: int
+    reader: Reader

@@ -1,0 +1,28 @@
+"""One file per format. `FORMATS` is the list that the engine asks, the surest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.formats.archives import Zip
+from weighbridge.formats.compressed import STREAMS
+from weighbridge.formats.hub_config import HubConfig
+from weighbridge.formats.images import Image
+from weighbridge.formats.pickle_stream import PickleStream
+from weighbridge.formats.safetensors import Safetensors
+from weighbridge.formats.text import PlainText
+from weighbridge.formats.torch_zip import TorchZip
+
+if TYPE_CHECKING:
+    from weighbridge.formats.base import Format
+
+FORMATS: tuple[Format, ...] = (
+    Safetensors(),
+    TorchZip(),
+    Zip(),
+    Image(),
+    *STREAMS,
+    HubConfig(),
+    PickleStream(),
+    PlainText(),
+)

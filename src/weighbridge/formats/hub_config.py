@@ -1,0 +1,94 @@
+"""JSON configuration: config.json, tokenizer files, indexes, and any other JSON document of a model repository.
+
+Every string value is searched for serialized objects. Keys that loaders act upon become `Setting` facts.
+Documents larger than `Limits.document` are searched in windows and not read as a tree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.core.facts import Oddity, Setting, Span
+from weighbridge.formats.base import Match
+from weighbridge.formats.embedded import SHORTEST, embedded_in_text
+from weighbridge.formats.text import search_text
+from weighbridge.formats.tree import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.core.facts import Child, Fact
+    from weighbridge.core.limits import Budget
+    from weighbridge.core.reader import Reader
+    from weighbridge.formats.base import BlobInfo
+
+SETTINGS = 256
+"""Settings of one document that are kept as facts."""
+
+
+class HubConfig:
+    """A JSON document."""
+
+    name = "hub-config"
+    version = 1
+    extensions = frozenset((".json",))
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """MAYBE if the first character could begin a document and the name is that of JSON, or it is an object."""
+        head = data.peek(0, 64).lstrip(b" \t\r\n\xef\xbb\xbf")
+        if head[:1] == b"{" and head[1:].lstrip(b" \t\r\n")[:1] in (b'"', b"}"):
+            return Match.YES if info.extension == ".json" else Match.MAYBE
+        return Match.MAYBE if info.extension == ".json" and head[:1] in (b"[", b'"', b"{") else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Yield settings and what is hidden in strings."""
+        del info
+        if data.size > budget.limits.document:
+            yield from search_text(data, budget)
+            return
+        raw = data.read(0, data.size)
+        mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+        tree, duplicates = parse_json(raw[mark:], mark)
+        for key in duplicates:
+            yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
+        kept = 0
+        for path, value in _leaves(tree):
+            if isinstance(value, str) and len(value) >= SHORTEST:
+                yield from embedded_in_text(value, path, _place(raw, value), budget)
+            if kept < SETTINGS and path.count(".") <= 1:
+                kept += 1
+                yield Setting(path[:200], str(value)[:200] if not isinstance(value, int) else _number(value), 0)
+        yield Span(0, data.size, "parsed")
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) < 1 << 128 else "a large number"
+
+
+def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Every value that is no object and no list, with its path; keys count as values of their own path."""
+    stack: list[tuple[str, Any]] = [("", tree)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, dict):
+            for key in node:
+                if len(key) >= SHORTEST:
+                    yield f"{path}.{key[:40]}" if path else key[:40], key
+            items = [(f"{path}.{key[:100]}" if path else key[:100], value) for key, value in node.items()]
+            stack.extend(reversed(items))
+        elif isinstance(node, list):
+            stack.extend((f"{path}.{index}", node[index]) for index in range(len(node) - 1, -1, -1))
+        else:
+            yield path, node
+
+
+def _place(raw: bytes, value: str) -> int:
+    """Where a string stands in the document: its first characters are searched as JSON may have written them."""
+    import json
+
+    head = value[:24]
+    for text in (json.dumps(head)[1:-1], json.dumps(head, ensure_ascii=False)[1:-1]):
+        place = raw.find(text.encode("utf-8", "surrogatepass"))
+        if place >= 0:
+            return place
+    return 0

@@ -1,0 +1,45 @@
+"""First bytes that give a content away. Short ones are believed only with the structure that must follow."""
+
+from __future__ import annotations
+
+_START = (
+    (b"\x7fELF", "elf"),
+    (b"\xfe\xed\xfa\xce", "mach-o"),
+    (b"\xfe\xed\xfa\xcf", "mach-o"),
+    (b"\xce\xfa\xed\xfe", "mach-o"),
+    (b"\xcf\xfa\xed\xfe", "mach-o"),
+    (b"\x00asm\x01\x00\x00\x00", "wasm"),
+    (b"dex\n03", "dex"),
+    (b"BC\xc0\xde", "llvm-bitcode"),
+)
+_SHEBANGS = (b"#!/", b"#! /")
+
+IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+)
+
+
+def machine_code(head: bytes) -> str:
+    """The kind of program that begins with `head` (512 bytes are enough), or an empty string.
+
+    ELF: magic, class 1 or 2, byte order 1 or 2, version 1. PE: `MZ`, and `PE` with two zero bytes where e_lfanew
+    points. Mach-O fat and Java class files share a magic; the number behind it tells them apart.
+    """
+    if head.startswith(b"\x7fELF"):
+        return "elf" if len(head) > 6 and head[4] in (1, 2) and head[5] in (1, 2) and head[6] == 1 else ""
+    for magic, kind in _START[1:]:
+        if head.startswith(magic):
+            return kind
+    if head.startswith(b"MZ") and len(head) >= 64:
+        place = int.from_bytes(head[60:64], "little")
+        if head[place : place + 4] == b"PE\0\0":
+            return "pe"
+    if head.startswith(b"\xca\xfe\xba\xbe") and len(head) >= 8:
+        count = int.from_bytes(head[4:8], "big")
+        return "mach-o" if 0 < count < 32 else "java-class" if 0x2D <= count <= 0x50 else ""
+    if head.startswith(_SHEBANGS) and b"\n" in head:
+        return "script"
+    return ""

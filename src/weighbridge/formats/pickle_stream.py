@@ -1,0 +1,104 @@
+"""Pickles: one, or several in a row, with or without bytes behind them.
+
+    blob = stream* rest          stream = opcodes up to and with STOP (0x2E)
+
+There is no magic: protocols 2 to 5 usually begin with 0x80 and the protocol number, all others with any opcode.
+Source: CPython `Lib/pickletools.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.core.facts import Call, Child, Import, Limit, PickleEnd, Span, UnreadSpan
+from weighbridge.core.limits import Budget, Limits
+from weighbridge.formats.base import Match
+from weighbridge.pickle.machine import interpret
+from weighbridge.pickle.opcodes import KNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.core.facts import Fact
+    from weighbridge.core.reader import Reader
+    from weighbridge.formats.base import BlobInfo
+    from weighbridge.pickle.machine import Program
+
+PROTO = 0x80
+TRIAL = Limits(operations_floor=20_000, facts=200, values=2_000, memo=2_000, stack=20_000)
+"""What finding out whether something is a pickle may cost."""
+_NAMED = frozenset((".pkl", ".pickle", ".p", ".joblib", ".dill", ".pth", ".pt", ".ckpt", ".bin", ".dat", ".data"))
+
+
+class PickleStream:
+    """Raw pickles under any name."""
+
+    name = "pickle"
+    version = 1
+    extensions = frozenset((".pkl", ".pickle"))
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """YES if following the opcodes reaches a call or STOP; a protocol header alone, or a name, is a MAYBE."""
+        head = data.peek(0, 2)
+        if not head or head[0] not in KNOWN:
+            return Match.NO
+        headed = len(head) == 2 and head[0] == PROTO and head[1] <= 5
+        program = trial(data)
+        if runs_something(program):
+            return Match.YES
+        if program.complete and (headed or program.end == data.size):
+            # "N." is None pickled and also a line of text: without a header only the name can tell.
+            return Match.YES if headed else Match.MAYBE
+        if program.exhausted and headed:
+            return Match.YES
+        return Match.MAYBE if headed or info.extension in _NAMED else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Follow every stream; whatever is behind the last one and is no pickle stays opaque."""
+        del info
+        start = 0
+        while start < data.size:
+            if start and not _continues(data, start):
+                break
+            program = interpret(data, start, budget)
+            yield from program.facts
+            yield PickleEnd(start, program.end - start, program.protocol, program.complete)
+            yield Span(start, program.end - start, "parsed")
+            for offset, size in program.payloads:
+                yield Child(f"bytes@{offset}", -1, size, data.part(offset, size))
+            if not program.complete:
+                why = program.broken or "a limit was reached"
+                yield UnreadSpan(program.end, data.size - program.end, f"the pickle cannot be followed: {why}")
+                return
+            start = program.end
+            if budget.facts <= 0:
+                yield Limit("facts", budget.limits.facts, start)
+                return
+
+
+def trial(data: Reader) -> Program:
+    """Follow the first opcodes of a blob that may or may not be a pickle."""
+    return interpret(data, 0, Budget(TRIAL, 0))
+
+
+def runs_something(program: Program) -> bool:
+    """Whether a stream calls or fetches something by a name that could be one: text and tensors do not."""
+    called = any(isinstance(fact, Call) and fact.mode != "persistent" for fact in program.facts)
+    named = any(isinstance(fact, Import) and _plausible(fact.name) for fact in program.facts)
+    return named and (called or program.complete)
+
+
+def _plausible(name: str) -> bool:
+    return "." in name and all(part.isidentifier() for part in name.split("."))
+
+
+def _continues(data: Reader, start: int) -> bool:
+    head = data.peek(start, 2)
+    if len(head) == 2 and head[0] == PROTO and head[1] <= 5:
+        return True
+    return head[0] in KNOWN and _follows(data, start)
+
+
+def _follows(data: Reader, start: int) -> bool:
+    program = interpret(data.part(start, data.size - start), 0, Budget(TRIAL, 0))
+    return program.complete or runs_something(program)

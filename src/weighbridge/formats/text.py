@@ -1,0 +1,90 @@
+"""Plain text that no loader runs: notes, licences, vocabularies. It is searched, not parsed, and counts as data.
+
+Only names that are known to be prose or word lists are taken for plain text. Source code, templates, markup that a
+viewer renders and configuration with tags of its own are not: they wait for a parser that understands them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.core.facts import Pointer, Span
+from weighbridge.formats.base import Match
+from weighbridge.formats.embedded import embedded_in_text
+from weighbridge.formats.magic import machine_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.core.facts import Child, Fact
+    from weighbridge.core.limits import Budget
+    from weighbridge.core.reader import Reader
+    from weighbridge.formats.base import BlobInfo
+
+WINDOW = 4 * 1024 * 1024
+"""Bytes searched at a time."""
+OVERLAP = 4096
+"""Bytes searched twice, so that nothing hides across the border of two windows: more than a short payload needs."""
+_PROSE = frozenset((".txt", ".md", ".markdown", ".rst", ".csv", ".tsv", ".vocab", ".bpe", ".log", ".bib"))
+_NAMES = ("readme", "license", "licence", "notice", "authors", "changelog", "copying", "citation", "use_policy")
+_DOTFILES = (".gitattributes", ".gitignore")
+_LFS = b"version https://git-lfs.github.com/spec/v1\n"
+
+
+class PlainText:
+    """UTF-8 text under a name that promises prose or a word list; Git LFS pointers under any name."""
+
+    name = "text"
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """YES for a Git LFS pointer, MAYBE for text with a known name."""
+        head = data.peek(0, 1024)
+        if head.startswith(_LFS):
+            return Match.YES
+        name = info.name.lower()
+        known = info.extension in _PROSE or name in _DOTFILES or (name.startswith(_NAMES) and "." not in name)
+        return Match.MAYBE if known and _is_text(head) and not machine_code(head) else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Search for serialized objects."""
+        del info
+        if data.size < 1024 and data.peek(0, len(_LFS)) == _LFS:
+            yield _pointer(data.read(0, data.size))
+            return
+        yield from search_text(data, budget)
+
+
+def search_text(data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
+    """Search text of any size in windows; every window of UTF-8 counts as data, any other stays opaque."""
+    offset = 0
+    while offset < data.size:
+        raw = data.peek(offset, WINDOW + OVERLAP)
+        size = min(WINDOW, data.size - offset)
+        text = raw.decode("utf-8", "replace")
+        if "\0" not in text and text.count("\ufffd") <= 2 + raw.count(b"\xef\xbf\xbd"):
+            yield from embedded_in_text(text, "text", offset, budget)
+            yield Span(offset, size, "data")
+        offset += size
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(head) - 3
+    return True
+
+
+def _pointer(raw: bytes) -> Pointer:
+    digest, size = "", 0
+    for line in raw.decode("utf-8", "replace").splitlines():
+        key, _, value = line.partition(" ")
+        if key == "oid":
+            digest = value[:80]
+        elif key == "size" and value.isdigit() and len(value) < 20:
+            size = int(value)
+    return Pointer("git-lfs", digest, size)

@@ -1,0 +1,138 @@
+"""The memo of the simulated pickle machine: complete in meaning, bounded in memory.
+
+The first entries are kept as they are. Behind `Limits.memo` entries only eight bytes each remain: the place of a
+constant in the stream, or the index of a shared value that keeps the kind (a global keeps its name, a result what
+was called). Runs of constants that were skipped in one go are numbered only when somebody asks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from weighbridge.pickle.opcodes import memoized_constant
+from weighbridge.pickle.values import Container, Global, Opaque, Persistent, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weighbridge.pickle.values import Run
+
+
+LONG = 64
+"""Characters of a string from which on its place in the stream is kept instead of the string."""
+
+
+class _Later:
+    """A constant that stays in the stream until it is asked for."""
+
+    __slots__ = ("offset",)
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+
+
+class MemoFull(Exception):
+    """Keys out of order beyond the limit: the pickle cannot be followed any further within the memory allowed."""
+
+
+class Memo:
+    """Keys and values. `read` gives bytes of the stream by offset and size; `constant` decodes one at an offset."""
+
+    __slots__ = ("_base", "_constant", "_keep", "_kept", "_late", "_pending", "_read", "_shared", "_shared_index")
+
+    def __init__(self, keep: int, read: Callable[[int, int], bytes], constant: Callable[[int], object]) -> None:
+        self._keep = keep
+        self._kept: dict[int, object] = {}
+        self._base = -1
+        self._late: array[int] = array("q")
+        self._shared: list[object] = []
+        self._shared_index: dict[tuple[str, str], int] = {}
+        self._pending: list[Run] = []
+        self._read = read
+        self._constant = constant
+
+    def skipped(self, run: Run) -> None:
+        """Constants of this run may have been memoized; they are numbered when the next key is needed."""
+        self._pending.append(run)
+
+    def memoize(self, value: object, offset: int) -> None:
+        """MEMOIZE: the key is the number of keys so far."""
+        if self._pending:
+            self._number_pending()
+        self._put(len(self._kept) + len(self._late), value, offset)
+
+    def put(self, key: int, value: object, offset: int) -> None:
+        """PUT, BINPUT, LONG_BINPUT. `offset` is where the value's own opcode stands if it is a constant, else -1."""
+        if self._pending:
+            self._number_pending()
+        self._put(key, value, offset)
+
+    def get(self, key: int) -> object:
+        """GET, BINGET, LONG_BINGET. Raises KeyError if nothing was stored."""
+        if self._pending:
+            self._number_pending()
+        try:
+            value = self._kept[key]
+            return self._constant(value.offset) if isinstance(value, _Later) else value
+        except KeyError:
+            place = key - self._base
+            if self._base < 0 or not 0 <= place < len(self._late):
+                raise
+            entry = self._late[place]
+            return self._constant(entry) if entry >= 0 else self._shared[-1 - entry]
+
+    def _put(self, key: int, value: object, offset: int, *, later: bool = False) -> None:
+        kept = self._kept
+        if key in kept or len(kept) < self._keep:
+            later = later or (offset >= 0 and isinstance(value, str | bytes) and len(value) > LONG)
+            kept[key] = _Later(offset) if later else value
+            return
+        if self._base < 0:
+            self._base = key
+        place = key - self._base
+        entry = offset if offset >= 0 and isinstance(value, str | bytes | int | float) else -1 - self._share(value)
+        if place == len(self._late):
+            self._late.append(entry)
+        elif 0 <= place < len(self._late):
+            self._late[place] = entry
+        else:
+            raise MemoFull
+
+    def _share(self, value: object) -> int:
+        if isinstance(value, Global):
+            key = ("global", value.name)
+        elif isinstance(value, Result) and isinstance(value.callee, Global):
+            key, value = ("result", value.callee.name), Result(value.callee, Opaque("arguments"))
+        elif isinstance(value, Result):
+            key, value = ("result", ""), Result(Opaque("callable"), Opaque("arguments"))
+        elif isinstance(value, Container):
+            key, value = ("container", value.kind), _emptied(value.kind)
+        elif isinstance(value, Persistent):
+            key, value = ("persistent", ""), Persistent(Opaque("id"))
+        else:
+            kind = type(value).__name__.lower()
+            key, value = ("other", kind), Opaque(kind)
+        index = self._shared_index.get(key)
+        if index is None:
+            index = self._shared_index[key] = len(self._shared)
+            self._shared.append(value)
+        return index
+
+    def _number_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        pattern = memoized_constant()
+        for run in pending:
+            data = self._read(run.start, run.end - run.start)
+            for match in pattern.finditer(data):
+                opcode = match[2]
+                offset = run.start + match.start(1)
+                key = len(self._kept) + len(self._late) if len(opcode) == 1 else int.from_bytes(opcode[1:], "little")
+                self._put(key, "", offset, later=True)
+
+
+def _emptied(kind: str) -> Container:
+    container = Container(kind)
+    container.more = True
+    container.constant = False
+    return container

@@ -1,0 +1,69 @@
+"""Streams that prove their digest before they end."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING, BinaryIO
+
+from weighbridge.core.errors import DigestMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Buffer
+
+    from weighbridge.registry.base import Descriptor
+
+PIECE = 1024 * 1024
+"""Bytes moved at a time: memory does not grow with the blob."""
+
+
+def verified(source: BinaryIO, blob: Descriptor, where: str) -> io.BufferedReader:
+    """A stream of `source` that raises DigestMismatch instead of giving the last bytes if they are not the blob's.
+
+    Bytes before the last piece are unproved when they are given: whoever acts on them must first read to the end.
+    `where` is for the error. Closing it closes `source`.
+    """
+    return io.BufferedReader(_Proof(source, blob, where), PIECE)
+
+
+def drain(stream: BinaryIO) -> None:
+    """Read a stream to its end, for the proof alone."""
+    while stream.read(PIECE):
+        pass
+
+
+class _Proof(io.RawIOBase):
+    def __init__(self, source: BinaryIO, blob: Descriptor, where: str) -> None:
+        self._source = source
+        self._blob = blob
+        self._where = where
+        self._state = hashlib.sha256()
+        self._left = blob.size
+        self._proved = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")[: self._left]
+        piece = self._source.read(len(view)) if len(view) else b""
+        self._state.update(piece)
+        self._left -= len(piece)
+        if self._left == 0 and not self._proved:
+            if self._state.hexdigest() != self._blob.digest.hex or self._source.read(1):
+                raise self._mismatch("other bytes")
+            self._proved = True
+        elif self._left and not piece and len(view):
+            raise self._mismatch(f"{self._left} bytes too few")
+        view[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+    def _mismatch(self, what: str) -> DigestMismatch:
+        return DigestMismatch(
+            f"{self._where} holds {what} than {self._blob.digest} names",
+            "the stored bytes were damaged or changed: push the model again from its source",
+        )

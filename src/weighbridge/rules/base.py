@@ -1,0 +1,129 @@
+"""Seam 2: a rule judges facts. It reads no bytes, and its documentation is its docstring.
+
+    @rule("family/name", Severity.HIGH, on=Call, refs=("CWE-502",), since="0.1")
+    def name(fact, ctx):
+        \"\"\"One line: what is wrong.
+
+        What it finds: …   Why it matters: …   What to do: …
+        Fires on:           one fact per line, as Python
+        Stays silent on:    one fact per line, as Python
+        \"\"\"
+
+The sections are the page in docs/rules/, the text of `weighbridge explain`, and two tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weighbridge.core.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from weighbridge.core.facts import Fact
+    from weighbridge.core.knowledge import Knowledge
+
+SECTIONS = ("What it finds", "Why it matters", "What to do", "Fires on", "Stays silent on")
+FAMILIES = frozenset(
+    (
+        "pickle",
+        "archive",
+        "safetensors",
+        "onnx",
+        "gguf",
+        "keras",
+        "tensorflow",
+        "tflite",
+        "torchscript",
+        "numpy",
+        "notebook",
+        "card",
+        "config",
+        "code",
+        "template",
+        "executable",
+        "secret",
+        "network",
+        "file",
+    )
+)
+
+
+class RuleContext(NamedTuple):
+    """What a rule may look at besides its fact: the format and all facts of the same blob, and the knowledge."""
+
+    format: str
+    facts: tuple[Fact, ...]
+    knowledge: Knowledge
+
+
+class Hit(NamedTuple):
+    """What a rule gives back: the evidence in words. The rest of the finding is filled in from the rule and the fact."""
+
+    text: str
+    severity: Severity | None = None
+
+
+class Rule(NamedTuple):
+    """One rule as the engine and the documentation see it."""
+
+    id: str
+    severity: Severity
+    on: type
+    references: tuple[str, ...]
+    since: str
+    judge: Callable[[Any, RuleContext], Iterator[Hit]]
+
+    @property
+    def title(self) -> str:
+        """The first line of the documentation, without its full stop."""
+        return (self.judge.__doc__ or "").strip().split("\n", 1)[0].removesuffix(".")
+
+    def sections(self) -> dict[str, str]:
+        """The sections of the documentation by name, each with its indentation removed."""
+        return sections(self.judge.__doc__ or "")
+
+    def finding(self, hit: Hit, fact: Fact, location: str) -> Finding:
+        """The finding for one hit."""
+        text = self.sections()
+        offset = getattr(fact, "offset", None)
+        evidence = Evidence(hit.text, getattr(fact, "excerpt", ""), getattr(fact, "times", 1))
+        return Finding(
+            rule=self.id,
+            severity=hit.severity or self.severity,
+            title=self.title,
+            location=location if offset is None else f"{location}@{offset}",
+            evidence=evidence,
+            why=text["Why it matters"],
+            remediation=text["What to do"],
+            references=self.references,
+        )
+
+
+def rule(
+    id_: str, severity: Severity, *, on: type, refs: tuple[str, ...], since: str
+) -> Callable[[Callable[[Any, RuleContext], Iterator[Hit]]], Rule]:
+    """Make a rule of a function; see the module's documentation for its shape."""
+
+    def wrap(judge: Callable[[Any, RuleContext], Iterator[Hit]]) -> Rule:
+        return Rule(id_, severity, on, refs, since, judge)
+
+    return wrap
+
+
+def sections(documentation: str) -> dict[str, str]:
+    """Split a rule's docstring into its sections. The first line and free text before a section are left out."""
+    found: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in documentation.splitlines()[1:]:
+        stripped = line.strip()
+        name, colon, rest = stripped.partition(":")
+        if colon and name in SECTIONS:
+            current = found.setdefault(name, [])
+            if rest.strip():
+                current.append(rest.strip())
+        elif current is not None and stripped:
+            current.append(stripped)
+    prose = SECTIONS[:3]
+    return {name: (" " if name in prose else "\n").join(found.get(name, [])) for name in SECTIONS}

@@ -1,0 +1,243 @@
+"""Rules on what a pickle imports and calls. What the knowledge does not know is not trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weighbridge.core.facts import Call, ComputedImport, Import, Oddity
+from weighbridge.core.findings import Severity
+from weighbridge.rules.base import Hit, RuleContext, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REFERENCES = ("CWE-502", "ATLAS AML.T0011.000", "ATLAS AML.T0018.002")
+_CONTAINER_MODES = ("append", "setitem", "additems")
+
+
+def _written(call: Call) -> str:
+    road = {"call": "", "new": " (made with __new__)", "build": " (given a state)", "persistent": ""}
+    text = call.arguments if call.arguments.startswith("(") else f"({call.arguments})"
+    return f"{call.callable}{text}{road.get(call.mode, f' ({call.mode})')}"
+
+
+@rule("pickle/dangerous-call", Severity.CRITICAL, on=Call, refs=_REFERENCES, since="0.1")
+def dangerous_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file runs something dangerous.
+
+    What it finds: A pickle that calls, creates or gives a state to something known to start programs, run code,
+        open files or connections, or lead to something that does.
+    Why it matters: The call happens while the file is loaded, with the rights of whoever loads it; on an endpoint
+        that is the managed identity with all its secrets.
+    What to do: Do not load the file. Report the publisher. If the weights are wanted, take a safetensors copy from
+        a source that you trust.
+    Fires on:
+        Call("posix.system", "call", "('id')", "('id')")
+        Call("builtins.exec", "call", "('import os')", "('import os')")
+    Stays silent on:
+        Call("collections.OrderedDict", "call", "()", "()")
+    """
+    entry = ctx.knowledge.globals.find(call.callable)
+    if entry is not None and entry.trust == "dangerous" and not _harmless_getattr(call, ctx):
+        yield Hit(f"{_written(call)}: {entry.why}")
+
+
+@rule("pickle/computed-call", Severity.CRITICAL, on=Call, refs=_REFERENCES, since="0.1")
+def computed_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file calls something that is itself computed.
+
+    What it finds: A pickle that calls the result of another call, or something that is no global at all.
+    Why it matters: What is really called is known only while loading, so that no list of names can judge it; honest
+        writers never produce this.
+    What to do: Do not load the file. Ask the publisher for safetensors.
+    Fires on:
+        Call("functools.partial(os.system, 'id')", "call", "()", "()")
+    Stays silent on:
+        Call("numpy.dtype", "call", "('f8', False, True)", "('f8', bool, bool)")
+    """
+    del ctx
+    if call.mode in ("call", "new") and not _is_name(call.callable):
+        yield Hit(_written(call))
+
+
+@rule("pickle/dangerous-import", Severity.CRITICAL, on=Import, refs=_REFERENCES, since="0.1")
+def dangerous_import(found: Import, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file imports something dangerous.
+
+    What it finds: A pickle that names something known to start programs, run code, or open files or connections,
+        without a visible call of it.
+    Why it matters: A reference is enough for whoever uses the object later, and there are ways to call that leave
+        no trace in the file. No model needs such a reference.
+    What to do: Do not load the file. Report the publisher.
+    Fires on:
+        Import("os.system")
+        Import("subprocess.Popen")
+    Stays silent on:
+        Import("collections.OrderedDict")
+    """
+    entry = ctx.knowledge.globals.find(found.name)
+    if entry is None or entry.trust != "dangerous":
+        return
+    calls = [fact for fact in ctx.facts if isinstance(fact, Call) and fact.callable == found.name]
+    if not calls:
+        yield Hit(f"{found.name}, named by {found.how}: {entry.why}")
+
+
+@rule("pickle/computed-import", Severity.CRITICAL, on=ComputedImport, refs=_REFERENCES, since="0.1")
+def computed_import(found: ComputedImport, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file imports a name that it computes.
+
+    What it finds: A global whose module or name is not a constant of the pickle, or that comes from the extension
+        registry of the process that loads it.
+    Why it matters: The name can become anything while loading. Honest writers always write names as constants.
+    What to do: Do not load the file. Report the publisher.
+    Fires on:
+        ComputedImport("os.getenv('X') . 'system'")
+    """
+    del ctx
+    yield Hit(found.expression)
+
+
+@rule("pickle/unknown-global", Severity.HIGH, on=Import, refs=_REFERENCES, since="0.1")
+def unknown_global(found: Import, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file imports code that nobody vouches for.
+
+    What it finds: A global that the knowledge does not contain.
+    Why it matters: Importing a module runs it, and a class decides itself what happens when it is created. Known
+        attacks use ordinary-looking names outside every list of bad ones.
+    What to do: Look at the code that the name stands for. If it is your own, save the weights alone (safetensors,
+        or a state dict) instead of whole objects.
+    Fires on:
+        Import("models.yolo.Model")
+    Stays silent on:
+        Import("numpy.ndarray")
+        Import("os.system")
+    """
+    if ctx.knowledge.globals.find(found.name) is None:
+        yield Hit(f"{found.name}, named by {found.how}")
+
+
+@rule("pickle/unexpected-call", Severity.HIGH, on=Call, refs=_REFERENCES, since="0.1")
+def unexpected_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file uses known code in a way that honest writers do not.
+
+    What it finds: A known class or function that is called although it only ever is created and given a state, or
+        called with arguments of another shape than the ones known to be harmless.
+    Why it matters: Harmless code becomes a tool when it is given other arguments: a container of functions, a path
+        in place of a number.
+    What to do: Compare the evidence with what the library writes. If it is your own file, save it again with a
+        current version of the library, or convert it to safetensors.
+    Fires on:
+        Call("torch._utils._rebuild_tensor_v2", "call", "('x')", "('x')")
+        Call("numpy.ndarray", "append", "(1)", "constants")
+    Stays silent on:
+        Call("numpy.dtype", "call", "('f8', False, True)", "('f8', bool, bool)")
+        Call("collections.OrderedDict", "setitem", "('a', 1)", "constants")
+    """
+    entry = ctx.knowledge.globals.find(call.callable)
+    if entry is None or entry.trust == "dangerous" or call.mode == "persistent":
+        return
+    if call.mode in ("new", "build"):
+        return
+    if call.mode in _CONTAINER_MODES:
+        if entry.trust != "container":
+            yield Hit(f"{_written(call)}: it is no container")
+        return
+    if entry.trust == "inert":
+        yield Hit(f"{_written(call)}: it is created, never called, by honest writers")
+    elif not _fits(call.shape, entry.arguments):
+        yield Hit(f"{_written(call)}: arguments of the shape {call.shape} are not known to be harmless")
+
+
+@rule("pickle/state-tampering", Severity.CRITICAL, on=Call, refs=_REFERENCES, since="0.1")
+def state_tampering(call: Call, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file replaces what an object is made of.
+
+    What it finds: A BUILD that gives a state to a global itself (a function, a class, a module), or a state with
+        names such as `__class__`, `__dict__` or `__reduce__`.
+    Why it matters: With such a state the file changes code that is already loaded, and whatever uses that code later
+        runs what the file wants.
+    What to do: Do not load the file. Report the publisher.
+    Fires on:
+        Call("collections.OrderedDict", "build", "{…}", "state with __class__")
+        Call("torch.load", "build", "{…}", "on the global itself: state")
+    Stays silent on:
+        Call("sklearn.tree._tree.Tree", "build", "{…}", "state")
+    """
+    del ctx
+    if call.mode == "build" and (call.shape.startswith("on the global itself") or "state with __" in call.shape):
+        yield Hit(f"{_written(call)}: {call.shape}")
+
+
+@rule("pickle/persistent-id", Severity.HIGH, on=Call, refs=("CWE-502", "CVE-2026-24747"), since="0.1")
+def persistent_id(call: Call, ctx: RuleContext) -> Iterator[Hit]:
+    """The file asks its loader for an object by an id of unknown shape.
+
+    What it finds: A persistent id that is not the one of a torch storage.
+    Why it matters: What happens is up to the loader: it may open files, call what the id contains, or read beyond
+        its memory.
+    What to do: Find out which program wrote the file. For torch checkpoints ask for safetensors.
+    Fires on:
+        Call("persistent_load", "persistent", "'file:///etc/passwd'", "str")
+    Stays silent on:
+        Call("persistent_load", "persistent", "…", "('storage', @torch.FloatStorage, str, str, int)")
+    """
+    del ctx
+    if call.mode != "persistent":
+        return
+    storage, _, rest = call.shape.removeprefix("('storage', @torch.").partition(", ")
+    known = call.shape.startswith("('storage', @torch.") and storage.removeprefix("storage.").endswith("Storage")
+    if not known or rest not in ("str, str, int)", "str, str, int, None)", "str, str, int, (str, int, int))"):
+        yield Hit(f"{call.callable}({call.arguments})")
+
+
+@rule("pickle/malformed", Severity.MEDIUM, on=Oddity, refs=("CWE-436",), since="0.1")
+def malformed(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
+    """The pickle is built in a way that unpicklers and analysers read differently.
+
+    What it finds: A frame that is longer than the file, or a buffer that must come from outside of it.
+    Why it matters: What one reader skips another one runs.
+    What to do: Save the file again with the library that made it.
+    Fires on:
+        Oddity("frame-beyond-end", "a frame of 99 bytes")
+    Stays silent on:
+        Oddity("prefix", "12 bytes before the archive")
+    """
+    del ctx
+    if oddity.kind in ("frame-beyond-end", "out-of-band-buffer"):
+        yield Hit(oddity.detail)
+
+
+def _is_name(callable_: str) -> bool:
+    return all(character.isalnum() or character in "._-<>" for character in callable_)
+
+
+def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
+    """getattr on a known class with a plain constant name: enum members and methods are pickled like this."""
+    if call.callable not in ("builtins.getattr", "__builtin__.getattr") or call.mode != "call":
+        return False
+    owner, comma, name = call.shape.strip("()").removeprefix("@").partition(", ")
+    plain = name.strip("'")
+    entry = ctx.knowledge.globals.find(owner)
+    known = entry is not None and entry.trust != "dangerous"
+    return bool(comma) and known and plain.isidentifier() and not plain.startswith("_")
+
+
+def _fits(shape: str, accepted: tuple[str, ...]) -> bool:
+    """Whether an argument shape is among the accepted ones; none given means constants of any kind."""
+    if "any" in accepted or shape in accepted:
+        return True
+    return "@" not in shape and (not accepted or "constants" in accepted)
+
+
+RULES = (
+    dangerous_call,
+    computed_call,
+    dangerous_import,
+    computed_import,
+    unknown_global,
+    unexpected_call,
+    state_tampering,
+    persistent_id,
+    malformed,
+)

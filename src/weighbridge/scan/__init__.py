@@ -1,0 +1,1 @@
+"""walk → formats → facts → rules → report."""

@@ -1,0 +1,346 @@
+"""walk → sniff → parse → rules → report. The first of the two fences: a parser that fails makes `incomplete`.
+
+Each file is opened once. Parsers read it in blocks that are remembered by checksum, then the whole file is hashed
+and every block compared on the way: what is hashed is what was inspected (see `core.reader`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from weighbridge.core.artifact import Artifact, InspectedFile, Location, Unread, escape_name
+from weighbridge.core.digests import digest_bytes, model_digest
+from weighbridge.core.errors import FormatError
+from weighbridge.core.evidence import Tool
+from weighbridge.core.facts import (
+    Child,
+    JudgeSettings,
+    Limit,
+    Link,
+    NameMismatch,
+    Native,
+    Oddity,
+    Pointer,
+    Span,
+    UnreadSpan,
+)
+from weighbridge.core.findings import judge
+from weighbridge.core.limits import Budget, Limits
+from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
+from weighbridge.formats import FORMATS
+from weighbridge.formats.base import BlobInfo, Match
+from weighbridge.formats.magic import machine_code
+from weighbridge.rules import RULES
+from weighbridge.rules.base import RuleContext
+from weighbridge.scan.ledger import Claim, Ledger, apart, settle
+from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, ScanReport
+from weighbridge.scan.walk import walk
+
+if TYPE_CHECKING:
+    from weighbridge.core.digests import Digest
+    from weighbridge.core.facts import Fact
+    from weighbridge.core.findings import Finding
+    from weighbridge.core.knowledge import Knowledge
+    from weighbridge.formats.base import Format
+    from weighbridge.rules.base import Rule
+    from weighbridge.scan.walk import Entry
+
+SMALL_FILE = 1024 * 1024
+"""Bytes of a file that is read into memory at once."""
+JUDGE_FILES = ("weighbridge.toml",)
+_NO_FORMAT = "no format is known for these bytes"
+
+
+class Watcher(Protocol):
+    """Who wants to know how far the inspection is."""
+
+    def note(self, text: str) -> None: ...
+
+    def advance(self, size: int, /) -> None: ...
+
+
+class Blob(NamedTuple):
+    """One blob after inspection, and all blobs inside it."""
+
+    ledger: Ledger
+    format: str
+    facts: tuple[BlobFacts, ...]
+    unread: tuple[Unread, ...]
+
+
+def inspect(
+    path: str, *, knowledge: Knowledge, limits: Limits, watcher: Watcher, host: str = "", name: str = ""
+) -> Inspection:
+    """Inspect the file or folder at `path` as one artifact.
+
+    Raises SourceError if there is nothing that could be inspected; everything else ends in the report.
+    """
+    started = _now()
+    files: list[InspectedFile] = []
+    identities: list[tuple[str, int, Digest]] = []
+    facts: list[BlobFacts] = []
+    unread: list[Unread] = []
+    for entry in walk(path, limits.files):
+        watcher.note(entry.path)
+        file, blob = _file(entry, limits, watcher)
+        facts.extend(blob.facts)
+        unread.extend(blob.unread)
+        if file is not None:
+            files.append(file)
+            identities.append((entry.path, file.size, file.sha256))
+    findings = judge_facts(facts, knowledge)
+    reached = sorted({fact.limit for blob in facts for fact in blob.facts if isinstance(fact, Limit)})
+    digest = model_digest(identities)
+    artifact = Artifact(name or _artifact_name(path), digest, tuple(files))
+    report = ScanReport(
+        verdict=judge(findings, unread=bool(unread or reached)),
+        artifact=artifact,
+        findings=findings,
+        unread=tuple(unread),
+        limits_reached=tuple(reached),
+        knowledge=knowledge.version,
+        tool=Tool(),
+        envelope=Envelope(started, _now(), host),
+    )
+    return Inspection(report, FactSheet(digest, tuple(facts), Tool()))
+
+
+def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge) -> tuple[Finding, ...]:
+    """Apply every rule to every fact; worst first, then by rule and location."""
+    by_type: dict[type, list[Rule]] = {}
+    for rule in RULES:
+        by_type.setdefault(rule.on, []).append(rule)
+    findings: list[Finding] = []
+    for blob in blobs:
+        context = RuleContext(blob.format, blob.facts, knowledge)
+        for fact in blob.facts:
+            for rule in by_type.get(type(fact), ()):
+                findings.extend(rule.finding(hit, fact, blob.location) for hit in rule.judge(fact, context))
+    findings.sort(key=lambda finding: (-finding.severity.rank, finding.rule, finding.location, finding.evidence))
+    return tuple(findings)
+
+
+def _file(entry: Entry, limits: Limits, watcher: Watcher) -> tuple[InspectedFile | None, Blob]:
+    """Inspect one entry of the artifact. Only regular files, and links to them, become files of the artifact."""
+    path = escape_name(entry.path)
+    about = _about_name(entry)
+    if entry.kind == "left-out":
+        return None, _nothing(path, [Oddity("left-out", entry.path)])
+    if entry.kind == "link":
+        about.append(Link(entry.target, entry.inside))
+        if not entry.inside:
+            return None, _unreadable(path, about, "a link that leads out of the artifact is not followed")
+    if entry.kind == "other":
+        return None, _unreadable(path, about, "it is no regular file")
+    try:
+        fd = os.open(entry.full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return None, _unreadable(path, about, f"it cannot be opened: {error.strerror}")
+    try:
+        return _opened(fd, entry, path, about, limits, watcher)
+    except OSError as error:
+        return None, _unreadable(path, about, f"it cannot be read: {error.strerror}")
+    finally:
+        os.close(fd)
+
+
+def _opened(
+    fd: int, entry: Entry, path: str, about: list[Fact], limits: Limits, watcher: Watcher
+) -> tuple[InspectedFile | None, Blob]:
+    before = os.fstat(fd)
+    size = before.st_size
+    info = BlobInfo(entry.path.rpartition("/")[2])
+    budget = Budget(limits, size)
+    if size <= SMALL_FILE:
+        content = _read_all(fd, size + 1)
+        digest = digest_bytes(content)
+        blob = _blob(Reader(MemorySource(content)), info, Location(path), budget, about)
+        same = len(content) == size
+        size = len(content)
+        watcher.advance(size)
+    else:
+        source = FileSource(fd, size)
+        blob = _blob(Reader(source), info, Location(path), budget, about)
+        digest, same = hash_file(source, watcher.advance)
+    after = os.fstat(fd)
+    if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        blob = _changed(blob, path, size)
+    if size == 0:
+        blob = _nothing(path, [*about, Oddity("empty", "0 bytes")], "empty")
+    return InspectedFile(path, size, digest, blob.format, blob.ledger.coverage), blob
+
+
+def _read_all(fd: int, most: int) -> bytes:
+    pieces = []
+    while most > 0:
+        piece = os.read(fd, most)
+        if not piece:
+            break
+        pieces.append(piece)
+        most -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _blob(data: Reader, info: BlobInfo, at: Location, budget: Budget, about: list[Fact] | None = None) -> Blob:
+    """Sniff and parse one blob in every format that it is, and go into its children by the same way."""
+    facts: list[Fact] = list(about or ())
+    claims: list[Claim] = []
+    inner: list[Blob] = []
+    children: list[tuple[int, int]] = []
+    why: list[UnreadSpan] = []
+    readings = _readings(data, info)
+    program = machine_code(data.peek(0, 512))
+    if program:
+        facts.append(Native(program))
+    if len(readings) > 1:
+        facts.append(Oddity("polyglot", "it can be read as " + " and as ".join(found.name for found in readings)))
+    if readings:
+        facts.extend(_promise(readings, info))
+    for found in readings:
+        try:
+            for seen in found.parse(data, info, budget):
+                if isinstance(seen, Span):
+                    claims.append(Claim(seen.offset, seen.offset + seen.size, seen.kind))
+                elif isinstance(seen, Child):
+                    child = _child(seen, info, at, budget)
+                    if child is None:
+                        continue
+                    inner.append(child)
+                    if seen.offset >= 0:
+                        children.append((seen.offset, seen.offset + seen.size))
+                        claims.extend(_child_claims(child, seen))
+                else:
+                    facts.append(seen)
+                    if isinstance(seen, UnreadSpan):
+                        why.append(seen)
+                        claims.append(Claim(seen.offset, seen.offset + seen.size, "unread"))
+        except FormatError as error:
+            why.append(UnreadSpan(0, data.size, f"broken {found.name}: {error.cause}"))
+        except Exception as error:  # noqa: BLE001 -- the fence: a parser that fails must not stop the inspection
+            why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
+            claims.append(Claim(0, data.size, "unread"))
+    ledger = settle(claims, data.size)
+    unread = []
+    for start, end in apart(ledger.opaque, children):
+        span = UnreadSpan(start, end - start, _reason(start, end, why, readings))
+        unread.append(Unread(f"{at.path}@{start}", span.size, span.why))
+        if span not in facts:
+            facts.append(span)
+    unread.extend(
+        Unread(f"{at.path}@{fact.offset}", 0, f"the limit {fact.limit} of {fact.value} was reached")
+        for fact in facts
+        if isinstance(fact, Limit)
+    )
+    unread.extend(
+        Unread(at.path, 0, "the content is kept elsewhere and is not here")
+        for fact in facts
+        if isinstance(fact, Pointer)
+    )
+    name = readings[0].name if readings else "opaque"
+    version = readings[0].version if readings else 1
+    own = (BlobFacts(at.path, name, version, tuple(facts)),) if facts else ()
+    return Blob(
+        ledger,
+        name,
+        own + tuple(blob for child in inner for blob in child.facts),
+        tuple(unread) + tuple(item for child in inner for item in child.unread),
+    )
+
+
+def _readings(data: Reader, info: BlobInfo) -> list[Format]:
+    """Every format that is sure of the blob; if none is, the first that may be right."""
+    if data.size == 0:
+        return []
+    sure: list[Format] = []
+    perhaps: list[Format] = []
+    for found in FORMATS:
+        match = found.sniff(data, info)
+        if match is Match.YES and not (found.name == "zip" and any(other.name == "torch-zip" for other in sure)):
+            sure.append(found)
+        elif match is Match.MAYBE:
+            perhaps.append(found)
+    return sure or perhaps[:1]
+
+
+def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:
+    """What the extension promises, if it is none of the formats found."""
+    extension = info.extension
+    if not extension:
+        return []
+    promised = [found.name for found in FORMATS if extension in found.extensions]
+    found_names = {found.name for found in readings}
+    if promised and not found_names & set(promised) and not (promised == ["zip"] and "torch-zip" in found_names):
+        return [NameMismatch(promised[0], readings[0].name)]
+    return []
+
+
+def _child(child: Child, parent: BlobInfo, at: Location, budget: Budget) -> Blob | None:
+    place = at.inside(child.name)
+    if parent.depth + 1 > budget.limits.depth:
+        limit = Limit("depth", budget.limits.depth)
+        unread = Unread(place.path, child.size, f"the limit depth of {limit.value} was reached")
+        facts = BlobFacts(place.path, "opaque", 1, (limit,))
+        return Blob(settle((), child.reader.size), "opaque", (facts,), (unread,))
+    info = BlobInfo(child.name.rpartition("/")[2], parent.depth + 1)
+    blob = _blob(child.reader, info, place, budget)
+    if child.offset < 0:
+        # A value inside text or a constant of a pickle: its bytes are the parent's, which accounts for them.
+        limited = tuple(item for item in blob.unread if item.size == 0)
+        return None if blob.format == "opaque" else blob._replace(unread=limited)
+    return blob
+
+
+def _child_claims(blob: Blob, child: Child) -> list[Claim]:
+    """What a child's coverage says about the parent's bytes: exactly if they are the same bytes, else as a whole."""
+    if child.reader.size == child.size:
+        return blob.ledger.claims(child.offset)
+    parsed, data, opaque = blob.ledger.coverage
+    end = child.offset + child.size
+    if opaque or blob.unread:
+        return [Claim(child.offset, end, "unread")]
+    return [Claim(child.offset, end, "data" if data > parsed else "parsed")]
+
+
+def _reason(start: int, end: int, why: list[UnreadSpan], readings: list[Format]) -> str:
+    for span in why:
+        if span.offset < end and start < span.offset + span.size:
+            return span.why
+    return f"{readings[0].name} does not account for these bytes" if readings else _NO_FORMAT
+
+
+def _about_name(entry: Entry) -> list[Fact]:
+    facts: list[Fact] = []
+    name = entry.path
+    if name.rpartition("/")[2] in JUDGE_FILES:
+        facts.append(JudgeSettings(name))
+    if not (name.isascii() and name.isprintable()):
+        if any(0xDC80 <= ord(char) <= 0xDCFF for char in name):
+            facts.append(Oddity("file-name", "it is not UTF-8"))
+        elif not name.isprintable():
+            facts.append(Oddity("file-name", "it contains characters that are not printable"))
+    return facts
+
+
+def _nothing(path: str, facts: list[Fact], format_: str = "none") -> Blob:
+    return Blob(settle((), 0), format_, (BlobFacts(path, format_, 1, tuple(facts)),), ())
+
+
+def _unreadable(path: str, facts: list[Fact], why: str) -> Blob:
+    span = UnreadSpan(0, 0, why)
+    return Blob(settle((), 0), "opaque", (BlobFacts(path, "opaque", 1, (*facts, span)),), (Unread(path, 0, why),))
+
+
+def _changed(blob: Blob, path: str, size: int) -> Blob:
+    why = "the file changed while it was being read"
+    facts = BlobFacts(path, blob.format, 1, (UnreadSpan(0, size, why),))
+    return Blob(settle((), size), blob.format, (*blob.facts, facts), (*blob.unread, Unread(path, size, why)))
+
+
+def _artifact_name(path: str) -> str:
+    return escape_name(os.path.basename(os.path.abspath(path)) or "artifact")
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
