@@ -179,7 +179,7 @@ def _read_private(path: str, shown: str) -> bytes:
         raise KeyMissing(f"there is no key at {shown}", "make one with `weighbridge init`, or name another") from error
     except OSError as error:
         raise KeyMissing(f"the key {shown} cannot be opened: {error.strerror}", "make it readable for you") from error
-    with os.fdopen(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_KEY_FILE:
             raise KeyMissing(f"{shown} is not a key file", "name a PEM private key file")
@@ -188,7 +188,9 @@ def _read_private(path: str, shown: str) -> bytes:
                 f"the key {shown} can be reached by other users (mode {status.st_mode & 0o777:o})",
                 "run chmod 600 on it, and make a new key if others may have read it",
             )
-        return file.read(MAX_KEY_FILE)
+        return os.read(fd, MAX_KEY_FILE)
+    finally:
+        os.close(fd)
 
 
 def _write_new(path: str, content: bytes, mode: int, made: list[str]) -> None:

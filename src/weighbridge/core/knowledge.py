@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
@@ -79,6 +80,4 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
         known = Globals(exact, prefixes, table["renamed"])
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"the knowledge file {path} cannot be used: {error}", "reinstall weighbridge") from error
-    import hashlib
-
-    return Knowledge(f"{table['version']}+{hashlib.sha256(raw).hexdigest()[:12]}", known)
+    return Knowledge(f"{table['version']}+{digest_bytes(raw).hex[:12]}", known)

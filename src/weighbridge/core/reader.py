@@ -7,7 +7,6 @@ the file between inspection and hashing is noticed (time of check is time of use
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from typing import TYPE_CHECKING, Protocol
@@ -116,6 +115,8 @@ def hash_file(source: FileSource, advance: Callable[[int], None] | None = None) 
 
     `advance` is told the number of bytes after each window.
     """
+    import hashlib
+
     state = hashlib.sha256()
     buffer = bytearray(HASH_WINDOW)
     view = memoryview(buffer)

@@ -5,7 +5,6 @@ Decompression stops at the budget of the file: a bomb costs what the limits say 
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
@@ -14,6 +13,7 @@ from weighbridge.formats.base import Match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import IO
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
@@ -43,16 +43,17 @@ class Expanded:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
+        self._file: IO[bytes] | None = None
         self.size = 0
 
     def add(self, piece: bytes) -> None:
         """Append bytes."""
         self.size += len(piece)
         if self._file is None and self.size > IN_MEMORY:
-            self._file = tempfile.TemporaryFile(prefix="weighbridge-")  # type: ignore[assignment] # noqa: SIM115 -- lives as long as the readers of it
-            for part in self._parts:
-                self._file.write(part)  # type: ignore[union-attr]
+            from tempfile import TemporaryFile
+
+            self._file = TemporaryFile(prefix="weighbridge-")  # noqa: SIM115 -- lives as long as its readers
+            self._file.writelines(self._parts)
             self._parts.clear()
         if self._file is None:
             self._parts.append(piece)
@@ -72,7 +73,7 @@ class _SpoolSource:
 
     __slots__ = ("_file", "_source", "size")
 
-    def __init__(self, file: tempfile._TemporaryFileWrapper[bytes], size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
         self._source: ByteSource = FileSource(file.fileno(), size)
         self.size = size

@@ -113,7 +113,7 @@ def parse_reference(text: str, default: str = "") -> Reference:
     shown = plain(text, 200)
     if text.startswith("oci:"):
         place, colon, rest = text[len("oci:") :].partition(":")
-        if not place or not colon or rest.startswith("//") or place.startswith("//"):
+        if not place or not colon or place.startswith("//"):
             raise UsageError(f"{shown!r} is not a reference", "write oci:DIR:NAME:TAG; DIR cannot contain a colon")
         name, tag, digest = _split(rest, shown)
         return Reference("layout", place, name, tag, digest)

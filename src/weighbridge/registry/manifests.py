@@ -75,7 +75,7 @@ def read_manifest(raw: bytes) -> Manifest:
         config,
         tuple(read_descriptor(layer, "a layer") for layer in layers),
         None if subject is None else read_descriptor(subject, "the subject"),
-        _read_annotations(document.get("annotations"), "the manifest"),
+        _read_annotations(document.get("annotations", {}), "the manifest"),
     )
 
 
@@ -117,15 +117,17 @@ def read_descriptor(value: object, what: str) -> Descriptor:
         _text(value.get("mediaType"), f"the type of {what}"),
         digest,
         size,
-        _read_annotations(value.get("annotations"), what),
+        _read_annotations(value.get("annotations", {}), what),
         _text(value.get("artifactType", ""), f"the artifact type of {what}"),
     )
 
 
 def strict_object(raw: bytes, what: str) -> dict[str, Any]:
-    """Read bytes as one JSON object without duplicate keys or NaN. Raises RegistryError."""
+    """Read bytes as one JSON object without duplicate keys, fractions or NaN. Raises RegistryError."""
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_number, parse_float=_no_number
+        )
         if b"\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
     except (ValueError, RecursionError) as error:
@@ -144,8 +146,6 @@ def _check_size(size: int) -> None:
 
 
 def _read_annotations(value: object, what: str) -> dict[str, str]:
-    if value is None:
-        return {}
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise RegistryError(f"{what} has annotations that are not strings", _MEND)
     return value
@@ -166,5 +166,5 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not JSON")
+def _no_number(text: str) -> Any:
+    raise ValueError(f"the number {text[:40]} is none that OCI documents have")

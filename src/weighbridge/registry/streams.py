@@ -6,10 +6,10 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
-from weighbridge.core.errors import DigestMismatch
+from weighbridge.core.errors import DigestMismatch, RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from _typeshed import WriteableBuffer
 
     from weighbridge.registry.base import Descriptor
 
@@ -40,30 +40,32 @@ class _Proof(io.RawIOBase):
         self._state = hashlib.sha256()
         self._left = blob.size
         self._proved = False
+        self._broken = False
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")[: self._left]
-        piece = self._source.read(len(view)) if len(view) else b""
+        try:
+            piece = b"" if self._proved or self._broken else self._source.read(len(view))
+        except OSError as error:
+            raise RegistryError(f"{self._where} cannot be read: {error.strerror}", "check the disk, repeat") from error
         self._state.update(piece)
         self._left -= len(piece)
-        if self._left == 0 and not self._proved:
-            if self._state.hexdigest() != self._blob.digest.hex or self._source.read(1):
-                raise self._mismatch("other bytes")
-            self._proved = True
-        elif self._left and not piece and len(view):
-            raise self._mismatch(f"{self._left} bytes too few")
+        if self._left == 0 and not (self._proved or self._broken):
+            self._proved = self._state.hexdigest() == self._blob.digest.hex and not self._source.read(1)
+            self._broken = not self._proved
+        elif self._left and not piece:
+            self._broken = True
+        if self._broken:
+            raise DigestMismatch(
+                f"{self._where} does not hold the {self._blob.size} bytes that {self._blob.digest} names",
+                "the stored bytes were damaged or changed: push the model again from its source",
+            )
         view[: len(piece)] = piece
         return len(piece)
 
     def close(self) -> None:
         self._source.close()
         super().close()
-
-    def _mismatch(self, what: str) -> DigestMismatch:
-        return DigestMismatch(
-            f"{self._where} holds {what} than {self._blob.digest} names",
-            "the stored bytes were damaged or changed: push the model again from its source",
-        )

@@ -59,7 +59,7 @@ class RuleContext(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """What a rule gives back: the evidence in words. The rest of the finding is filled in from the rule and the fact."""
+    """What a rule gives back: the evidence in words. The rest of the finding comes from the rule and the fact."""
 
     text: str
     severity: Severity | None = None

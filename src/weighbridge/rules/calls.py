@@ -213,7 +213,7 @@ def _is_name(callable_: str) -> bool:
 
 
 def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
-    """getattr on a known class with a plain constant name: enum members and methods are pickled like this."""
+    """A plain constant attribute of a known class: enum members and methods are pickled like this."""
     if call.callable not in ("builtins.getattr", "__builtin__.getattr") or call.mode != "call":
         return False
     owner, comma, name = call.shape.strip("()").removeprefix("@").partition(", ")

@@ -1,0 +1,134 @@
+"""Options that mean the same in every command, and what they lead to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from weighbridge.core.errors import KeyMissing, UsageError
+from weighbridge.core.findings import Severity
+from weighbridge.core.plain import plain
+from weighbridge.core.settings import Settings, find_settings, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from weighbridge.attest.signers import LocalKey
+    from weighbridge.attest.trust import TrustPolicy
+    from weighbridge.cli.progress import Progress
+    from weighbridge.core.settings import StagePolicy
+
+PASSPHRASE = "WEIGHBRIDGE_KEY_PASSPHRASE"  # noqa: S105 -- the name of a variable, no secret
+"""The environment variable with the passphrase of the signing key; its value is never printed."""
+
+
+def add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """--format, --output and the options that every command has."""
+    parser.add_argument("--format", choices=formats, default=formats[0], help=f"default: {formats[0]}")
+    parser.add_argument("--output", metavar="FILE", help="write the result to FILE instead of standard output")
+    add_general(parser)
+
+
+def add_general(parser: argparse.ArgumentParser) -> None:
+    """The options that every command has."""
+    parser.add_argument("--config", metavar="FILE", help="use this settings file and look for no other")
+    parser.add_argument("--quiet", action="store_true", help="no messages and no progress on standard error")
+    parser.add_argument("--verbose", action="store_true", help="say more on standard error")
+    parser.add_argument("--no-color", action="store_true", help="no colours (so does NO_COLOR in the environment)")
+
+
+def add_fail_on(parser: argparse.ArgumentParser) -> None:
+    """--fail-on SEVERITY."""
+    levels = [severity.value for severity in Severity]
+    parser.add_argument("--fail-on", choices=levels, help="least severity that shuts the gate (default: high)")
+
+
+def settings_for(options: argparse.Namespace, artifacts: Sequence[str] = ()) -> Settings:
+    """The settings that hold: a named file, or the nearest one upwards that is not inside an artifact."""
+    if options.config:
+        return load_settings(options.config, os.environ)
+    named = os.environ.get("WEIGHBRIDGE_CONFIG")
+    if named:
+        return load_settings(named, os.environ)
+    path, passed_over = find_settings(os.getcwd(), artifacts)
+    if passed_over:
+        say(options, f"the settings {passed_over} are inside what is inspected and are not obeyed")
+    return load_settings(path, os.environ)
+
+
+def severity_of(options: argparse.Namespace, settings: Settings) -> Severity:
+    """The least severity that shuts the gate."""
+    try:
+        return Severity(options.fail_on or settings.fail_on)
+    except ValueError:
+        raise UsageError(
+            f"fail_on = {settings.fail_on!r} is no severity", "use critical, high, medium or low"
+        ) from None
+
+
+def stage_policy(settings: Settings, stage: str) -> StagePolicy:
+    """What the settings demand at a stage."""
+    return settings.stages[stage]
+
+
+def signing_key(settings: Settings) -> LocalKey:
+    """The private key of the settings; KeyMissing if none is set."""
+    from weighbridge.attest.signers import load_key
+
+    if not settings.key:
+        raise KeyMissing("no signing key is set", "run weighbridge init, or set key in weighbridge.toml")
+    passphrase = os.environ.get(PASSPHRASE)
+    return load_key(settings.key, passphrase.encode() if passphrase else None)
+
+
+def trust_policy(settings: Settings) -> TrustPolicy:
+    """The trusted keys of the settings; KeyMissing if there is none or one cannot be read."""
+    from weighbridge.attest.trust import TrustedKey, TrustPolicy
+
+    keys = []
+    for entry in settings.trust:
+        try:
+            with open(entry.key, "rb") as file:
+                pem = file.read(64 * 1024)
+        except OSError as error:
+            cause = f"the trusted key {entry.name!r} cannot be read from {entry.key}: {error.strerror}"
+            raise KeyMissing(cause, "mend the path in [[trust]]") from error
+        keys.append(TrustedKey(entry.name, pem, frozenset(entry.may_sign)))
+    if not keys:
+        raise KeyMissing(
+            "no key is trusted, so nothing can be verified", "run weighbridge init, or add a [[trust]] entry"
+        )
+    return TrustPolicy(tuple(keys))
+
+
+def progress_for(options: argparse.Namespace) -> Progress:
+    """Progress on a terminal, none anywhere else or with --quiet."""
+    from weighbridge.cli import progress
+
+    if options.quiet or not sys.stderr.isatty():
+        return progress.silent()
+    import time
+
+    return progress.tty(sys.stderr, time.monotonic)
+
+
+def say(options: argparse.Namespace, text: str) -> None:
+    """One line for people on standard error."""
+    if not options.quiet:
+        sys.stderr.write(f"weighbridge: {plain(text)}\n")
+
+
+def write(options: argparse.Namespace, text: str) -> None:
+    """The result: to standard output, or whole into the file that --output names."""
+    if not text.endswith("\n"):
+        text += "\n"
+    if not getattr(options, "output", None):
+        sys.stdout.write(text)
+        return
+    try:
+        with open(options.output, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{options.output!r} cannot be written: {error.strerror}", "name another file") from error

@@ -1,0 +1,121 @@
+"""Gate one: inspect a model in quarantine; if it passes, sign it and store it with its evidence, else refuse it.
+
+Status 0: the model is in the registry. Status 1: it was refused, and the registry is as it was.
+
+Examples:
+  weighbridge intake ./model
+  weighbridge intake ./model --to oci:registry:team/model:v1 --stage production
+  weighbridge intake ./model --format json --output intake.json
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from weighbridge.cli import common
+from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.settings import STAGES
+from weighbridge.pipelines.intake import Destination, Intake, take_in
+from weighbridge.registry.base import parse_reference
+from weighbridge.registry.layout import open_layout
+from weighbridge.sources.local import LocalFolder
+
+if TYPE_CHECKING:
+    import argparse
+
+    from weighbridge.core.settings import Settings
+    from weighbridge.registry.base import Store
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `intake` takes."""
+    parser.add_argument("source", metavar="SOURCE", help="a folder or a file")
+    parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
+    parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
+    common.add_output(parser, ("text", "json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run gate one and print its outcome."""
+    settings = common.settings_for(options, [options.source])
+    signer = common.signing_key(settings)
+    destination = _destination(options, settings)
+    progress = common.progress_for(options)
+    now = datetime.now(UTC)
+    try:
+        outcome = take_in(
+            LocalFolder(options.source, settings.limits.files),
+            destination,
+            signer=signer,
+            policy=common.stage_policy(settings, options.stage),
+            knowledge=load_knowledge(),
+            limits=settings.limits,
+            watcher=progress,
+            made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        )
+    finally:
+        progress.finish()
+    reference = str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
+    if options.format == "json":
+        import json
+
+        common.write(options, json.dumps(_document(outcome, reference), indent=2, sort_keys=True))
+    else:
+        common.write(options, _text(outcome, reference, options))
+    return 0 if outcome.admitted else 1
+
+
+def _destination(options: argparse.Namespace, settings: Settings) -> Destination:
+    if options.to:
+        reference = parse_reference(options.to, settings.registry)
+        if reference.tag is None:
+            raise UsageError(f"{options.to!r} is a digest, not a place to store at", "write NAME:TAG")
+        return Destination(_store(reference.kind, reference.place, reference.name), reference.tag)
+    if not settings.registry:
+        raise UsageError("no registry is set", "run weighbridge init, or name one with --to oci:DIR:NAME:TAG")
+    name = re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(options.source)).lower()).strip("-") or "model"
+    reference = parse_reference(f"{name}:latest", settings.registry)
+    return Destination(_store(reference.kind, reference.place, reference.name), None)
+
+
+def _store(kind: str, place: str, name: str) -> Store:
+    if kind != "layout":
+        raise UsageError(f"the registry {place} is not a folder", "this version stores in oci:DIR:NAME:TAG")
+    return open_layout(place, name, create=True)
+
+
+def _document(outcome: Intake, reference: str) -> dict[str, Any]:
+    published = outcome.published
+    return {
+        "schema": "weighbridge.intake/1",
+        "decision": "admitted" if outcome.admitted else "refused",
+        "verdict": outcome.report.verdict.value,
+        "refusal": outcome.refusal,
+        "reference": reference,
+        "digest": str(published.manifest.digest) if published else "",
+        "evidence": [
+            {"type": item.annotations.get("dev.sigstore.bundle.predicateType", ""), "digest": str(item.digest)}
+            for item in (published.evidence if published else ())
+        ],
+        "report": outcome.report.predicate(),
+    }
+
+
+def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
+    from weighbridge.core.plain import plain
+    from weighbridge.render.terminal import scan_text, style_for
+
+    environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
+    report = scan_text(outcome.report, style=style_for(sys.stdout, environ)).rstrip("\n")
+    if outcome.published is None:
+        return f"{report}\n\nREFUSED  {outcome.refusal}\n  nothing was stored"
+    lines = [report, "", f"ADMITTED  {plain(reference)}", f"  {outcome.published.manifest.digest}"]
+    for item in outcome.published.evidence:
+        kind = item.annotations.get("dev.weighbridge.evidence.kind", "")
+        lines.append(f"  + {plain(kind):<16} {item.digest}")
+    return "\n".join(lines)

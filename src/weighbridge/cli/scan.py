@@ -1,0 +1,94 @@
+"""Inspect files or folders without running anything in them; the exit status is the verdict.
+
+One PATH is one artifact: a folder is a model with all its files. Status 0: nothing at or above --fail-on and every
+byte read. Status 1: a finding, or something that could not be read. Status 2: there was nothing to inspect.
+
+Examples:
+  weighbridge scan ./model
+  weighbridge scan model.pt --format json --output report.json
+  weighbridge scan ./model --format sarif --fail-on medium
+  weighbridge scan ./a ./b --exit-verdict
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from weighbridge.cli import common
+from weighbridge.core.findings import Severity, Verdict
+from weighbridge.core.knowledge import load_knowledge
+from weighbridge.scan.engine import inspect
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from weighbridge.scan.report import ScanReport
+
+FORMATS = ("text", "json", "sarif", "html", "markdown", "junit")
+_SPLIT = {Verdict.SUSPICIOUS: 10, Verdict.MALICIOUS: 11, Verdict.INCOMPLETE: 12}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `scan` takes."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    parser.add_argument("--exit-verdict", action="store_true", help="status 10 suspicious, 11 malicious, 12 incomplete")
+    common.add_fail_on(parser)
+    common.add_output(parser, FORMATS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Inspect every path and print one report, or a set of them."""
+    settings = common.settings_for(options, options.paths)
+    threshold = common.severity_of(options, settings)
+    knowledge = load_knowledge()
+    progress = common.progress_for(options)
+    reports = []
+    for path in options.paths:
+        try:
+            inspection = inspect(path, knowledge=knowledge, limits=settings.limits, watcher=progress, host=_host())
+        finally:
+            progress.finish()
+        reports.append(inspection.report)
+    common.write(options, _rendered(options, reports))
+    return max(_status(report, threshold, split=options.exit_verdict) for report in reports)
+
+
+def _status(report: ScanReport, threshold: Severity, *, split: bool) -> int:
+    worst = max((finding.severity.rank for finding in report.findings), default=-1)
+    shut = worst >= threshold.rank or report.unread or report.limits_reached
+    if not shut:
+        return 0
+    return _SPLIT.get(report.verdict, 1) if split else 1
+
+
+def _rendered(options: argparse.Namespace, reports: Sequence[ScanReport]) -> str:
+    if options.format == "text":
+        import os
+
+        from weighbridge.render.terminal import scan_text, style_for
+
+        environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
+        style = style_for(sys.stdout, environ)
+        return "\n".join(scan_text(report, style=style) for report in reports)
+    if options.format == "json":
+        from weighbridge.render.documents import scan_json
+
+        return scan_json(reports)
+    if options.format == "sarif":
+        from weighbridge.cli.rules import rule_texts
+        from weighbridge.render.sarif import scan_sarif
+
+        return scan_sarif(reports, rule_texts())
+    from importlib import import_module
+
+    module = import_module(f"weighbridge.render.{options.format}")
+    text: str = getattr(module, f"scan_{options.format}")(reports)
+    return text
+
+
+def _host() -> str:
+    import os
+
+    return os.uname().nodename

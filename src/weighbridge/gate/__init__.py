@@ -1,0 +1,1 @@
+"""Requirements and decisions: judges verified evidence, reads nothing itself."""

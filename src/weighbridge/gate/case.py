@@ -1,0 +1,41 @@
+"""Everything known and verified about one model that asks to be deployed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from weighbridge.core.digests import Digest
+
+FileIdentity = tuple[str, int, str]
+"""Escaped path, size in bytes, sha256 in hexadecimal."""
+
+
+class Proof(NamedTuple):
+    """One piece of evidence that was verified: who signed it, and what it says."""
+
+    signer: str
+    digest: Digest
+    predicate: Mapping[str, Any]
+
+
+class Problem(NamedTuple):
+    """One piece of evidence that is there and was refused, or that could not be read."""
+
+    predicate_type: str
+    code: str
+    why: str
+
+
+class Case(NamedTuple):
+    """What a gate judges. Only verified evidence is in `scan`, `sbom` and `signature`."""
+
+    manifest: Digest
+    files: frozenset[FileIdentity]
+    annotations: Mapping[str, str]
+    scan: Proof | None
+    sbom: Proof | None
+    signature: Proof | None
+    problems: tuple[Problem, ...]

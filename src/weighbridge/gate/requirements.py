@@ -1,0 +1,182 @@
+"""One function per requirement: a case, the stage's policy and the time in, a reason out. Unknown is never a pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.core.artifact import escape_name
+from weighbridge.core.evidence import CYCLONEDX_PREDICATE, MODEL_SIGNATURE_PREDICATE, SCAN_PREDICATE
+
+if TYPE_CHECKING:
+    from weighbridge.core.settings import StagePolicy
+    from weighbridge.gate.case import Case, FileIdentity
+
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far in the future a scan may seem to lie before its time is not believed."""
+
+
+class Result(Enum):
+    """The answer to one requirement."""
+
+    MET = "met"
+    UNMET = "unmet"
+    UNKNOWN = "unknown"
+
+
+class Reason(NamedTuple):
+    """One requirement and its answer; `why` says what was found, `needs` what would have met it."""
+
+    requirement: str
+    result: Result
+    why: str
+    needs: str
+
+
+def scan_present(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """There is a scan report that a trusted key signed for this very manifest."""
+    del policy, now
+    needs = "a scan report, signed by a trusted key"
+    if case.scan is not None:
+        return Reason("scan-present", Result.MET, f"signed by {case.scan.signer}", needs)
+    return _missing("scan-present", case, SCAN_PREDICATE, needs)
+
+
+def scan_verdict(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """The verdict of the scan is one that the stage accepts."""
+    del now
+    needs = f"the verdict {' or '.join(policy.verdicts)}"
+    if case.scan is None:
+        return Reason("scan-verdict", Result.UNKNOWN, "there is no scan to go by", needs)
+    verdict = str(case.scan.predicate.get("verdict"))
+    accepted = verdict in policy.verdicts and verdict != "malicious"
+    return Reason("scan-verdict", Result.MET if accepted else Result.UNMET, f"the verdict is {verdict}", needs)
+
+
+def scan_fresh(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """The scan is recent enough to have been made with knowledge that still counts."""
+    needs = f"a scan of the last {policy.max_scan_age_days} days"
+    if case.scan is None:
+        return Reason("scan-fresh", Result.UNKNOWN, "there is no scan to go by", needs)
+    made = _time(case.scan.predicate.get("envelope"))
+    if made is None:
+        return Reason("scan-fresh", Result.UNKNOWN, "the scan does not say when it was made", needs)
+    age = now - made
+    if age < -CLOCK_SKEW:
+        return Reason("scan-fresh", Result.UNMET, f"the scan is dated {made:%Y-%m-%d}, which is to come", needs)
+    why = f"the scan is of {made:%Y-%m-%d}, {max(0, age.days)} days ago"
+    met = age <= timedelta(days=policy.max_scan_age_days)
+    return Reason("scan-fresh", Result.MET if met else Result.UNMET, why, needs)
+
+
+def files_match(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """The files that were scanned are the files of the manifest: same names, sizes and digests."""
+    del policy, now
+    needs = "a scan of exactly the files of the manifest"
+    if case.scan is None:
+        return Reason("files-match", Result.UNKNOWN, "there is no scan to go by", needs)
+    artifact = case.scan.predicate.get("artifact")
+    listed = artifact.get("files") if isinstance(artifact, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(file, dict) for file in listed):
+        return Reason("files-match", Result.UNKNOWN, "the scan does not list its files", needs)
+    scanned = frozenset((str(file.get("path")), file.get("size"), str(file.get("sha256"))) for file in listed)
+    if scanned == case.files:
+        return Reason("files-match", Result.MET, f"{len(case.files)} of {len(case.files)} files", needs)
+    odd: list[FileIdentity] = sorted(scanned ^ case.files, key=str)
+    return Reason("files-match", Result.UNMET, f"{odd[0][0]} is not what was scanned", needs)
+
+
+def annotations_agree(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """What the manifest claims about its scan is what the signed scan says."""
+    del policy, now
+    needs = "annotations that repeat the signed scan"
+    if case.scan is None:
+        return Reason("annotations-agree", Result.UNKNOWN, "there is no scan to go by", needs)
+    claimed = case.annotations.get("security.scan.result")
+    signed = scan_result(str(case.scan.predicate.get("verdict")))
+    if claimed == signed:
+        return Reason("annotations-agree", Result.MET, f"both say {signed}", needs)
+    return Reason("annotations-agree", Result.UNMET, f"the manifest says {claimed}, the signed scan {signed}", needs)
+
+
+def sbom_present(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """There is a signed bill of materials, and it names every file of the manifest by its digest."""
+    del now
+    needs = "a signed CycloneDX bill of materials that names every file" if policy.sbom else "nothing"
+    if case.sbom is None:
+        if not policy.sbom:
+            return Reason("sbom-present", Result.MET, "not needed at this stage", needs)
+        return _missing("sbom-present", case, CYCLONEDX_PREDICATE, needs)
+    named = set(_sbom_hashes(case.sbom.predicate))
+    covered = sum(digest in named for _, _, digest in case.files)
+    result = Result.MET if covered == len(case.files) or not policy.sbom else Result.UNMET
+    why = f"signed by {case.sbom.signer}, names {covered} of {len(case.files)} files"
+    return Reason("sbom-present", result, why, needs)
+
+
+def model_signed(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """There is an OpenSSF model signature by a trusted key over every file of the manifest and no other."""
+    del now
+    needs = "a model signature by a trusted key over every file" if policy.model_signature else "nothing"
+    if case.signature is None:
+        if not policy.model_signature:
+            return Reason("model-signed", Result.MET, "not needed at this stage", needs)
+        return _missing("model-signed", case, MODEL_SIGNATURE_PREDICATE, needs)
+    resources = case.signature.predicate.get("resources")
+    if not isinstance(resources, list) or not all(isinstance(item, dict) for item in resources):
+        return Reason("model-signed", Result.UNKNOWN, "the signature does not list its files", needs)
+    signed = {(escape_name(str(item.get("name"))), str(item.get("digest"))) for item in resources}
+    if signed == {(path, digest) for path, _, digest in case.files}:
+        return Reason("model-signed", Result.MET, f"signed by {case.signature.signer}", needs)
+    return Reason("model-signed", Result.UNMET, "the signature is over other files", needs)
+
+
+REQUIREMENTS = (
+    scan_present,
+    scan_verdict,
+    scan_fresh,
+    files_match,
+    annotations_agree,
+    sbom_present,
+    model_signed,
+)
+
+
+def scan_result(verdict: str) -> str:
+    """The value of the annotation `security.scan.result` for a verdict: `clean`, `findings` or `error`."""
+    return {"clean": "clean", "suspicious": "findings", "malicious": "blocked"}.get(verdict, "error")
+
+
+def _missing(requirement: str, case: Case, predicate_type: str, needs: str) -> Reason:
+    problems = [problem for problem in case.problems if problem.predicate_type == predicate_type]
+    if problems:
+        why = "; ".join(f"{problem.code}: {problem.why}" for problem in problems[:3])
+        return Reason(requirement, Result.UNMET, why, needs)
+    return Reason(requirement, Result.UNMET, "evidence-missing: none is attached", needs)
+
+
+def _time(envelope: object) -> datetime | None:
+    text = envelope.get("finished") if isinstance(envelope, dict) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return made if made.tzinfo is not None else made.replace(tzinfo=UTC)
+
+
+def _sbom_hashes(document: object) -> list[str]:
+    """Every sha256 that the bill gives for a file, wherever the component stands."""
+    found: list[str] = []
+    stack = [document]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if node.get("alg") == "SHA-256" and isinstance(node.get("content"), str):
+                found.append(node["content"])
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return found

@@ -1,0 +1,341 @@
+"""What each opcode does to the state of the symbolic pickle machine.
+
+One function per family of opcodes. Each finds `machine.pos` at its opcode and leaves it behind the operand.
+Source: CPython `Modules/_pickle.c`, the `load_*` functions.
+"""
+
+from __future__ import annotations
+
+from struct import unpack_from
+from typing import TYPE_CHECKING
+
+from weighbridge.core.facts import ComputedImport, Oddity
+from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
+from weighbridge.pickle.state import SMALL, Broken, Exhausted, Machine
+from weighbridge.pickle.values import (
+    Bulk,
+    Container,
+    Global,
+    Opaque,
+    Persistent,
+    Run,
+    arguments_shape,
+    class_name,
+    shape,
+)
+
+if TYPE_CHECKING:
+    from weighbridge.core.facts import CallMode
+
+PAYLOADS = 1000
+"""Constants of one stream that are looked into."""
+_PAYLOADS = (b"\x80", b"PK\x03\x04", b"\x1f\x8b", b"\x78", b"BZh", b"\xfd7zXZ", b"\x93NUMPY", b"\x7fELF", b"MZ")
+"""How a constant may begin that is worth a look of its own: pickle, archives, compressed data, arrays, machine code."""
+
+
+def _counted(machine: Machine, opcode: int) -> None:
+    _, width, kind = COUNTED[opcode]
+    start = machine.here()
+    machine.pos += 1
+    size = int.from_bytes(machine.take(width), "little", signed=opcode in SIGNED_LENGTH)
+    if size < 0:
+        raise Broken("a length is negative")
+    offset = machine.here()
+    if size <= SMALL and (size <= 64 or len(machine.stack) < 50_000):
+        raw = machine.take(size)
+        value: object = raw
+        if kind == "str":
+            value = machine.text(raw)
+        elif kind == "int":
+            value = int.from_bytes(raw, "little", signed=True)
+    else:
+        raw = machine.reader.peek(offset, 8)
+        machine.skip(size)
+        value = Bulk(kind, offset, size)
+    if kind == "bytes" and size >= 8 and raw.startswith(_PAYLOADS):
+        if len(machine.payloads) >= PAYLOADS:
+            raise Exhausted("facts")
+        machine.payloads.append((offset, size))
+    machine.last_constant = start
+    machine.stack.append(value)
+
+
+def _fixed_constant(machine: Machine, opcode: int) -> None:
+    start = machine.here()
+    machine.pos += 1
+    raw = machine.take(FIXED[opcode][1])
+    value: object = None
+    if opcode in (0x4A, 0x4D):
+        value = int.from_bytes(raw, "little", signed=opcode == 0x4A)
+    elif opcode == 0x47:
+        value = unpack_from(">d", raw)[0]
+    elif opcode in (0x88, 0x89):
+        value = opcode == 0x88
+    elif opcode == 0x29:
+        value = ()
+    machine.last_constant = start if isinstance(value, int | float) and not isinstance(value, bool) else -1
+    machine.stack.append(value)
+
+
+def _text_constant(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    raw = machine.line()
+    try:
+        if opcode == 0x49:
+            value: object = {b"00": False, b"01": True}.get(raw)
+            if value is None:
+                value = int(raw, 0) if len(raw) <= 64 else Bulk("int", machine.at + 1, len(raw))
+        elif opcode == 0x4C:
+            digits = raw.removesuffix(b"L")
+            value = int(digits, 0) if len(digits) <= 64 else Bulk("int", machine.at + 1, len(raw))
+        elif opcode == 0x46:
+            value = float(raw)
+        elif opcode == 0x56:
+            value = raw.decode("raw-unicode-escape")
+        else:
+            value = _python2_string(raw)
+    except ValueError:
+        raise Broken(f"the operand of {TEXT[opcode]} cannot be read") from None
+    if isinstance(value, str | bytes) and len(value) > SMALL:
+        value = Bulk(type(value).__name__, machine.at + 1, len(raw))
+    machine.stack.append(value)
+
+
+def _python2_string(raw: bytes) -> str:
+    import codecs
+
+    if len(raw) < 2 or raw[0] != raw[-1] or raw[0] not in b"'\"":
+        raise Broken("a STRING operand is not in quotes")
+    decoded, _ = codecs.escape_decode(raw[1:-1])
+    return decoded.decode("latin-1")
+
+
+def _empty(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    machine.stack.append(Container({0x5D: "list", 0x7D: "dict", 0x8F: "set"}[opcode]))
+
+
+def _tuple(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    if opcode == 0x74:
+        values = machine.pop_mark()
+        if sum(value.end - value.start for value in values if isinstance(value, Run)) <= 4 * SMALL:
+            values = machine.expanded(values)
+        machine.stack.append(machine.flattened(values))
+        return
+    taken = [machine.pop() for _ in range(opcode - 0x84)]
+    taken.reverse()
+    machine.stack.append(machine.flattened(taken))
+
+
+def _collect(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    values = machine.pop_mark()
+    container = Container({0x6C: "list", 0x64: "dict", 0x91: "frozenset"}[opcode])
+    machine.grow(container, values, "setitem" if opcode == 0x64 else "append")
+    machine.stack.append(container)
+
+
+def _grow_many(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    values = machine.pop_mark()
+    target = machine.top()
+    mode: CallMode = "append" if opcode == 0x65 else "setitem" if opcode == 0x75 else "additems"
+    machine.grow(target, values, mode)
+
+
+def _grow_one(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    value = machine.pop()
+    if opcode == 0x61:
+        machine.grow(machine.top(), [value], "append")
+    else:
+        key = machine.pop()
+        machine.grow(machine.top(), [key, value], "setitem")
+
+
+def _drop(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    fence = machine.marks[-1] if machine.marks else 0
+    if opcode == 0x31:
+        machine.pop_mark()
+    elif opcode == 0x32:
+        machine.stack.append(machine.top())
+    elif len(machine.stack) > fence:
+        machine.pop()
+    elif machine.marks:
+        # POP with nothing above the mark takes the mark away, in both unpicklers.
+        machine.marks.pop()
+    else:
+        raise Broken("the stack is empty")
+
+
+def _memo_get(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    machine.fetch(_memo_key(machine, opcode, 0x67))
+
+
+def _memo_put(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    key = _memo_key(machine, opcode, 0x70)
+    machine.memo.put(key, machine.top(), -1)
+
+
+def _memo_key(machine: Machine, opcode: int, text_opcode: int) -> int:
+    if opcode != text_opcode:
+        return int.from_bytes(machine.take(FIXED[opcode][1]), "little")
+    try:
+        key = int(machine.line()[:64])
+    except ValueError:
+        raise Broken("a memo key is not a number") from None
+    if key < 0:
+        raise Broken("a memo key is negative")
+    return key
+
+
+def _global(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    try:
+        module, attribute = machine.line().decode("utf-8"), machine.line().decode("utf-8")
+    except UnicodeDecodeError:
+        raise Broken("the name of a global is not UTF-8") from None
+    value = machine.name(module, attribute, TEXT[opcode])
+    if opcode == 0x63:
+        machine.stack.append(value)
+        return
+    arguments = tuple(machine.expanded(machine.pop_mark()))
+    machine.stack.append(machine.apply(value, arguments, "call"))
+
+
+def _stack_global(machine: Machine, _: int) -> None:
+    machine.pos += 1
+    attribute, module = machine.pop(), machine.pop()
+    machine.stack.append(machine.name(module, attribute, "STACK_GLOBAL"))
+
+
+def _extension(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    code = int.from_bytes(machine.take(FIXED[opcode][1]), "little", signed=opcode == 0x84)
+    expression = f"extension {code} of the loader's copyreg registry"
+    machine.note(ComputedImport(expression, machine.at, machine.excerpt()))
+    machine.stack.append(Global(f"copyreg.extension_{code}"))
+
+
+def _reduce(machine: Machine, _: int) -> None:
+    machine.pos += 1
+    arguments, callee = machine.pop(), machine.pop()
+    machine.stack.append(machine.apply(callee, arguments, "call"))
+
+
+def _new(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    keywords = machine.pop() if opcode == 0x92 else None
+    arguments, callee = machine.pop(), machine.pop()
+    if keywords is not None and isinstance(arguments, tuple) and not _is_empty(keywords):
+        arguments = (*arguments, keywords)
+    machine.stack.append(machine.apply(callee, arguments, "new"))
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, Container) and not value.items and not value.more
+
+
+def _object(machine: Machine, _: int) -> None:
+    machine.pos += 1
+    values = machine.expanded(machine.pop_mark())
+    if not values:
+        raise Broken("OBJ without a class")
+    machine.stack.append(machine.apply(values[0], tuple(values[1:]), "call"))
+
+
+def _build(machine: Machine, _: int) -> None:
+    machine.pos += 1
+    state, target = machine.pop(), machine.top()
+    form = machine.state_shape(state)
+    if isinstance(target, Global):
+        form = f"on the global itself: {form}"
+    machine.call(class_name(target), "build", state, form)
+
+
+def _persistent(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    if opcode == 0x50:
+        pid: object = machine.line().decode("latin-1")
+    else:
+        pid = machine.pop()
+    form = arguments_shape(pid, text=False)
+    if isinstance(pid, tuple) and pid and isinstance(pid[0], str):
+        form = form.replace("(str", "(" + shape(pid[0]), 1)
+    machine.call("persistent_load", "persistent", pid, form)
+    _note_storage(machine, pid)
+    machine.kept -= 1
+    machine.stack.append(Persistent(pid if machine.kept > 0 else Opaque("id")))
+
+
+def _note_storage(machine: Machine, pid: object) -> None:
+    """Torch: ('storage', class, key, location, number of elements[, view])."""
+    if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
+        return
+    kind, key, elements = pid[1], pid[2], pid[4]
+    if not (isinstance(kind, Global) and isinstance(key, str) and isinstance(elements, int)):
+        return
+    if machine.storages.setdefault(key, (kind.name, elements)) != (kind.name, elements):
+        machine.note(Oddity("storage-twice", f"storage {key[:100]!r} is asked for in two ways", machine.at))
+
+
+def _protocol(machine: Machine, _: int) -> None:
+    machine.pos += 1
+    version = machine.take(1)[0]
+    if version > 5:
+        raise Broken(f"protocol {version} does not exist")
+    machine.protocol = max(machine.protocol, version)
+
+
+def _frame(machine: Machine, _: int) -> None:
+    machine.pos += 1
+    size = int.from_bytes(machine.take(8), "little")
+    if size > machine.reader.size - machine.here():
+        machine.note(Oddity("frame-beyond-end", f"a frame of {size} bytes", machine.at))
+
+
+def _buffer(machine: Machine, opcode: int) -> None:
+    machine.pos += 1
+    if opcode == 0x97:
+        machine.note(Oddity("out-of-band-buffer", "the loader must supply a buffer", machine.at))
+        machine.stack.append(Bulk("bytes", machine.at, 0))
+    else:
+        machine.top()
+
+
+def _stop(machine: Machine, _: int) -> bool:
+    machine.pos += 1
+    machine.pop()
+    return True
+
+
+INSTRUCTIONS = {
+    **dict.fromkeys(COUNTED, _counted),
+    **dict.fromkeys((0x4A, 0x4D, 0x47, 0x4E, 0x88, 0x89, 0x29), _fixed_constant),
+    **dict.fromkeys((0x46, 0x49, 0x4C, 0x53, 0x56), _text_constant),
+    **dict.fromkeys((0x5D, 0x7D, 0x8F), _empty),
+    **dict.fromkeys((0x74, 0x85, 0x86, 0x87), _tuple),
+    **dict.fromkeys((0x6C, 0x64, 0x91), _collect),
+    **dict.fromkeys((0x65, 0x75, 0x90), _grow_many),
+    **dict.fromkeys((0x61, 0x73), _grow_one),
+    **dict.fromkeys((0x30, 0x31, 0x32), _drop),
+    **dict.fromkeys((0x67, 0x6A), _memo_get),
+    **dict.fromkeys((0x70, 0x72), _memo_put),
+    **dict.fromkeys((0x63, 0x69), _global),
+    0x93: _stack_global,
+    **dict.fromkeys((0x82, 0x83, 0x84), _extension),
+    0x52: _reduce,
+    **dict.fromkeys((0x81, 0x92), _new),
+    0x6F: _object,
+    0x62: _build,
+    **dict.fromkeys((0x50, 0x51), _persistent),
+    0x80: _protocol,
+    0x95: _frame,
+    **dict.fromkeys((0x97, 0x98), _buffer),
+    0x2E: _stop,
+}
+"""Opcode → what it does; only STOP gives true. The commonest opcodes are handled in `machine.py` itself."""

@@ -1,0 +1,405 @@
+"""The state of the symbolic pickle machine: stack, marks, memo, operands, and the facts gathered so far.
+
+Stack, marks and memo are kept as CPython's unpickler keeps them (`Modules/_pickle.c`), with symbolic values in place
+of objects. Everything is bounded by the budget of the file.
+"""
+
+from __future__ import annotations
+
+from struct import unpack_from
+from typing import TYPE_CHECKING
+
+from weighbridge.core.facts import Call, ComputedImport, Import
+from weighbridge.pickle.memo import Memo
+from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run
+from weighbridge.pickle.values import (
+    KEPT_ITEMS,
+    Bulk,
+    Container,
+    Global,
+    Opaque,
+    Result,
+    Run,
+    arguments_shape,
+    callee_name,
+    class_name,
+    describe,
+    is_composite,
+    is_constant,
+    shape,
+)
+
+if TYPE_CHECKING:
+    from weighbridge.core.facts import CallMode, Fact
+    from weighbridge.core.limits import Budget
+    from weighbridge.core.reader import Reader
+
+FIRST_BUFFER = 4 * 1024
+BUFFER = 1024 * 1024
+"""Bytes of the stream in memory at a time: few at first, because a file may be many small pickles in a row."""
+REFILL = 512
+"""Fewer bytes than this left in the buffer: it is moved on, so that short operands never straddle its end."""
+SMALL = 1024
+"""Bytes of the largest constant that is kept; a command line or a module name is shorter."""
+LINE = 1024 * 1024
+"""Bytes of the longest text operand."""
+SHAPES = 256
+"""Different argument shapes kept for one callable; further ones are folded with their strings left out."""
+
+
+NAME = 1024
+"""Characters of the longest dotted name that is believed to be one."""
+
+
+class Broken(Exception):
+    """The stream cannot be followed further; the unpickler would stop here too."""
+
+
+class Exhausted(Exception):
+    """A limit was reached: the unpickler would go on, the machine does not."""
+
+
+class Machine:
+    """The state between opcodes. `base` + `pos` is the absolute offset of the next opcode."""
+
+    def __init__(self, reader: Reader, start: int, budget: Budget) -> None:
+        self.reader = reader
+        self.budget = budget
+        self.base = start
+        self.pos = 0
+        self.data = b""
+        self.stack: list[object] = []
+        self.marks: list[int] = []
+        self.memo = Memo(budget.limits.memo, reader.read, self.constant_at)
+        self.protocol = 0
+        self.oddities: list[Fact] = []
+        self.payloads: list[tuple[int, int]] = []
+        self.storages: dict[str, tuple[str, int]] = {}
+        self.imports: dict[tuple[str, str], list[object]] = {}
+        self.calls: dict[tuple[str, str, str], list[object]] = {}
+        self.shapes: dict[tuple[str, str], int] = {}
+        self.globals: dict[str, Global] = {}
+        self.at = start
+        self.last_constant = -1
+        self.room = FIRST_BUFFER
+        self.low = self.limit = 0
+        self.cost = 0
+        self.kept = budget.limits.values
+        self.flat: dict[str, Opaque] = {}
+
+    def here(self) -> int:
+        """The absolute offset of the next byte."""
+        return self.base + self.pos
+
+    def refill(self) -> None:
+        """Move the buffer on so that it begins at the next opcode."""
+        offset = self.here()
+        self.at = offset
+        if len(self.stack) + len(self.marks) > self.budget.limits.stack:
+            raise Exhausted("stack")
+        self.data = self.reader.peek(offset, self.room)
+        self.room = min(BUFFER, self.room * 4)
+        self.base, self.pos = offset, 0
+        if not self.data:
+            raise Broken("the stream ends before STOP")
+        self.limit = len(self.data)
+        self.low = self.limit - REFILL
+        if offset + self.limit >= self.reader.size:
+            # An operand cut off by the end of the file reads as zeros here; the next refill notices that it was.
+            self.low = self.limit
+            self.data += bytes(REFILL)
+
+    def skip_run(self, least: int) -> int:
+        """Push a run of constants of at least `least` bytes as one value; gives what it costs in operations."""
+        end = constant_run().match(self.data, self.pos, self.limit).end()  # type: ignore[union-attr] # may be empty
+        size = end - self.pos
+        if size < least:
+            return 0
+        run = Run(self.base + self.pos, self.base + end)
+        self.stack.append(run)
+        self.memo.skipped(run)
+        self.pos = end
+        return size >> 6
+
+    # Operands
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes behind the opcode and whatever was taken before; moves on."""
+        if self.here() + size > self.reader.size:
+            raise Broken("an operand reaches beyond the end")
+        if self.pos + size <= len(self.data):
+            taken = self.data[self.pos : self.pos + size]
+            self.pos += size
+            return taken
+        taken = self.reader.read(self.here(), size)
+        self.skip(size)
+        return taken
+
+    def skip(self, size: int) -> None:
+        """Move on by `size` bytes, which must exist."""
+        if self.here() + size > self.reader.size:
+            raise Broken("an operand reaches beyond the end")
+        self.pos += size
+        if self.pos > len(self.data):
+            self.base += self.pos
+            self.pos = self.low = self.limit = 0
+            self.data = b""
+
+    def line(self) -> bytes:
+        """The text operand up to the next line feed, which is taken too."""
+        end = self.data.find(b"\n", self.pos)
+        if end < 0 or self.base + end >= self.reader.size:
+            rest = self.reader.peek(self.here(), LINE)
+            end = rest.find(b"\n")
+            if end < 0:
+                raise Broken("a text operand has no end")
+            self.skip(end + 1)
+            self.cost += end >> 6
+            return rest[:end]
+        taken = self.data[self.pos : end]
+        self.pos = end + 1
+        return taken
+
+    def text(self, raw: bytes) -> str:
+        """Decode a unicode operand as the unpickler does."""
+        try:
+            return raw.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            raise Broken("a string operand is not UTF-8") from None
+
+    def constant_at(self, offset: int) -> object:
+        """Decode the constant whose opcode stands at `offset`; used for memo entries that keep only their place."""
+        head = self.reader.peek(offset, 9 + SMALL)
+        opcode = head[0]
+        if opcode in COUNTED:
+            _, width, kind = COUNTED[opcode]
+            size = int.from_bytes(head[1 : 1 + width], "little")
+            if size > SMALL:
+                return Bulk(kind, offset + 1 + width, size)
+            raw = head[1 + width : 1 + width + size]
+            return (
+                self.text(raw)
+                if kind == "str"
+                else int.from_bytes(raw, "little", signed=True)
+                if kind == "int"
+                else raw
+            )
+        return 0
+
+    # Stack
+
+    def pop(self) -> object:
+        """Take the topmost value of the innermost mark's part of the stack."""
+        stack = self.stack
+        if len(stack) <= (self.marks[-1] if self.marks else 0):
+            raise Broken("the stack is empty")
+        value = stack.pop()
+        if isinstance(value, Run):
+            stack.extend(self.expand(value))
+            return stack.pop()
+        return value
+
+    def top(self) -> object:
+        """The topmost value, left where it is."""
+        value = self.pop()
+        self.stack.append(value)
+        return value
+
+    def pop_mark(self) -> list[object]:
+        """Everything above the innermost mark, and the mark itself."""
+        if not self.marks:
+            raise Broken("there is no mark")
+        start = self.marks.pop()
+        values = self.stack[start:]
+        del self.stack[start:]
+        return values
+
+    def expand(self, run: Run) -> list[object]:
+        """The constants of a skipped run, one by one; needed when one of them is used and not just collected."""
+        values: list[object] = []
+        offset = run.start
+        while offset < run.end:
+            head = self.reader.peek(offset, 9)
+            opcode = head[0]
+            if opcode in COUNTED:
+                width = COUNTED[opcode][1]
+                values.append(self.constant_at(offset))
+                offset += 1 + width + int.from_bytes(head[1 : 1 + width], "little")
+                continue
+            operand = head[1 : 1 + FIXED[opcode][1]]
+            if opcode == 0x4E:
+                values.append(None)
+            elif opcode in (0x88, 0x89):
+                values.append(opcode == 0x88)
+            elif opcode == 0x47:
+                values.append(unpack_from(">d", operand)[0])
+            elif opcode not in (0x94, 0x71, 0x72):
+                values.append(int.from_bytes(operand, "little", signed=opcode == 0x4A))
+            offset += 1 + len(operand)
+        self.cost += len(values)
+        return values
+
+    def expanded(self, values: list[object]) -> list[object]:
+        """`values` with every run among them replaced by its constants."""
+        if not any(isinstance(value, Run) for value in values):
+            return values
+        flat: list[object] = []
+        for value in values:
+            flat.extend(self.expand(value) if isinstance(value, Run) else (value,))
+        return flat
+
+    def fetch(self, key: int) -> None:
+        """Push a memo entry."""
+        try:
+            self.stack.append(self.memo.get(key))
+        except KeyError:
+            raise Broken(f"memo entry {key} was never stored") from None
+        self.last_constant = -1
+
+    # Facts
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Everything seen so far, by offset."""
+        found: list[Fact] = list(self.oddities)
+        found.extend(Import(name, how, at, raw, count) for (name, how), (at, raw, count) in self.imports.items())  # type: ignore[arg-type]
+        for (name, mode, form), (arguments, at, raw, count) in self.calls.items():
+            found.append(Call(name, mode, arguments, form, at, raw, count))  # type: ignore[arg-type]
+        return tuple(sorted(found, key=_place))
+
+    def excerpt(self) -> str:
+        """The bytes that lead up to the present opcode and the opcode itself, as hexadecimal."""
+        first = max(0, self.at - 23)
+        return self.reader.peek(first, self.at + 1 - first).hex()
+
+    def name(self, module: object, attribute: object, how: str) -> Global:
+        """Import a global. Names that are not constants, or too long to be names, are computed while loading."""
+        if isinstance(module, bytes):
+            module = module.decode("latin-1")
+        if isinstance(attribute, bytes):
+            attribute = attribute.decode("latin-1")
+        if not isinstance(module, str) or not isinstance(attribute, str) or len(module) + len(attribute) > NAME:
+            expression = f"{describe(module)} . {describe(attribute)}"
+            self.note(ComputedImport(expression, self.at, self.excerpt()))
+            return Global("computed." + how.lower())
+        return self.imported(f"{module}.{attribute}", how)
+
+    def note(self, fact: Fact) -> None:
+        """Keep a fact; raises Exhausted when no more fit."""
+        if self.budget.facts <= 0:
+            raise Exhausted("facts")
+        self.budget.facts -= 1
+        self.oddities.append(fact)
+
+    def imported(self, dotted: str, how: str) -> Global:
+        """Note that `dotted` is imported and give the value that stands for it."""
+        entry = self.imports.get((dotted, how))
+        if entry is None:
+            if self.budget.facts <= 0:
+                raise Exhausted("facts")
+            self.budget.facts -= 1
+            self.imports[dotted, how] = [self.at, self.excerpt(), 1]
+        else:
+            entry[2] += 1  # type: ignore[operator]
+        value = self.globals.get(dotted)
+        if value is None:
+            value = self.globals[dotted] = Global(dotted)
+        return value
+
+    def call(self, name: str, mode: CallMode, arguments: object, form: str, *, plain_form: str = "") -> None:
+        """Note a call; equal ones are counted, not repeated."""
+        key = (name, mode, form)
+        entry = self.calls.get(key)
+        if entry is None and plain_form and self.shapes.get((name, mode), 0) >= SHAPES:
+            key = (name, mode, plain_form)
+            entry = self.calls.get(key)
+        if entry is not None:
+            entry[3] += 1  # type: ignore[operator]
+            return
+        if self.budget.facts <= 0:
+            raise Exhausted("facts")
+        self.budget.facts -= 1
+        self.shapes[name, mode] = self.shapes.get((name, mode), 0) + 1
+        self.calls[key] = [describe(arguments), self.at, self.excerpt(), 1]
+
+    def apply(self, callee: object, arguments: object, mode: CallMode) -> object:
+        """Call `callee`; gives the symbolic result. getattr on a global with a constant name gives that attribute."""
+        name = callee_name(callee)
+        form = arguments_shape(arguments)
+        self.call(name, mode, arguments, form, plain_form=arguments_shape(arguments, text=False))
+        if name in ("builtins.getattr", "__builtin__.getattr") and isinstance(arguments, tuple) and len(arguments) == 2:
+            owner, attribute = arguments
+            if isinstance(owner, Global) and isinstance(attribute, str):
+                return self.imported(f"{owner.name}.{attribute}", "getattr")
+        if self.kept <= 0:
+            return Result(callee if isinstance(callee, Global) else Opaque("callable"), Opaque("arguments"))
+        self.kept -= 1
+        return Result(callee, arguments)
+
+    def flattened(self, values: list[object]) -> tuple[object, ...]:
+        """A tuple of `values`; once enough nested values are kept, those inside keep only their shape."""
+        self.kept -= sum(map(is_composite, values)) + (len(values) >> 3)
+        if self.kept > 0:
+            return tuple(values)
+        if len(values) > KEPT_ITEMS:
+            return (Opaque("tuple", "constants" if all(map(is_constant, values)) else "@…"),)
+        return tuple(self.flat_value(value) if is_composite(value) else value for value in values)
+
+    def flat_value(self, value: object) -> Opaque:
+        """The one shared stand-in for all values of this shape."""
+        form = shape(value)
+        if len(self.flat) > self.budget.limits.facts or len(form) > NAME:
+            form = "@…"
+        stand_in = self.flat.get(form)
+        if stand_in is None:
+            stand_in = self.flat[form] = Opaque(form.removeprefix("@"), form)
+        return stand_in
+
+    def grow(self, target: object, values: list[object], mode: CallMode) -> None:
+        """Put values into a container: harmless for those made by the pickle itself, a method call for all others."""
+        self.cost += len(values)
+        if isinstance(target, Container):
+            room = KEPT_ITEMS - len(target.items) if self.kept > 0 else 0
+            plain = [value for value in values if not isinstance(value, Run)]
+            if len(plain) < len(values):
+                target.runs = (*target.runs, *(value for value in values if isinstance(value, Run)))
+                if len(target.runs) > KEPT_ITEMS:
+                    self.search_runs(target)
+            target.more = target.more or len(plain) > room or len(plain) < len(values)
+            target.constant = target.constant and all(map(is_constant, plain))
+            if room > 0 and plain:
+                target.items = (*target.items, *plain[:room])
+                self.kept -= min(room, len(plain))
+            if mode == "setitem":
+                for key in plain[::2]:
+                    if isinstance(key, str) and key.startswith("__") and len(target.dunder) < 8:
+                        target.dunder = (*target.dunder, key)
+            return
+        self.call(class_name(target), mode, tuple(values[:4]), _growth_shape(values))
+
+    def state_shape(self, state: object) -> str:
+        """The shape of a BUILD state: `state` for attributes with ordinary names, else what is unusual about it."""
+        if isinstance(state, Container) and state.kind == "dict":
+            self.search_runs(state)
+            return f"state with {', '.join(sorted(set(state.dunder)))}" if state.dunder else "state"
+        if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], Container) and state[1].kind == "dict":
+            slots = self.state_shape(state[1])
+            return slots if state[0] is None else f"({self.state_shape(state[0])}, {slots})"
+        return shape(state, text=False)
+
+    def search_runs(self, container: Container) -> None:
+        """Look for keys such as `__class__` in skipped runs, each of which is searched once."""
+        runs, container.runs = container.runs, ()
+        for run in runs:
+            if b"__" not in self.reader.read(run.start, run.end - run.start):
+                continue
+            # Keys cannot be told from values without counting; a value that looks like such a key counts too.
+            found = (value for value in self.expand(run) if isinstance(value, str) and value.startswith("__"))
+            container.dunder = tuple(sorted({*container.dunder, *found}))[:8]
+
+
+def _growth_shape(values: list[object]) -> str:
+    return "constants" if all(isinstance(value, Run) or "@" not in shape(value) for value in values[:64]) else "@…"
+
+
+def _place(fact: Fact) -> tuple[int, str]:
+    return (getattr(fact, "offset", 0), type(fact).__name__)

@@ -1,0 +1,219 @@
+"""Publishing: a model and its evidence enter a repository, and become visible under a tag last of all.
+
+The manifest is a ModelPack artifact that ModelPack clients, ORAS and Docker Model Runner read alike: one raw file per
+layer, so a layer's digest is that of its file, with the file's path in both annotations in use. The same files and
+annotations give the same manifest digest. Docker Model Runner knows the artifact by `paramSize` or `createdAt`.
+
+Evidence is attached as cosign does: one referrer manifest per bundle, with the bundle as its only layer.
+
+Order: blobs, config, manifest (by digest), referrers, all of it read back and verified, tag.
+Sources: github.com/modelpack/model-spec, spec.md and config.md; github.com/sigstore/cosign, 3.1 bundle referrers.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from weighbridge.core.digests import Digest, canonical_json, digest_bytes
+from weighbridge.core.errors import NotFound, RegistryError, UsageError
+from weighbridge.core.plain import plain
+from weighbridge.registry.base import Descriptor, check_tag
+from weighbridge.registry.manifests import (
+    EMPTY_CONFIG,
+    EMPTY_CONFIG_TYPE,
+    IMAGE_MANIFEST,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from weighbridge.registry.streams import drain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from weighbridge.registry.base import Store
+
+MODEL_TYPE = "application/vnd.cncf.model.manifest.v1+json"
+MODEL_CONFIG_TYPE = "application/vnd.cncf.model.config.v1+json"
+WEIGHT_TYPE = "application/vnd.cncf.model.weight.v1.raw"
+WEIGHT_CONFIG_TYPE = "application/vnd.cncf.model.weight.config.v1.raw"
+DOC_TYPE = "application/vnd.cncf.model.doc.v1.raw"
+CODE_TYPE = "application/vnd.cncf.model.code.v1.raw"
+DATASET_TYPE = "application/vnd.cncf.model.dataset.v1.raw"
+FILE_PATH = "org.cncf.model.filepath"
+FILE_TITLE = "org.opencontainers.image.title"
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+BUNDLE_CONTENT = "dev.sigstore.bundle.content"
+BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
+EVIDENCE_KIND = "dev.weighbridge.evidence.kind"
+DESCRIPTOR_KEYS = frozenset(
+    {"createdAt", "authors", "vendor", "family", "name", "version", "title", "description", "docURL", "sourceURL"}
+    | {"datasetsURL", "revision", "licenses"}
+)
+CONFIG_KEYS = frozenset({"architecture", "format", "paramSize", "precision", "quantization", "capabilities"})
+
+
+class ModelFile(NamedTuple):
+    """A file to publish: `path` is relative, POSIX; `size` in bytes; `open` gives its bytes from the start."""
+
+    path: str
+    size: int
+    digest: Digest
+    media_type: str
+    open: Callable[[], BinaryIO]
+
+
+class EvidenceBlob(NamedTuple):
+    """One signed bundle to attach; `kind` is its short name for people."""
+
+    kind: str
+    predicate_type: str
+    bundle: bytes
+
+
+class Published(NamedTuple):
+    """What is in the registry now: the model's manifest and one referrer manifest per piece of evidence."""
+
+    manifest: Descriptor
+    evidence: tuple[Descriptor, ...]
+
+
+def publish_model(
+    store: Store,
+    *,
+    tag: str,
+    files: Sequence[ModelFile],
+    config: Mapping[str, Any],
+    annotations: Mapping[str, str],
+    evidence: Callable[[Descriptor], Sequence[EvidenceBlob]],
+) -> Published:
+    """Publish a model with its evidence. `config` has ModelPack's descriptor and config fields in one flat mapping.
+
+    `evidence` is called with the manifest's descriptor, so that statements can name its digest. If anything fails
+    before the tag is set, the tag is as it was, what this call made visible is removed again, and the error goes on.
+    Raises UsageError for a bad tag, path or field; RegistryError (DigestMismatch if a file is not what its digest
+    says); whatever `evidence` raises.
+    """
+    check_tag(tag)
+    config_raw = model_config(files, config)
+    raw = model_manifest(files, config_raw, annotations)
+    added: list[Descriptor] = []
+    tagging = False
+    try:
+        for file in files:
+            with file.open() as data:
+                store.put_blob(data, expect=file.digest, size=file.size)
+        _put(store, config_raw)
+        manifest = _put_manifest(store, raw, added)
+        attached = tuple(_attach(store, manifest, blob, added) for blob in evidence(manifest))
+        _read_back(store, manifest, attached)
+        tagging = True
+        store.tag(manifest, tag)
+    except BaseException:
+        if not (tagging and _may_be_tagged(store, tag, manifest)):
+            for descriptor in reversed(added):
+                with suppress(RegistryError):
+                    store.remove(descriptor)
+        raise
+    return Published(manifest, attached)
+
+
+def model_config(files: Sequence[ModelFile], parts: Mapping[str, Any]) -> bytes:
+    """The ModelPack config of these files as canonical JSON. Raises UsageError for a field that it does not have."""
+    if unknown := set(parts) - DESCRIPTOR_KEYS - CONFIG_KEYS:
+        raise UsageError(
+            f"ModelPack has no field {plain(', '.join(sorted(unknown)), 200)}",
+            f"use {', '.join(sorted(DESCRIPTOR_KEYS | CONFIG_KEYS))}",
+        )
+    try:
+        return canonical_json(
+            {
+                "descriptor": {key: value for key, value in parts.items() if key in DESCRIPTOR_KEYS},
+                "config": {key: value for key, value in parts.items() if key in CONFIG_KEYS},
+                "modelfs": {"type": "layers", "diffIds": [str(file.digest) for file in _ordered(files)]},
+            }
+        )
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a ModelPack field cannot be written as JSON: {plain(str(error), 120)}", "fix it") from error
+
+
+def model_manifest(files: Sequence[ModelFile], config: bytes, annotations: Mapping[str, str]) -> bytes:
+    """The manifest of these files, in the order of their paths. Raises UsageError for paths that no folder can hold."""
+    seen: set[str] = set()
+    for file in files:
+        if file.path in seen or not is_safe_path(file.path):
+            raise UsageError(
+                f"the path {plain(file.path, 200)} cannot be published", "give plain relative paths, each once"
+            )
+        seen.add(file.path)
+    if not files:
+        raise UsageError("there are no files to publish", "name a folder with a model in it")
+    layers = tuple(_layer(file) for file in _ordered(files))
+    return write_manifest(Manifest(MODEL_TYPE, _config(config), layers, None, dict(annotations)))
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a path stays inside the folder that it is unpacked into, and means the same to every reader."""
+    return "\0" not in path and "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+def _ordered(files: Sequence[ModelFile]) -> list[ModelFile]:
+    return sorted(files, key=lambda file: file.path)
+
+
+def _layer(file: ModelFile) -> Descriptor:
+    return Descriptor(file.media_type, file.digest, file.size, {FILE_PATH: file.path, FILE_TITLE: file.path})
+
+
+def _config(raw: bytes) -> Descriptor:
+    return Descriptor(MODEL_CONFIG_TYPE, digest_bytes(raw), len(raw))
+
+
+def _put(store: Store, raw: bytes) -> Descriptor:
+    return store.put_blob(io.BytesIO(raw), expect=digest_bytes(raw), size=len(raw))
+
+
+def _put_manifest(store: Store, raw: bytes, added: list[Descriptor]) -> Descriptor:
+    """Store an untagged manifest and note it in `added`, unless it was there before this call."""
+    try:
+        store.resolve(store.reference(digest=digest_bytes(raw)))
+    except NotFound:
+        added.append(Descriptor(IMAGE_MANIFEST, digest_bytes(raw), len(raw)))
+    return store.put_manifest(raw, IMAGE_MANIFEST)
+
+
+def _attach(store: Store, subject: Descriptor, blob: EvidenceBlob, added: list[Descriptor]) -> Descriptor:
+    layer = _put(store, blob.bundle)._replace(media_type=BUNDLE_TYPE)
+    config = _put(store, EMPTY_CONFIG)._replace(media_type=EMPTY_CONFIG_TYPE, artifact_type=BUNDLE_TYPE)
+    annotations = {
+        BUNDLE_CONTENT: "dsse-envelope",
+        BUNDLE_PREDICATE: blob.predicate_type,
+        EVIDENCE_KIND: blob.kind,
+    }
+    return _put_manifest(store, write_manifest(Manifest(BUNDLE_TYPE, config, (layer,), subject, annotations)), added)
+
+
+def _read_back(store: Store, manifest: Descriptor, attached: Sequence[Descriptor]) -> None:
+    """Read everything that the tag will make visible; each read proves its digest."""
+    for descriptor in (manifest, *attached):
+        content = read_manifest(store.get_manifest(descriptor))
+        for blob in (content.config, *content.layers):
+            with store.open_blob(blob) as stream:
+                drain(stream)
+    found = {referrer.digest for referrer in store.referrers(manifest, BUNDLE_TYPE)}
+    if not {descriptor.digest for descriptor in attached} <= found:
+        raise RegistryError(
+            f"the registry does not list the evidence of {manifest.digest}", "repeat; if it stays, use another registry"
+        )
+
+
+def _may_be_tagged(store: Store, tag: str, manifest: Descriptor) -> bool:
+    """After a failed attempt to set the tag: whether it might be visible, so that nothing may be taken from it."""
+    try:
+        return store.resolve(store.reference(tag=tag)).digest == manifest.digest
+    except NotFound:
+        return False
+    except RegistryError:
+        return True

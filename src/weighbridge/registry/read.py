@@ -1,0 +1,123 @@
+"""Reading a published model back: its files by path and digest, and the evidence attached to it.
+
+Everything here is what the registry says. The digests are proved; paths, annotations and predicate types are claims
+of whoever pushed, and bundles are not verified: that is the work of `attest.trust`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.core.errors import RegistryError, Rejected
+from weighbridge.core.plain import plain
+from weighbridge.registry.manifests import read_manifest
+from weighbridge.registry.publish import (
+    BUNDLE_PREDICATE,
+    BUNDLE_TYPE,
+    EVIDENCE_KIND,
+    FILE_PATH,
+    FILE_TITLE,
+    MODEL_TYPE,
+    is_safe_path,
+)
+
+if TYPE_CHECKING:
+    from weighbridge.core.digests import Digest
+    from weighbridge.registry.base import Descriptor, Reference, Store
+    from weighbridge.registry.manifests import Manifest
+
+MAX_BUNDLE = 64 * 1024 * 1024
+"""Bytes of one bundle."""
+MAX_ALL_BUNDLES = 512 * 1024 * 1024
+"""Bytes of all bundles of one model, which are held in memory together."""
+MAX_EVIDENCE = 1000
+"""Pieces of evidence of one model; ten are usual, more with every sweep."""
+
+
+class StoredFile(NamedTuple):
+    """A file of a published model. `size` in bytes."""
+
+    path: str
+    size: int
+    digest: Digest
+    media_type: str
+
+
+class StoredEvidence(NamedTuple):
+    """A bundle that refers to the model. `kind` and `predicate_type` are claims beside it, not signed."""
+
+    descriptor: Descriptor
+    kind: str
+    predicate_type: str
+    bundle: bytes
+
+
+class StoredModel(NamedTuple):
+    """A published model; `annotations` are those of its manifest."""
+
+    manifest: Descriptor
+    files: tuple[StoredFile, ...]
+    annotations: dict[str, str]
+    evidence: tuple[StoredEvidence, ...]
+
+
+def load_model(store: Store, reference: Reference) -> StoredModel:
+    """Read the manifest that a reference names, and all bundles attached to it. File contents are not read.
+
+    Raises NotFound, DigestMismatch; RegistryError for a manifest that is not a model or has unsafe paths; Rejected
+    (evidence-malformed) for a referrer that should be a bundle and is not, or for too much evidence.
+    """
+    manifest = store.resolve(reference)
+    content = read_manifest(store.get_manifest(manifest))
+    if content.artifact_type != MODEL_TYPE:
+        raise RegistryError(
+            f"{plain(str(reference))} is not a model: its artifact type is {plain(content.artifact_type, 80)}",
+            "name a model that was published with `weighbridge intake`",
+        )
+    return StoredModel(manifest, _files(content), content.annotations, _evidence(store, manifest))
+
+
+def _files(content: Manifest) -> tuple[StoredFile, ...]:
+    files: dict[str, StoredFile] = {}
+    for layer in content.layers:
+        path = layer.annotations.get(FILE_PATH, layer.annotations.get(FILE_TITLE, ""))
+        if layer.annotations.get(FILE_TITLE, path) != path:
+            raise RegistryError(
+                f"the layer {layer.digest} has two names, so that readers would unpack different models",
+                "push the model again from its source",
+            )
+        if not is_safe_path(path) or path in files:
+            raise RegistryError(
+                f"the layer {layer.digest} has the path {plain(path, 200)!r}, which is unsafe or stands twice",
+                "push the model again from its source",
+            )
+        files[path] = StoredFile(path, layer.size, layer.digest, layer.media_type)
+    if not files:
+        raise RegistryError("the model has no files", "push the model again from its source")
+    return tuple(files.values())
+
+
+def _evidence(store: Store, manifest: Descriptor) -> tuple[StoredEvidence, ...]:
+    found: list[StoredEvidence] = []
+    left = MAX_ALL_BUNDLES
+    for referrer in store.referrers(manifest, BUNDLE_TYPE):
+        content = read_manifest(store.get_manifest(referrer))
+        if len(content.layers) != 1 or content.layers[0].media_type != BUNDLE_TYPE:
+            raise Rejected(
+                "evidence-malformed",
+                f"the referrer {referrer.digest} without a bundle in it",
+                "one bundle as its layer",
+            )
+        layer = content.layers[0]
+        left -= layer.size
+        if layer.size > MAX_BUNDLE or left < 0 or len(found) == MAX_EVIDENCE:
+            raise Rejected(
+                "evidence-malformed",
+                f"evidence of {layer.size} bytes after {len(found)} other pieces",
+                f"at most {MAX_BUNDLE} bytes each, {MAX_ALL_BUNDLES} bytes and {MAX_EVIDENCE} pieces together",
+            )
+        with store.open_blob(layer) as stream:
+            bundle = stream.read()
+        kind = content.annotations.get(EVIDENCE_KIND, "")
+        found.append(StoredEvidence(referrer, kind, content.annotations.get(BUNDLE_PREDICATE, ""), bundle))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Where models come from, and the quarantine that they land in first."""
