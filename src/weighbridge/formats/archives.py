@@ -79,7 +79,7 @@ class Zip:
         """Yield every member as a child, and every way in which the copies of the directory disagree."""
         del info
         directory = read_directory(data, budget)
-        yield from frame(directory, data)
+        yield from frame(directory, data, budget)
         for member in directory.members:
             yield from read_member(member, data, budget)
 
@@ -124,7 +124,7 @@ def read_directory(data: Reader, budget: Budget) -> Directory:
     return Directory(tuple(members), start, place - start, record, record + 22 + comment, shift)
 
 
-def frame(directory: Directory, data: Reader) -> Iterator[Fact | Span | Child]:
+def frame(directory: Directory, data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
     """Account for everything that is no member's data, and say what is odd about the archive as a whole."""
     yield Span(directory.start, directory.end - directory.start, "parsed")
     if directory.shift or (directory.members and min(member.local for member in directory.members) > 0):
@@ -136,9 +136,8 @@ def frame(directory: Directory, data: Reader) -> Iterator[Fact | Span | Child]:
     for member in sorted(directory.members, key=lambda member: member.local):
         if member.local < end:
             yield Oddity("overlap", f"{member.name[:100]!r} shares bytes with the member before it", member.local)
-        elif member.local > end and data.peek(end, 4) == b"PK\x03\x04":
-            yield Oddity("hidden-member", "a member that the central directory does not name", end)
-            yield Child("hidden", end, member.local - end, data.part(end, member.local - end))
+        elif member.local > end:
+            yield from _hidden(data, end, member.local, budget)
         end = max(end, member.end)
         folded = member.name.lower()
         if folded in seen:
@@ -147,9 +146,32 @@ def frame(directory: Directory, data: Reader) -> Iterator[Fact | Span | Child]:
         yield from _odd_name(member)
         yield Span(member.local, member.data - member.local, "parsed")
         yield Span(member.data + member.compressed, member.end - member.data - member.compressed, "parsed")
-    if end < directory.start and data.peek(end, 4) == b"PK\x03\x04":
-        yield Oddity("hidden-member", "a member that the central directory does not name", end)
-        yield Child("hidden", end, directory.start - end, data.part(end, directory.start - end))
+    if end < directory.start:
+        yield from _hidden(data, end, directory.start, budget)
+
+
+def _hidden(data: Reader, start: int, end: int, budget: Budget) -> Iterator[Fact | Span | Child]:
+    """Members between `start` and `end` that have a local header but that the central directory does not name."""
+    while start + 30 <= end and data.peek(start, 4) == b"PK\x03\x04" and budget.members > 0:
+        budget.members -= 1
+        raw = data.read(start, 30)
+        flags, method = unpack_from("<HH", raw, 6)
+        crc, compressed, size, name_size, extra_size = unpack_from("<IIIHH", raw, 14)
+        content = start + 30 + name_size + extra_size
+        if content > end:
+            return
+        raw_name = data.read(start + 30, name_size)
+        if flags & 8 or compressed > end - content:
+            compressed = size = end - content
+        name = raw_name.decode("utf-8", "surrogateescape")
+        yield Oddity("hidden-member", f"{name[:100]!r} is not named by the central directory", start)
+        yield Span(start, content - start, "parsed")
+        yield from read_member(
+            Member(name, raw_name, flags, method, crc, compressed, size, start, 0, content, content + compressed),
+            data,
+            budget,
+        )
+        start = content + compressed
 
 
 def read_member(member: Member, data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:

@@ -5,6 +5,7 @@ Decompression stops at the budget of the file: a bomb costs what the limits say 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
-    from weighbridge.core.reader import ByteSource
     from weighbridge.formats.base import BlobInfo
 
 PIECE = 256 * 1024
@@ -65,21 +65,25 @@ class Expanded:
         if self._file is None:
             return Reader(MemorySource(b"".join(self._parts)))
         self._file.flush()
-        return Reader(_SpoolSource(self._file, self.size))
+        source = _SpoolSource(os.dup(self._file.fileno()), self.size)
+        self._file.close()
+        return Reader(source)
 
 
 class _SpoolSource:
-    """A temporary file that lives as long as somebody reads it."""
+    """A file without a name that lives as long as somebody reads it."""
 
-    __slots__ = ("_file", "_source", "size")
+    __slots__ = ("_source", "size")
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file = file
-        self._source: ByteSource = FileSource(file.fileno(), size)
+    def __init__(self, fd: int, size: int) -> None:
+        self._source = FileSource(fd, size)
         self.size = size
 
     def read(self, offset: int, size: int) -> bytes:
         return self._source.read(offset, size)
+
+    def __del__(self) -> None:
+        os.close(self._source.fd)
 
 
 class Stream:

@@ -75,7 +75,7 @@ class TorchZip:
         if top is None:
             yield from Zip().parse(data, info, budget)
             return
-        yield from frame(directory, data)
+        yield from frame(directory, data, budget)
         storages = _storages(directory.members, f"{top}/data.pkl", data, budget)
         for member in directory.members:
             inner = member.name.removeprefix(f"{top}/")

@@ -211,23 +211,22 @@ def _blob(data: Reader, info: BlobInfo, at: Location, budget: Budget, about: lis
                     if seen.offset >= 0:
                         children.append((seen.offset, seen.offset + seen.size))
                         claims.extend(_child_claims(child, seen))
+                elif isinstance(seen, UnreadSpan):
+                    why.append(seen)
                 else:
                     facts.append(seen)
-                    if isinstance(seen, UnreadSpan):
-                        why.append(seen)
-                        claims.append(Claim(seen.offset, seen.offset + seen.size, "unread"))
         except FormatError as error:
-            why.append(UnreadSpan(0, data.size, f"broken {found.name}: {error.cause}"))
+            start = min(error.offset, data.size)
+            why.append(UnreadSpan(start, data.size - start, f"broken {found.name}: {error.cause}"))
         except Exception as error:  # noqa: BLE001 -- the fence: a parser that fails must not stop the inspection
             why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
-            claims.append(Claim(0, data.size, "unread"))
+    claims.extend(Claim(span.offset, span.offset + span.size, "unread") for span in why)
     ledger = settle(claims, data.size)
-    unread = []
-    for start, end in apart(ledger.opaque, children):
-        span = UnreadSpan(start, end - start, _reason(start, end, why, readings))
-        unread.append(Unread(f"{at.path}@{start}", span.size, span.why))
-        if span not in facts:
-            facts.append(span)
+    told = children + [(span.offset, span.offset + span.size) for span in why]
+    because = f"{readings[0].name} does not account for these bytes" if readings else _NO_FORMAT
+    why += [UnreadSpan(start, end - start, because) for start, end in apart(ledger.opaque, told)]
+    facts.extend(why)
+    unread = [Unread(f"{at.path}@{span.offset}", span.size, span.why) for span in why]
     unread.extend(
         Unread(f"{at.path}@{fact.offset}", 0, f"the limit {fact.limit} of {fact.value} was reached")
         for fact in facts
@@ -301,13 +300,6 @@ def _child_claims(blob: Blob, child: Child) -> list[Claim]:
     if opaque or blob.unread:
         return [Claim(child.offset, end, "unread")]
     return [Claim(child.offset, end, "data" if data > parsed else "parsed")]
-
-
-def _reason(start: int, end: int, why: list[UnreadSpan], readings: list[Format]) -> str:
-    for span in why:
-        if span.offset < end and start < span.offset + span.size:
-            return span.why
-    return f"{readings[0].name} does not account for these bytes" if readings else _NO_FORMAT
 
 
 def _about_name(entry: Entry) -> list[Fact]:
