@@ -54,6 +54,18 @@ def test_a_failed_write_leaves_no_key(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_both_files_and_their_folder_are_on_disk_when_a_key_is_made(tmp_path, monkeypatch):
+    real, synced = os.fsync, []
+
+    def noted(fd):
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    create_key(str(tmp_path / "key"), None)
+    assert synced == [str(tmp_path / "key"), str(tmp_path / "key.pub"), str(tmp_path)]
+
+
 def test_a_key_needs_a_folder_and_a_real_passphrase(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         create_key(str(tmp_path / "absent" / "key"), None)

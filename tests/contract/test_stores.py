@@ -97,6 +97,22 @@ def test_a_source_that_fails_leaves_nothing(store):
     put(store, b"bytes")
 
 
+def test_an_endless_source_is_not_read_for_ever(store):
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            self.given += len(buffer)
+            assert self.given < 64 * 1024 * 1024
+            return len(buffer)
+
+    with pytest.raises(DigestMismatch):
+        store.put_blob(Endless(), expect=digest_bytes(b"bytes"), size=5)
+
+
 def test_a_descriptor_with_a_false_size_is_refused(store):
     blob = put(store, b"bytes")
     for size in (0, 4, 6):

@@ -61,6 +61,20 @@ def test_a_tag_is_the_name_and_the_tag_in_the_index(folder, store):
     ] * 2
 
 
+def test_moving_tags_leaves_one_entry_for_each_name(folder, store):
+    first, second = publish_tiny(store, "a"), publish_tiny(store, "b", {"other": b"1"})
+
+    def entries(published):
+        manifests = json.loads((folder / "index.json").read_bytes())["manifests"]
+        found = [entry for entry in manifests if entry["digest"] == str(published.manifest.digest)]
+        return sorted(entry.get("annotations", {}).get("org.opencontainers.image.ref.name", "") for entry in found)
+
+    store.tag(first.manifest, "b")
+    assert (entries(first), entries(second)) == (["org/tiny:a", "org/tiny:b"], [""])
+    store.tag(second.manifest, "b")
+    assert (entries(first), entries(second)) == (["org/tiny:a"], ["org/tiny:b"])
+
+
 def test_blobs_are_read_only_files_named_by_their_digest(folder, store):
     publish_tiny(store)
     blobs = list((folder / "blobs/sha256").iterdir())

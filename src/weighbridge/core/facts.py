@@ -86,12 +86,17 @@ class Setting(NamedTuple):
 
 
 class Embedded(NamedTuple):
-    """Text that decodes to a known format. `encoding` lists the layers, outermost first: `base64+zlib`."""
+    """Text that decodes to a known format.
+
+    `encoding` lists the layers, outermost first: `base64+zlib`. `size` is that of what comes out, in bytes; `excerpt`
+    its first bytes as hexadecimal; `text` the first characters of the encoded text.
+    """
 
     key: str
     encoding: str
     format: str
     size: int
+    text: str = ""
     offset: int = 0
     excerpt: str = ""
 

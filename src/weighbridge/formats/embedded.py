@@ -66,7 +66,7 @@ def embedded_in_text(text: str, key: str, offset: int, budget: Budget) -> Iterat
 
 def _report(found: tuple[str, str, bytes], key: str, text: str, offset: int) -> Iterator[Fact | Child]:
     encoding, kind, content = found
-    yield Embedded(key[:200], encoding, kind, len(content), offset, text[:64])
+    yield Embedded(key[:200], encoding, kind, len(content), text[:64], offset, content[:24].hex())
     yield Child(f"{key[:200]}:{encoding}", -1, len(content), Reader(MemorySource(content)))
 
 

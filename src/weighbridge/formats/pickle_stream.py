@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 PROTO = 0x80
 TRIAL = Limits(operations_floor=20_000, facts=200, values=2_000, memo=2_000, stack=20_000)
-"""What finding out whether something is a pickle may cost."""
+"""What finding out whether something without a header is a pickle may cost."""
+GLANCE = TRIAL._replace(operations_floor=64)
+"""What confirming a header may cost."""
 _NAMED = frozenset((".pkl", ".pickle", ".p", ".joblib", ".dill", ".pth", ".pt", ".ckpt", ".bin", ".dat", ".data"))
 
 
@@ -38,20 +40,20 @@ class PickleStream:
     extensions = frozenset((".pkl", ".pickle"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """YES if following the opcodes reaches a call or STOP; a protocol header alone, or a name, is a MAYBE."""
+        """YES if opcodes follow a protocol header, or lead to a call or to STOP; a name alone is a MAYBE."""
         head = data.peek(0, 2)
         if not head or head[0] not in KNOWN:
             return Match.NO
-        headed = len(head) == 2 and head[0] == PROTO and head[1] <= 5
+        if len(head) == 2 and head[0] == PROTO and head[1] <= 5:
+            # The size of a safetensors header can look like this, but no opcodes follow it.
+            first = interpret(data, 0, Budget(GLANCE, 0))
+            return Match.YES if first.complete or first.exhausted or runs_something(first) else Match.MAYBE
         program = trial(data)
         if runs_something(program):
             return Match.YES
-        if program.complete and (headed or program.end == data.size):
-            # "N." is None pickled and also a line of text: without a header only the name can tell.
-            return Match.YES if headed else Match.MAYBE
-        if program.exhausted and headed:
-            return Match.YES
-        return Match.MAYBE if headed or info.extension in _NAMED else Match.NO
+        # "N." is None pickled and also a line of text: without a header only the name can tell.
+        whole = program.complete and program.end == data.size
+        return Match.MAYBE if whole or info.extension in _NAMED else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Follow every stream; whatever is behind the last one and is no pickle stays opaque."""

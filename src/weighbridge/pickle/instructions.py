@@ -123,9 +123,14 @@ def _tuple(machine: Machine, opcode: int) -> None:
             values = machine.expanded(values)
         machine.stack.append(machine.flattened(values))
         return
-    taken = [machine.pop() for _ in range(opcode - 0x84)]
-    taken.reverse()
-    machine.stack.append(machine.flattened(taken))
+    stack, count = machine.stack, opcode - 0x84
+    taken = stack[-count:]
+    if len(stack) - (machine.marks[-1] if machine.marks else 0) < count or any(type(value) is Run for value in taken):
+        taken = [machine.pop() for _ in range(count)]
+        taken.reverse()
+    else:
+        del stack[-count:]
+    stack.append(machine.flattened(taken))
 
 
 def _collect(machine: Machine, opcode: int) -> None:

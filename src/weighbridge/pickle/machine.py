@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.facts import Limit
 from weighbridge.pickle.instructions import INSTRUCTIONS
-from weighbridge.pickle.memo import MemoFull
+from weighbridge.pickle.memo import Later, MemoFull
 from weighbridge.pickle.state import Broken, Exhausted, Machine
 from weighbridge.pickle.values import Run
 
@@ -22,6 +22,9 @@ RUN_FROM = 64 * 1024
 """Bytes of a stream from which on skipping runs of constants pays for compiling the pattern that does it."""
 RUN_LEAST = 64
 """Bytes of the shortest run behind a MARK that is skipped in one go."""
+
+SIMPLE: dict[int, object] = {0x4E: None, 0x88: True, 0x89: False, 0x29: ()}
+"""Opcodes without an operand that push a constant."""
 
 
 class Program(NamedTuple):
@@ -63,8 +66,8 @@ def _follow(machine: Machine) -> bool:
     """Execute until STOP; true if it was reached. Raises Broken, Exhausted or MemoFull."""
     skip_runs = machine.reader.size - machine.base >= RUN_FROM
     steps = machine.budget.operations
-    handlers = INSTRUCTIONS
     stack, marks, memo = machine.stack, machine.marks, machine.memo
+    kept, keep, simple = memo.kept, memo.keep, SIMPLE
     data = machine.data
     pos = low = 0
     while steps > 0:
@@ -78,32 +81,45 @@ def _follow(machine: Machine) -> bool:
             if pos >= low:
                 continue
         opcode = data[pos]
-        if opcode == 0x4B:  # BININT1
+        if opcode == 0x68:  # BINGET
+            value = kept.get(data[pos + 1])
+            if value is None or type(value) is Later or memo.pending:
+                machine.pos = pos
+                machine.fetch(data[pos + 1])
+            else:
+                stack.append(value)
+            machine.last_constant = -1
+            pos += 2
+        elif opcode == 0x94 or opcode == 0x71:  # MEMOIZE, BINPUT  # noqa: PLR1714 -- faster than a set
+            if len(stack) <= (marks[-1] if marks else 0):
+                raise Broken("nothing on the stack to memoize")
+            value = stack[-1]
+            kind = type(value)
+            if kind is Run:
+                value = machine.top()
+            if opcode == 0x71:
+                memo.put(data[pos + 1], value, machine.last_constant)
+                pos += 2
+            else:
+                if memo.pending or kind is str or kind is bytes or len(kept) >= keep:
+                    memo.memoize(value, machine.last_constant)
+                else:
+                    kept[len(kept)] = value
+                pos += 1
+        elif opcode == 0x4B:  # BININT1
             stack.append(data[pos + 1])
             machine.last_constant = machine.base + pos
             pos += 2
-        elif opcode == 0x71:  # BINPUT
-            if len(stack) <= (marks[-1] if marks else 0):
-                raise Broken("nothing on the stack to memoize")
-            value = stack[-1]
-            memo.put(data[pos + 1], machine.top() if isinstance(value, Run) else value, machine.last_constant)
-            pos += 2
-        elif opcode == 0x68:  # BINGET
-            machine.pos = pos
-            machine.fetch(data[pos + 1])
-            pos += 2
-        elif opcode == 0x94:  # MEMOIZE
-            if len(stack) <= (marks[-1] if marks else 0):
-                raise Broken("nothing on the stack to memoize")
-            value = stack[-1]
-            memo.memoize(machine.top() if isinstance(value, Run) else value, machine.last_constant)
-            pos += 1
         elif opcode == 0x8C:  # SHORT_BINUNICODE
             end = pos + 2 + data[pos + 1]
             machine.last_constant = machine.base + pos
             machine.pos = pos
             stack.append(machine.text(data[pos + 2 : end]))
             pos = end
+        elif opcode in simple:
+            stack.append(simple[opcode])
+            machine.last_constant = -1
+            pos += 1
         elif opcode == 0x28:  # MARK
             marks.append(len(stack))
             pos += 1
@@ -112,7 +128,7 @@ def _follow(machine: Machine) -> bool:
                 steps -= machine.skip_run(RUN_LEAST)
                 pos = machine.pos
         else:
-            handler = handlers.get(opcode)
+            handler = INSTRUCTIONS.get(opcode)
             machine.pos = pos
             if handler is None:
                 raise Broken(f"0x{opcode:02x} is no opcode")

@@ -23,7 +23,7 @@ LONG = 64
 """Characters of a string from which on its place in the stream is kept instead of the string."""
 
 
-class _Later:
+class Later:
     """A constant that stays in the stream until it is asked for."""
 
     __slots__ = ("offset",)
@@ -37,44 +37,52 @@ class MemoFull(Exception):
 
 
 class Memo:
-    """Keys and values. `read` gives bytes of the stream by offset and size; `constant` decodes one at an offset."""
+    """Keys and values. `read` gives bytes of the stream by offset and size; `constant` decodes one at an offset.
 
-    __slots__ = ("_base", "_constant", "_keep", "_kept", "_late", "_pending", "_read", "_shared", "_shared_index")
+    `kept` and `pending` are open to the machine's loop, which handles the common case itself: while nothing is
+    pending and fewer than `keep` entries are kept, `kept` is the whole memo.
+    """
+
+    __slots__ = ("_base", "_constant", "_late", "_read", "_shared", "_shared_index", "keep", "kept", "pending")
 
     def __init__(self, keep: int, read: Callable[[int, int], bytes], constant: Callable[[int], object]) -> None:
-        self._keep = keep
-        self._kept: dict[int, object] = {}
+        self.keep = keep
+        self.kept: dict[int, object] = {}
         self._base = -1
         self._late: array[int] = array("q")
         self._shared: list[object] = []
         self._shared_index: dict[tuple[str, str], int] = {}
-        self._pending: list[Run] = []
+        self.pending: list[Run] = []
         self._read = read
         self._constant = constant
 
     def skipped(self, run: Run) -> None:
         """Constants of this run may have been memoized; they are numbered when the next key is needed."""
-        self._pending.append(run)
+        self.pending.append(run)
 
     def memoize(self, value: object, offset: int) -> None:
         """MEMOIZE: the key is the number of keys so far."""
-        if self._pending:
+        if self.pending:
             self._number_pending()
-        self._put(len(self._kept) + len(self._late), value, offset)
+        self._put(len(self.kept) + len(self._late), value, offset)
 
     def put(self, key: int, value: object, offset: int) -> None:
         """PUT, BINPUT, LONG_BINPUT. `offset` is where the value's own opcode stands if it is a constant, else -1."""
-        if self._pending:
+        if self.pending:
             self._number_pending()
         self._put(key, value, offset)
 
     def get(self, key: int) -> object:
         """GET, BINGET, LONG_BINGET. Raises KeyError if nothing was stored."""
-        if self._pending:
+        if self.pending:
             self._number_pending()
         try:
-            value = self._kept[key]
-            return self._constant(value.offset) if isinstance(value, _Later) else value
+            value = self.kept[key]
+            if isinstance(value, Later):
+                value = self._constant(value.offset)
+                if not isinstance(value, str | bytes) or len(value) <= LONG:
+                    self.kept[key] = value
+            return value
         except KeyError:
             place = key - self._base
             if self._base < 0 or not 0 <= place < len(self._late):
@@ -83,10 +91,10 @@ class Memo:
             return self._constant(entry) if entry >= 0 else self._shared[-1 - entry]
 
     def _put(self, key: int, value: object, offset: int, *, later: bool = False) -> None:
-        kept = self._kept
-        if key in kept or len(kept) < self._keep:
+        kept = self.kept
+        if key in kept or len(kept) < self.keep:
             later = later or (offset >= 0 and isinstance(value, str | bytes) and len(value) > LONG)
-            kept[key] = _Later(offset) if later else value
+            kept[key] = Later(offset) if later else value
             return
         if self._base < 0:
             self._base = key
@@ -120,14 +128,14 @@ class Memo:
         return index
 
     def _number_pending(self) -> None:
-        pending, self._pending = self._pending, []
+        pending, self.pending = self.pending, []
         pattern = memoized_constant()
         for run in pending:
             data = self._read(run.start, run.end - run.start)
             for match in pattern.finditer(data):
                 opcode = match[2]
                 offset = run.start + match.start(1)
-                key = len(self._kept) + len(self._late) if len(opcode) == 1 else int.from_bytes(opcode[1:], "little")
+                key = len(self.kept) + len(self._late) if len(opcode) == 1 else int.from_bytes(opcode[1:], "little")
                 self._put(key, "", offset, later=True)
 
 

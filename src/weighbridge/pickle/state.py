@@ -305,12 +305,12 @@ class Machine:
             value = self.globals[dotted] = Global(dotted)
         return value
 
-    def call(self, name: str, mode: CallMode, arguments: object, form: str, *, plain_form: str = "") -> None:
-        """Note a call; equal ones are counted, not repeated."""
+    def call(self, name: str, mode: CallMode, arguments: object, form: str) -> None:
+        """Note a call; equal ones are counted, not repeated. `form` is the shape of the arguments."""
         key = (name, mode, form)
         entry = self.calls.get(key)
-        if entry is None and plain_form and self.shapes.get((name, mode), 0) >= SHAPES:
-            key = (name, mode, plain_form)
+        if entry is None and mode in ("call", "new") and self.shapes.get((name, mode), 0) >= SHAPES:
+            key = (name, mode, arguments_shape(arguments, text=False))
             entry = self.calls.get(key)
         if entry is not None:
             entry[3] += 1  # type: ignore[operator]
@@ -324,8 +324,7 @@ class Machine:
     def apply(self, callee: object, arguments: object, mode: CallMode) -> object:
         """Call `callee`; gives the symbolic result. getattr on a global with a constant name gives that attribute."""
         name = callee_name(callee)
-        form = arguments_shape(arguments)
-        self.call(name, mode, arguments, form, plain_form=arguments_shape(arguments, text=False))
+        self.call(name, mode, arguments, arguments_shape(arguments))
         if name in ("builtins.getattr", "__builtin__.getattr") and isinstance(arguments, tuple) and len(arguments) == 2:
             owner, attribute = arguments
             if isinstance(owner, Global) and isinstance(attribute, str):
@@ -337,7 +336,7 @@ class Machine:
 
     def flattened(self, values: list[object]) -> tuple[object, ...]:
         """A tuple of `values`; once enough nested values are kept, those inside keep only their shape."""
-        self.kept -= sum(map(is_composite, values)) + (len(values) >> 3)
+        self.kept -= 1 + (len(values) >> 3)
         if self.kept > 0:
             return tuple(values)
         if len(values) > KEPT_ITEMS:

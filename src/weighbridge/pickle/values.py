@@ -16,6 +16,7 @@ KEPT_ITEMS = 32
 _TEXT = 200
 _DEPTH = 4
 _VISITED = 64
+_SCALARS: dict[type, str] = {int: "int", float: "float", bool: "bool", bytes: "bytes", type(None): "None"}
 
 
 class Global:
@@ -171,20 +172,19 @@ def shape(value: object, *, text: bool = True, depth: int = _DEPTH, allowance: _
     A shape without `@` is made of constants alone (strings have theirs escaped). Tuples and lists of integers only,
     the empty ones too, are `ints`, those of strings `strs`; what is too deep or too large to look at is `@…`.
     """
+    scalar = _SCALARS.get(type(value))
+    if scalar is not None:
+        return scalar
     if isinstance(value, str):
         if not text or len(value) > 32:
             return "str"
         return repr(value).replace("@", "\\x40")
-    if value is None:
-        return "None"
-    if isinstance(value, bool | int | float | bytes):
-        return type(value).__name__
+    if isinstance(value, Global):
+        return "@" + value.name
     if isinstance(value, Bulk):
         return value.kind
     if isinstance(value, Opaque):
         return value.shape
-    if isinstance(value, Global):
-        return "@" + value.name
     if isinstance(value, Run):
         return "constants"
     if isinstance(value, Persistent):

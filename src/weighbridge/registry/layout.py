@@ -10,6 +10,7 @@ A file is written in ingest/, hashed on its way, synced, renamed to its place, a
 is wholly there or not at all. A crash leaves at most a file in ingest/, which is removed a day later. `index.json` is
 written the same way under the lock, and is left alone if it cannot be understood. Other tools do not know the lock:
 while one of them writes, nothing else should. flock is not reliable on some network file systems.
+The whole index is read and written at each change: about half a second at 60,000 manifests (10,000 models).
 Referrers are manifests with a `subject`; an annotation in the index says of which, so that only those are read.
 Source: github.com/opencontainers/image-spec, image-layout.md.
 """

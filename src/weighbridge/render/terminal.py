@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SHOWN_ALIKE = 3
 """Findings of one rule that are shown in full; the others are counted."""
+SHOWN_EVIDENCE = 400
+"""Characters of evidence; the JSON report has all of it."""
 SHOWN_UNREAD = 10
 SHOWN_FILES = 20
 """Rows of the file table; files with findings or unread bytes come first."""
@@ -106,8 +108,8 @@ def _finding(finding: Finding, style: Style, *, first: bool) -> list[str]:
     place = f"{path} @ {int(offset):#x}" if at and offset.isdigit() else finding.location
     times = f"  ({finding.evidence.times:,} times)" if finding.evidence.times > 1 else ""
     lines = [f"{level}[{finding.rule}]: {finding.title}", f"  --> {plain(place)}{times}"]
-    evidence = plain(finding.evidence.text, max(40, style.width - 6))
-    lines.append(f"   |  {evidence}")
+    evidence, room = plain(finding.evidence.text, SHOWN_EVIDENCE), style.width - 6
+    lines.extend(f"   |  {evidence[start : start + room]}" for start in range(0, len(evidence), room))
     if finding.evidence.bytes:
         lines.append(f"   |  bytes {plain(finding.evidence.bytes, 64)}")
     if first:

@@ -214,7 +214,8 @@ def embedded_object(embedded: Embedded, ctx: RuleContext) -> Iterator[Hit]:
         Embedded("callbacks.0.on_load", "base64+zlib", "pickle", 240)
     """
     del ctx
-    yield Hit(f"{embedded.key or 'the text'} is {embedded.format} under {embedded.encoding}: {embedded.excerpt}")
+    what = f"{embedded.key or 'the text'} is {embedded.format} of {embedded.size} bytes under {embedded.encoding}"
+    yield Hit(f"{what}: {embedded.text}")
 
 
 @rule("file/name-mismatch", Severity.HIGH, on=NameMismatch, refs=("CWE-434", "ATLAS AML.T0074"), since="0.1")

@@ -1,0 +1,61 @@
+# Everything a person does with this repository. Needs python3 (3.11 or later), make and git.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(shell find src -name '*.py' -o -name '*.json')
+
+.PHONY: help demo intake test check lint types floors docs corpus bench clean
+
+help:
+	@echo "make demo                see a good model admitted and a trojan stopped"
+	@echo "make intake MODEL=path   take your own folder through the same gates"
+	@echo "make test                everything that must be green"
+	@echo "make corpus              fetch published models to test with (pinned by hash)"
+	@echo "make bench               measure speed and memory beside other scanners"
+	@echo "make docs                write the generated pages and schemas again"
+
+.venv/.made:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run: .venv/.made pyproject.toml $(SOURCES)
+	@test -e .venv/.dev || $(BIN)/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+.venv/.dev: .venv/.made pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@ .venv/.run
+
+demo: .venv/.run
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+intake: .venv/.run
+	@test -n "$(MODEL)" || { echo "name a folder: make intake MODEL=path" >&2; exit 2; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/intake.sh "$(MODEL)"
+
+test: .venv/.dev lint types floors
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: lint types floors
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+floors: .venv/.dev
+	$(BIN)/lint-imports
+
+docs: .venv/.dev
+	$(BIN)/python tools/schemas.py
+	$(BIN)/python tools/docs.py
+
+corpus: .venv/.made
+	$(BIN)/python tools/corpus.py
+
+bench: .venv/.dev
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
