@@ -90,9 +90,8 @@ def memo_laughs(path: str, size: int) -> None:
     ten = 10
     with open(path, "wb") as file:
         file.write(b"\x80\x04\x8c\x03lol\x94")
-        for level in range(size):
-            # POP what was remembered, MARK, ten times BINGET of it, TUPLE, MEMOIZE
-            file.write(b"0(" + (b"h" + bytes([level])) * ten + b"t\x94")
+        # POP what was remembered, MARK, ten times BINGET of it, TUPLE, MEMOIZE
+        file.writelines(b"0(" + (b"h" + bytes([level])) * ten + b"t\x94" for level in range(size))
         file.write(b".")
 
 

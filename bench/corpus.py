@@ -29,7 +29,7 @@ SPARE = 512 * MIB
 """Bytes of disk that stay free beside an input."""
 PROTOCOL = 4
 """What `pickle` writes by default from Python 3.8 to 3.13; fixed, so that inputs are the same everywhere."""
-WORDS = "model weights gate scale tensor layer token train data card licence test score image text small large".split()
+WORDS = ["model", "weights", "gate", "scale", "tensor", "layer", "train", "data", "card", "test", "image", "text"]
 
 
 class SpaceError(Exception):
@@ -216,7 +216,15 @@ BUILDERS: dict[str, tuple[Callable[[str, int], None], str]] = {
     **BOMBS,
 }
 """Builder and extension by kind of input."""
-PER_UNIT = {"pickle-dict": 8, "pickle-tuples": 5, "folder": 4096, "forest": 60_000, "safetensors": 1, "torch-zip": 1, "onnx": 1}
+PER_UNIT = {
+    "pickle-dict": 8,
+    "pickle-tuples": 5,
+    "folder": 4096,
+    "forest": 60_000,
+    "safetensors": 1,
+    "torch-zip": 1,
+    "onnx": 1,
+}
 """Bytes of disk for each unit of size; an input of another kind stays below 10 MB."""
 
 
@@ -235,7 +243,9 @@ def check_space(need: int, what: str) -> None:
     os.makedirs(WORK, exist_ok=True)
     free = shutil.disk_usage(WORK).free
     if free < need + SPARE:
-        raise SpaceError(f"{what} needs {need / 1e9:.1f} GB of disk and {SPARE / 1e9:.1f} to spare; {free / 1e9:.1f} GB are free")
+        raise SpaceError(
+            f"{what} needs {need / 1e9:.1f} GB of disk and {SPARE / 1e9:.1f} to spare; {free / 1e9:.1f} GB are free"
+        )
 
 
 def build(kind: str, size: int) -> str:

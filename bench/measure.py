@@ -16,7 +16,7 @@ SCRATCH = os.path.join(WORK, "scratch")
 
 
 class Run(NamedTuple):
-    """What one run cost. `cpu`: user and system seconds, waited-for children included; `peak`: MB of the largest process."""
+    """What one run cost. `cpu`: user and system seconds with waited-for children; `peak`: MB of the largest process."""
 
     cpu: float
     peak: float
@@ -26,7 +26,7 @@ class Run(NamedTuple):
 
 
 def environment() -> dict[str, str]:
-    """The same few variables for every command: a home of its own, no colour, no telemetry, byte-code as users have it."""
+    """The same few variables for every command: an own home, no colour, no telemetry, byte-code as users have it."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
     own = {
         "PATH": "/usr/bin:/bin",
@@ -45,7 +45,15 @@ def measure(command: list[str], patience: float) -> Run:
     shutil.rmtree(SCRATCH, ignore_errors=True)
     os.makedirs(SCRATCH)
     os.makedirs(os.path.join(WORK, "home"), exist_ok=True)
-    launcher = [sys.executable, "-I", "-S", os.path.join(HERE, "launch.py"), str(patience), output("out"), output("err")]
+    launcher = [
+        sys.executable,
+        "-I",
+        "-S",
+        os.path.join(HERE, "launch.py"),
+        str(patience),
+        output("out"),
+        output("err"),
+    ]
     done = subprocess.run(
         [*launcher, *command], env=environment(), cwd=WORK, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
     )

@@ -19,7 +19,7 @@ KEY = os.path.join(WORK, "signing-key.pem")
 
 
 class Peer(NamedTuple):
-    """A tool that we measure ourselves against. In `command`: {bin} its programs, {path} the input, {scratch}, {key}."""
+    """A tool to measure ourselves against. In `command`: {bin} its programs, {path} the input, {scratch}, {key}."""
 
     name: str
     version: str
@@ -42,7 +42,16 @@ PEERS = {
         Peer(
             "model-signing",
             "1.1.1",
-            ("{bin}/model_signing", "sign", "key", "--private_key", "{key}", "--signature", "{scratch}/model.sig", "{path}"),
+            (
+                "{bin}/model_signing",
+                "sign",
+                "key",
+                "--private_key",
+                "{key}",
+                "--signature",
+                "{scratch}/model.sig",
+                "{path}",
+            ),
             ("pyopenssl==26.4.0",),
         ),
     )
@@ -118,7 +127,7 @@ def _stamped(folder: str) -> str:
 def _pip(python: str, *arguments: str) -> None:
     # Without this variable pip leaves byte-code, as on a user's machine; with it every start would compile.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    command = [python, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", *arguments]
+    command = [python, "-m", "pip", "-qq", "--no-input", "--disable-pip-version-check", *arguments]
     subprocess.run(command, env=variables, check=True, stdout=sys.stderr)
 
 

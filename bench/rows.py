@@ -22,7 +22,10 @@ class Against(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of work. Marks: `cpu` in seconds, `memory` in MB; `verdict` is what the scan must say, `not clean` for bombs."""
+    """One line of work. Marks: `cpu` in seconds, `memory` in MB.
+
+    `verdict` is what the scan must say (`not clean`: anything else); an empty one is not looked at.
+    """
 
     name: str
     title: str

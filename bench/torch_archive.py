@@ -7,8 +7,8 @@
       descriptor     PK 07 08, CRC, compressed size, size
     central directory (no extra), end record
 
-The checkpoint inside is `archive/data.pkl` (a dictionary of tensors by `torch._utils._rebuild_tensor_v2`, written opcode by
-opcode), `archive/data/0…` (float32 storages), `archive/byteorder`, `archive/version`.
+The checkpoint inside is `archive/data.pkl` (a dictionary of tensors by `torch._utils._rebuild_tensor_v2`, written
+opcode by opcode), `archive/data/0…` (float32 storages), `archive/byteorder`, `archive/version`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def checkpoint_pickle(rows: list[int]) -> bytes:
     empty = b"ccollections\nOrderedDict\n)R"
     items = b""
     for key, count in enumerate(rows):
-        storage = _text("storage") + b"ctorch\nFloatStorage\n" + _text(str(key)) + _text("cpu") + _number(count * COLUMNS)
+        storage = (
+            _text("storage") + b"ctorch\nFloatStorage\n" + _text(str(key)) + _text("cpu") + _number(count * COLUMNS)
+        )
         shape = _number(count) + _number(COLUMNS) + b"\x86"
         stride = _number(COLUMNS) + _number(1) + b"\x86"
         tensor = b"((" + storage + b"tQ" + _number(0) + shape + stride + b"\x89" + empty + b"t"

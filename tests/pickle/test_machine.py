@@ -218,7 +218,7 @@ def test_skipping_runs_of_constants_changes_nothing(value: object, pairs: list[t
     raw = pickle.dumps([dict(pairs), "os", Trojan(), [text for text, _ in pairs]], protocol)
     slow = follow(raw)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine_module, "RUN_FROM", 0)
+        patch.setattr(machine_module, "RUNS_AFTER", 0)
         patch.setattr(machine_module, "RUN_LEAST", 1)
         fast = follow(raw)
     assert fast.complete == slow.complete

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from weighbridge import __version__
@@ -118,7 +119,8 @@ def _parser(name: str, documentation: str) -> argparse.ArgumentParser:
         prog=f"weighbridge {name}",
         description=description.strip(),
         epilog="Examples:\n" + examples.rstrip() if examples else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # A fixed width keeps argparse from loading a module just to ask the terminal for one.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=100),
         allow_abbrev=False,
     )
 

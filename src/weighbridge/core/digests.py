@@ -19,7 +19,7 @@ else:
         except ImportError:
             from hashlib import sha256 as _sha256
 
-LARGE = 64 * 1024
+LARGE = 256 * 1024
 """Bytes from which on OpenSSL is so much faster that loading it pays."""
 
 

@@ -19,8 +19,8 @@ class Limits(NamedTuple):
     """How deep blobs may nest (archive in archive, pickle in pickle)."""
     members: int = 100_000
     """Members that all archives of one file may have together."""
-    operations_floor: int = 1_000_000
-    """Pickle opcodes that may always be simulated one by one; costs about one CPU second."""
+    operations_floor: int = 500_000
+    """Pickle opcodes that may always be simulated one by one; costs about half a CPU second."""
     operations_per_byte: float = 1.0
     """Further opcodes per byte of file; an ordinary pickle has one opcode for 3 to 100 bytes."""
     stack: int = 500_000

@@ -68,8 +68,7 @@ class Zip:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES if a local header begins the blob or an end record that adds up is at its end."""
-        head = data.peek(0, 4)
-        if head in (b"PK\x03\x04", END_RECORD):
+        if info.head.startswith((b"PK\x03\x04", END_RECORD)):
             return Match.YES
         if data.size > 64 and find_end_record(data) >= 0:
             return Match.YES

@@ -21,17 +21,28 @@ class Match(IntEnum):
     YES = 2
 
 
+HEAD = 1024
+"""Bytes of a blob that every format may look at for nothing."""
+
+
 class BlobInfo(NamedTuple):
-    """What is known of a blob before it is read: its last name, lower case extension included, and its depth."""
+    """What is known of a blob before it is read.
+
+    `name` is the last part of its path, `extension` the end of it with its dot and in lower case (empty if there is
+    none), `head` the first `HEAD` bytes, `depth` how many blobs it lies in.
+    """
 
     name: str
+    extension: str
+    head: bytes
     depth: int = 0
 
-    @property
-    def extension(self) -> str:
-        """The last extension with its dot, in lower case; empty if there is none."""
-        _, dot, extension = self.name.rpartition(".")
-        return dot + extension.lower()
+
+def blob_info(path: str, data: Reader, depth: int = 0) -> BlobInfo:
+    """Look at a blob for the first time."""
+    name = path.rpartition("/")[2]
+    _, dot, extension = name.rpartition(".")
+    return BlobInfo(name, dot + extension.lower(), data.peek(0, HEAD), depth)
 
 
 class Format(Protocol):
@@ -49,7 +60,7 @@ class Format(Protocol):
         ...
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """Whether `data` is of this format, from a few bytes."""
+        """Whether `data` is of this format: from `info.head`, or from a few more bytes."""
         ...
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:

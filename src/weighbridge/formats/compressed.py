@@ -98,9 +98,7 @@ class Stream:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES by magic; zlib's two bytes are believed only when the stream really expands."""
-        del info
-        head = data.peek(0, 16)
-        if not self._magic(head):
+        if not self._magic(info.head):
             return Match.NO
         if self.name == "zlib":
             return Match.YES if _expands(data) else Match.NO

@@ -35,14 +35,14 @@ class HubConfig:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """MAYBE if the first character could begin a document and the name is that of JSON, or it is an object."""
-        head = data.peek(0, 64).lstrip(b" \t\r\n\xef\xbb\xbf")
+        del data
+        head = info.head.lstrip(b" \t\r\n\xef\xbb\xbf")[:64]
         if head[:1] == b"{" and head[1:].lstrip(b" \t\r\n")[:1] in (b'"', b"}"):
             return Match.YES if info.extension == ".json" else Match.MAYBE
         return Match.MAYBE if info.extension == ".json" and head[:1] in (b"[", b'"', b"{") else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
-        """Yield settings and what is hidden in strings."""
-        del info
+        """Yield settings (of files with `config` in their name) and what is hidden in strings."""
         if data.size > budget.limits.document:
             yield from search_text(data, budget)
             return
@@ -51,7 +51,7 @@ class HubConfig:
         tree, duplicates = parse_json(raw[mark:], mark)
         for key in duplicates:
             yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
-        kept = 0
+        kept = 0 if "config" in info.name else SETTINGS
         for path, value in _leaves(tree):
             if isinstance(value, str) and len(value) >= SHORTEST:
                 yield from embedded_in_text(value, path, _place(raw, value), budget)

@@ -34,9 +34,8 @@ class Image:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES by signature."""
-        del info
-        head = data.peek(0, 8)
-        return Match.YES if any(head.startswith(magic) for magic, _ in IMAGES) else Match.NO
+        del data
+        return Match.YES if info.head.startswith(IMAGES) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk to the end of the picture; what comes behind it is no picture and stays opaque."""

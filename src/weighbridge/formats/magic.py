@@ -14,12 +14,10 @@ _START = (
 )
 _SHEBANGS = (b"#!/", b"#! /")
 
-IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-)
+IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+"""First bytes of PNG, JPEG and GIF."""
+_FIRST = frozenset(b"\x7f\xfe\xce\xcf\0dBM\xca#")
+"""First bytes that a program can have; all others are none."""
 
 
 def machine_code(head: bytes) -> str:
@@ -28,6 +26,8 @@ def machine_code(head: bytes) -> str:
     ELF: magic, class 1 or 2, byte order 1 or 2, version 1. PE: `MZ`, and `PE` with two zero bytes where e_lfanew
     points. Mach-O fat and Java class files share a magic; the number behind it tells them apart.
     """
+    if not head or head[0] not in _FIRST:
+        return ""
     if head.startswith(b"\x7fELF"):
         return "elf" if len(head) > 6 and head[4] in (1, 2) and head[5] in (1, 2) and head[6] == 1 else ""
     for magic, kind in _START[1:]:

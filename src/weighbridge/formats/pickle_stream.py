@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROTO = 0x80
 TRIAL = Limits(operations_floor=20_000, facts=200, values=2_000, memo=2_000, stack=20_000)
 """What finding out whether something without a header is a pickle may cost."""
-GLANCE = TRIAL._replace(operations_floor=64)
+GLANCE = TRIAL._replace(operations_floor=8)
 """What confirming a header may cost."""
 _NAMED = frozenset((".pkl", ".pickle", ".p", ".joblib", ".dill", ".pth", ".pt", ".ckpt", ".bin", ".dat", ".data"))
 
@@ -41,10 +41,10 @@ class PickleStream:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES if opcodes follow a protocol header, or lead to a call or to STOP; a name alone is a MAYBE."""
-        head = data.peek(0, 2)
+        head = info.head
         if not head or head[0] not in KNOWN:
             return Match.NO
-        if len(head) == 2 and head[0] == PROTO and head[1] <= 5:
+        if len(head) > 1 and head[0] == PROTO and head[1] <= 5:
             # The size of a safetensors header can look like this, but no opcodes follow it.
             first = interpret(data, 0, Budget(GLANCE, 0))
             return Match.YES if first.complete or first.exhausted or runs_something(first) else Match.MAYBE

@@ -64,8 +64,8 @@ class Safetensors:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES if the header length fits and JSON begins behind it; the name alone is a MAYBE."""
-        head = data.peek(0, 9)
-        if len(head) == 9 and head[8] == 0x7B and 2 <= int.from_bytes(head[:8], "little") <= data.size - 8:
+        head = info.head
+        if len(head) >= 9 and head[8] == 0x7B and 2 <= int.from_bytes(head[:8], "little") <= data.size - 8:
             return Match.YES
         return Match.MAYBE if info.extension == ".safetensors" else Match.NO
 

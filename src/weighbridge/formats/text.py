@@ -40,7 +40,8 @@ class PlainText:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES for a Git LFS pointer, MAYBE for text with a known name."""
-        head = data.peek(0, 1024)
+        del data
+        head = info.head
         if head.startswith(_LFS):
             return Match.YES
         name = info.name.lower()

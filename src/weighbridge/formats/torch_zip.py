@@ -59,8 +59,7 @@ class TorchZip:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES for a zip archive with a `data.pkl` in a top folder; seen in its central directory."""
-        del info
-        if data.peek(0, 4) != b"PK\x03\x04":
+        if not info.head.startswith(b"PK\x03\x04"):
             return Match.NO
         record = find_end_record(data)
         if record < 0:

@@ -6,7 +6,6 @@ Source: CPython `Modules/_pickle.c`, the `load_*` functions.
 
 from __future__ import annotations
 
-from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import ComputedImport, Oddity
@@ -57,23 +56,6 @@ def _counted(machine: Machine, opcode: int) -> None:
             raise Exhausted("facts")
         machine.payloads.append((offset, size))
     machine.last_constant = start
-    machine.stack.append(value)
-
-
-def _fixed_constant(machine: Machine, opcode: int) -> None:
-    start = machine.here()
-    machine.pos += 1
-    raw = machine.take(FIXED[opcode][1])
-    value: object = None
-    if opcode in (0x4A, 0x4D):
-        value = int.from_bytes(raw, "little", signed=opcode == 0x4A)
-    elif opcode == 0x47:
-        value = unpack_from(">d", raw)[0]
-    elif opcode in (0x88, 0x89):
-        value = opcode == 0x88
-    elif opcode == 0x29:
-        value = ()
-    machine.last_constant = start if isinstance(value, int | float) and not isinstance(value, bool) else -1
     machine.stack.append(value)
 
 
@@ -320,7 +302,6 @@ def _stop(machine: Machine, _: int) -> bool:
 
 INSTRUCTIONS = {
     **dict.fromkeys(COUNTED, _counted),
-    **dict.fromkeys((0x4A, 0x4D, 0x47, 0x4E, 0x88, 0x89, 0x29), _fixed_constant),
     **dict.fromkeys((0x46, 0x49, 0x4C, 0x53, 0x56), _text_constant),
     **dict.fromkeys((0x5D, 0x7D, 0x8F), _empty),
     **dict.fromkeys((0x74, 0x85, 0x86, 0x87), _tuple),
@@ -343,4 +324,4 @@ INSTRUCTIONS = {
     **dict.fromkeys((0x97, 0x98), _buffer),
     0x2E: _stop,
 }
-"""Opcode → what it does; only STOP gives true. The commonest opcodes are handled in `machine.py` itself."""
+"""Opcode → what it does; only STOP gives true. Plain constants, MARK and the short memo opcodes are in `machine.py`."""

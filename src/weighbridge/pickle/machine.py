@@ -5,11 +5,12 @@ What would have run before an error has run, so facts gathered before a broken t
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.facts import Limit
 from weighbridge.pickle.instructions import INSTRUCTIONS
-from weighbridge.pickle.memo import Later, MemoFull
+from weighbridge.pickle.memo import LONG, Later, MemoFull
 from weighbridge.pickle.state import Broken, Exhausted, Machine
 from weighbridge.pickle.values import Run
 
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
 
-RUN_FROM = 64 * 1024
-"""Bytes of a stream from which on skipping runs of constants pays for compiling the pattern that does it."""
+RUNS_AFTER = 20_000
+"""Opcodes after which skipping runs of constants pays for compiling the pattern that does it."""
 RUN_LEAST = 64
 """Bytes of the shortest run behind a MARK that is skipped in one go."""
 
 SIMPLE: dict[int, object] = {0x4E: None, 0x88: True, 0x89: False, 0x29: ()}
 """Opcodes without an operand that push a constant."""
+unpack_double = Struct(">d").unpack_from
 
 
 class Program(NamedTuple):
@@ -64,8 +66,8 @@ def interpret(reader: Reader, start: int, budget: Budget) -> Program:
 
 def _follow(machine: Machine) -> bool:
     """Execute until STOP; true if it was reached. Raises Broken, Exhausted or MemoFull."""
-    skip_runs = machine.reader.size - machine.base >= RUN_FROM
-    steps = machine.budget.operations
+    skip_runs = RUNS_AFTER == 0
+    steps = budget = machine.budget.operations
     stack, marks, memo = machine.stack, machine.marks, machine.memo
     kept, keep, simple = memo.kept, memo.keep, SIMPLE
     data = machine.data
@@ -75,6 +77,7 @@ def _follow(machine: Machine) -> bool:
         if pos >= low:
             machine.pos = pos
             machine.refill()
+            skip_runs = skip_runs or budget - steps > RUNS_AFTER
             if skip_runs and stack and isinstance(stack[-1], Run):
                 steps -= machine.skip_run(1)
             pos, data, low = machine.pos, machine.data, machine.low
@@ -101,7 +104,8 @@ def _follow(machine: Machine) -> bool:
                 memo.put(data[pos + 1], value, machine.last_constant)
                 pos += 2
             else:
-                if memo.pending or kind is str or kind is bytes or len(kept) >= keep:
+                long = (kind is str or kind is bytes) and len(value) > LONG  # type: ignore[arg-type] # both have a length
+                if long or memo.pending or len(kept) >= keep:
                     memo.memoize(value, machine.last_constant)
                 else:
                     kept[len(kept)] = value
@@ -116,6 +120,15 @@ def _follow(machine: Machine) -> bool:
             machine.pos = pos
             stack.append(machine.text(data[pos + 2 : end]))
             pos = end
+        elif opcode == 0x47:  # BINFLOAT
+            stack.append(unpack_double(data, pos + 1)[0])
+            machine.last_constant = -1
+            pos += 9
+        elif opcode == 0x4A or opcode == 0x4D:  # BININT, BININT2  # noqa: PLR1714 -- faster than a set
+            size = 5 if opcode == 0x4A else 3
+            stack.append(int.from_bytes(data[pos + 1 : pos + size], "little", signed=size == 5))
+            machine.last_constant = -1
+            pos += size
         elif opcode in simple:
             stack.append(simple[opcode])
             machine.last_constant = -1

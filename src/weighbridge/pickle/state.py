@@ -20,12 +20,12 @@ from weighbridge.pickle.values import (
     Opaque,
     Result,
     Run,
+    all_constant,
     arguments_shape,
     callee_name,
     class_name,
     describe,
     is_composite,
-    is_constant,
     shape,
 )
 
@@ -340,7 +340,7 @@ class Machine:
         if self.kept > 0:
             return tuple(values)
         if len(values) > KEPT_ITEMS:
-            return (Opaque("tuple", "constants" if all(map(is_constant, values)) else "@…"),)
+            return (Opaque("tuple", "constants" if all_constant(values) else "@…"),)
         return tuple(self.flat_value(value) if is_composite(value) else value for value in values)
 
     def flat_value(self, value: object) -> Opaque:
@@ -358,19 +358,20 @@ class Machine:
         self.cost += len(values)
         if isinstance(target, Container):
             room = KEPT_ITEMS - len(target.items) if self.kept > 0 else 0
-            plain = [value for value in values if not isinstance(value, Run)]
-            if len(plain) < len(values):
+            plain = values
+            if Run in set(map(type, values)):
+                plain = [value for value in values if not isinstance(value, Run)]
                 target.runs = (*target.runs, *(value for value in values if isinstance(value, Run)))
                 if len(target.runs) > KEPT_ITEMS:
                     self.search_runs(target)
             target.more = target.more or len(plain) > room or len(plain) < len(values)
-            target.constant = target.constant and all(map(is_constant, plain))
+            target.constant = target.constant and all_constant(plain)
             if room > 0 and plain:
                 target.items = (*target.items, *plain[:room])
                 self.kept -= min(room, len(plain))
             if mode == "setitem":
                 for key in plain[::2]:
-                    if isinstance(key, str) and key.startswith("__") and len(target.dunder) < 8:
+                    if type(key) is str and key[:2] == "__" and len(target.dunder) < 8:
                         target.dunder = (*target.dunder, key)
             return
         self.call(class_name(target), mode, tuple(values[:4]), _growth_shape(values))

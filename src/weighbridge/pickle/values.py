@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 KEPT_ITEMS = 32
 """Items of a list, dict or set that are remembered; how many there are is not limited by it."""
@@ -225,9 +225,12 @@ def arguments_shape(arguments: object, *, text: bool = True) -> str:
     return "(" + ", ".join(shape(value, text=text, allowance=allowance) for value in arguments) + ")"
 
 
-def is_constant(value: object) -> bool:
-    """Whether a value is a constant of the stream itself."""
-    return value is None or isinstance(value, str | bytes | int | float | Bulk | Run)
+_CONSTANTS = frozenset((type(None), bool, int, float, str, bytes, Bulk, Run))
+
+
+def all_constant(values: Iterable[object]) -> bool:
+    """Whether all of these values are constants of the stream itself."""
+    return _CONSTANTS.issuperset(map(type, values))
 
 
 def is_composite(value: object) -> bool:

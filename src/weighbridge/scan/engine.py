@@ -30,7 +30,7 @@ from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
 from weighbridge.formats import FORMATS
-from weighbridge.formats.base import BlobInfo, Match
+from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.rules import RULES
 from weighbridge.rules.base import RuleContext
@@ -151,18 +151,19 @@ def _opened(
 ) -> tuple[InspectedFile | None, Blob]:
     before = os.fstat(fd)
     size = before.st_size
-    info = BlobInfo(entry.path.rpartition("/")[2])
     budget = Budget(limits, size)
     if size <= SMALL_FILE:
         content = _read_all(fd, size + 1)
         digest = digest_bytes(content)
-        blob = _blob(Reader(MemorySource(content)), info, Location(path), budget, about)
+        reader = Reader(MemorySource(content))
+        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, about)
         same = len(content) == size
         size = len(content)
         watcher.advance(size)
     else:
         source = FileSource(fd, size)
-        blob = _blob(Reader(source), info, Location(path), budget, about)
+        reader = Reader(source)
+        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, about)
         digest, same = hash_file(source, watcher.advance)
     after = os.fstat(fd)
     if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -191,7 +192,7 @@ def _blob(data: Reader, info: BlobInfo, at: Location, budget: Budget, about: lis
     children: list[tuple[int, int]] = []
     why: list[UnreadSpan] = []
     readings = _readings(data, info)
-    program = machine_code(data.peek(0, 512))
+    program = machine_code(info.head)
     if program:
         facts.append(Native(program))
     if len(readings) > 1:
@@ -282,8 +283,7 @@ def _child(child: Child, parent: BlobInfo, at: Location, budget: Budget) -> Blob
         unread = Unread(place.path, child.size, f"the limit depth of {limit.value} was reached")
         facts = BlobFacts(place.path, "opaque", 1, (limit,))
         return Blob(settle((), child.reader.size), "opaque", (facts,), (unread,))
-    info = BlobInfo(child.name.rpartition("/")[2], parent.depth + 1)
-    blob = _blob(child.reader, info, place, budget)
+    blob = _blob(child.reader, blob_info(child.name, child.reader, parent.depth + 1), place, budget)
     if child.offset < 0:
         # A value inside text or a constant of a pickle: its bytes are the parent's, which accounts for them.
         limited = tuple(item for item in blob.unread if item.size == 0)

@@ -1,0 +1,89 @@
+"""Hostile inputs in a process of their own: a verdict, bounded memory, never a traceback, never clean.
+
+Memory is measured, time is only fenced (a runaway parser is killed by the system); speed is measured in bench/.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from build import pickles as p
+from build.containers import zipped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MEMORY = 150 * 1024 * 1024
+CPU_FENCE = 20
+HEAVY = struct.pack("<Q", 1 << 62)
+
+
+def billion_laughs() -> bytes:
+    out = b"(lp0\n"
+    for index in range(1, 60):
+        out += b"0(" + f"g{index - 1}\n".encode() * 10 + f"lp{index}\n".encode()
+    return out + b"."
+
+
+def repeated_build() -> bytes:
+    keys = b"".join(p.text(f"k{index}") + b"K\x01" for index in range(20_000))
+    return p.call("m", "C") + b"q\x000}(" + keys + b"uq\x010" + b"h\x00h\x01b0" * 60_000 + b"N."
+
+
+BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "checkpoint of zeros": ("m.pt", lambda: zipped({"a/data.pkl": bytes(1 << 29)}, method=zipfile.ZIP_DEFLATED)),
+    "checkpoint of NONE opcodes": ("m.pt", lambda: zipped({"a/data.pkl": b"\x80\x02" + b"N" * (1 << 28)}, method=zipfile.ZIP_DEFLATED)),
+    "gzip of zeros": ("m.gz", lambda: gzip.compress(bytes(1 << 29), 9)),
+    "nested lists": ("m.pkl", lambda: b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b"."),
+    "a hundred thousand nested lists": ("m.pkl", lambda: b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"."),
+    "nested tuples": ("m.pkl", lambda: b"\x80\x02)" + b"\x85" * 1_000_000 + b"."),
+    "marks": ("m.pkl", lambda: b"\x80\x02" + b"(" * 1_000_000 + b"."),
+    "tuples of many": ("m.pkl", lambda: b"\x80\x02" + (b"(" + b"N" * 900 + b"t") * 1_100 + b"."),
+    "billion laughs": ("m.pkl", billion_laughs),
+    "the same large state again and again": ("m.pkl", repeated_build),
+    "a million different globals": ("m.pkl", lambda: b"".join(f"cm\nn{index}\n0".encode() for index in range(90_000)) + b"N."),
+    "many small pickles": ("m.pkl", lambda: (p.proto(2) + b"N.") * 200_000),
+    "deep JSON": ("config.json", lambda: b'{"a":' + b"[" * 900_000),
+    "many small lists": ("config.json", lambda: b"[" + b"[]," * 330_000 + b"[]]"),
+    "a huge number": ("config.json", lambda: b'{"a":' + b"9" * 1_000_000 + b"}"),
+    "safetensors of absurd length": ("m.safetensors", lambda: HEAVY + b"{" + b"x" * 1000),
+    "nothing but quotes": ("config.json", lambda: b'"' * 1_000_000),
+    "base64 without end": ("config.json", lambda: b'{"a":"' + b"gAAA" * 240_000 + b'"}'),
+    "many encoded values": ("config.json", lambda: json.dumps({"a": ["gASVKAAAAAAAAACMBXBvc2l4"] * 30_000}).encode()),
+}
+HARMLESS = {"many small lists", "base64 without end", "a hundred thousand nested lists", "billion laughs", "many small pickles", "many encoded values", "tuples of many", "nested tuples"}
+LAUNCH = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({cpu}, {cpu}))
+sys.path.insert(0, {source!r})
+from weighbridge.cli.main import run
+status = run(["scan", sys.argv[1], "--format", "json"])
+peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1]
+sys.stderr.write(f"peak {{int(peak) * 1024}}\\n")
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_bounded_and_honest(tmp_path: Path, name: str) -> None:
+    file_name, build = BOMBS[name]
+    path = tmp_path / file_name
+    path.write_bytes(build())
+    source = os.path.join(os.path.dirname(__file__), "..", "..", "src")
+    program = LAUNCH.format(cpu=CPU_FENCE, source=os.path.abspath(source))
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    peak = int(done.stderr.rsplit("peak ", 1)[1])
+    assert peak <= MEMORY, f"{peak / 1e6:.0f} MB"
+    verdict = json.loads(done.stdout)["verdict"]
+    assert verdict != "clean" or name in HARMLESS
