@@ -16,13 +16,17 @@ SCRATCH = os.path.join(WORK, "scratch")
 
 
 class Run(NamedTuple):
-    """What one run cost. `cpu`: user and system seconds with waited-for children; `peak`: MB of the largest process."""
+    """What one run cost. `cpu`: user and system seconds with waited-for children; `peak`: MB of the largest process.
+
+    `answered`: it ended in time with status 0 or 1 and without a traceback; anything else costs little and says nothing.
+    """
 
     cpu: float
     peak: float
     wall: float
     status: int
     late: bool
+    answered: bool
 
 
 def environment() -> dict[str, str]:
@@ -58,7 +62,9 @@ def measure(command: list[str], patience: float) -> Run:
         [*launcher, *command], env=environment(), cwd=WORK, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
     )
     status, user, system, peak, wall, late = done.stdout.split()
-    return Run(float(user) + float(system), int(peak) * 1024 / 1e6, float(wall), int(status), late == b"1")
+    with open(output("err"), "rb") as file:
+        answered = late == b"0" and int(status) in (0, 1) and (status == b"0" or b"Traceback (most" not in file.read())
+    return Run(float(user) + float(system), int(peak) * 1024 / 1e6, float(wall), int(status), late == b"1", answered)
 
 
 def output(which: str) -> str:
@@ -74,4 +80,5 @@ def middle(runs: list[Run]) -> Run:
         statistics.median(run.wall for run in runs),
         runs[-1].status,
         any(run.late for run in runs),
+        all(run.answered for run in runs),
     )

@@ -3,7 +3,8 @@
     {"schema": "weighbridge.bench/1", "machine": {cores, processor, python}, "peers": {name: version},
      "rows": [{"row", "title", "input": {kind, size}, "note",
                "ours": {cpu, peak, wall, runs}, "verdict",
-               "against": [{"name", cpu, peak, wall, runs, "ratio", "late", "status"}],
+               "against": [{"name", cpu, peak, wall, runs, "ratio", "late", "answered",
+                            "status"}],
                "checks": [{"check", "got", "mark", "met"}]}]}
 
 CPU and wall in seconds, peak in MB (10^6 bytes). A check whose answer is not known has "met": null, never true.
@@ -59,12 +60,15 @@ def result(row: Row, size: int, ours: list[Run], pairs: list[Pairs], verdict: st
             **_figures(list(pair.theirs)),
             "ratio": round(pair.ratio, 4),
             "late": pair.late,
+            "answered": middle(list(pair.theirs)).answered,
             "status": pair.theirs[-1].status,
         }
         for pair in pairs
     ]
     checks = [
-        _check(f"CPU / {pair.against.name}", pair.ratio, pair.against.mark, unknown=pair.late or not _worked(pair))
+        _check(
+            f"CPU / {pair.against.name}", pair.ratio, pair.against.mark, unknown=not middle(list(pair.theirs)).answered
+        )
         for pair in pairs
         if pair.against.mark is not None
     ]
@@ -91,11 +95,6 @@ def _head(row: Row, size: int) -> dict[str, Any]:
 def _figures(runs: list[Run]) -> dict[str, Any]:
     run = middle(runs)
     return {"cpu": round(run.cpu, 4), "peak": round(run.peak, 1), "wall": round(run.wall, 4), "runs": len(runs)}
-
-
-def _worked(pair: Pairs) -> bool:
-    """Whether the other did its work: 0 and 1 are answers, anything else is a failure that costs little."""
-    return all(run.status in (0, 1) for run in pair.theirs)
 
 
 def _check(name: str, got: float, mark: float, *, unknown: bool = False) -> dict[str, Any]:
@@ -158,8 +157,8 @@ def table(row: dict[str, Any], before: dict[str, Any] | None) -> list[tuple[str,
     ]
     for other in row["against"]:
         check = checks.pop(f"CPU / {other['name']}", None)
-        name = other["name"] if other["status"] in (0, 1) else f"{other['name']} (status {other['status']})"
-        name = f"{other['name']} (stopped)" if other["late"] else name
+        state = "" if other["answered"] else " (stopped)" if other["late"] else f" (failed, status {other['status']})"
+        name = other["name"] + state
         ratio = f"{'<' if other['late'] else ''}{other['ratio']:.3f}"
         lines.append(("", name, *_three(other), ratio, *_judged(check, earlier)))
     for name, check in checks.items():

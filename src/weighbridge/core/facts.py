@@ -4,8 +4,6 @@ Offsets are bytes from the start of the blob that the fact was seen in; the engi
 Facts are stored with the evidence, so a later rule can judge a model again without reading it.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -198,4 +196,4 @@ class Child(NamedTuple):
     name: str
     offset: int
     size: int
-    reader: Reader
+    reader: "Reader"

@@ -29,31 +29,51 @@ class GlobalEntry(NamedTuple):
     arguments: tuple[str, ...]
 
 
-class Globals(NamedTuple):
-    """Known globals: exact names, and prefixes that end in a dot and hold for everything below them."""
+class Globals:
+    """Known globals: exact names, and prefixes that end in a dot and hold for everything below them.
 
-    exact: dict[str, GlobalEntry]
-    prefixes: dict[str, GlobalEntry]
-    renamed: dict[str, str]
-    """Python 2 names and platform aliases → the name that the entries use."""
+    The file is read when the first name is looked up: most models name none.
+    """
+
+    __slots__ = ("_raw", "_renamed", "_rows")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._renamed: dict[str, str] = {}
 
     def find(self, name: str) -> GlobalEntry | None:
-        """The entry for a dotted name: exact first, then the longest prefix; None if it is not known."""
-        name = self.renamed.get(name, name)
-        entry = self.exact.get(name)
-        if entry is not None:
-            return entry
+        """The entry for a dotted name: exact first, then the longest prefix; None if it is not known.
+
+        Raises UsageError if the knowledge file is broken: without knowledge nothing is judged.
+        """
+        if not self._rows:
+            self._read()
+        name = self._renamed.get(name, name)
+        row = self._rows.get(name)
+        if row is not None:
+            return _entry(row)
         end = name.rfind(".")
         while end > 0:
-            parent = name[:end]
-            renamed = self.renamed.get(parent + ".")
+            parent = name[: end + 1]
+            renamed = self._renamed.get(parent)
             if renamed is not None:
                 return self.find(renamed + name[end + 1 :])
-            entry = self.prefixes.get(parent + ".")
-            if entry is not None:
-                return entry
+            row = self._rows.get(parent)
+            if row is not None:
+                return _entry(row)
             end = name.rfind(".", 0, end)
         return None
+
+    def _read(self) -> None:
+        import json
+
+        try:
+            table: dict[str, Any] = json.loads(self._raw)
+            self._rows = {row["name"]: row for row in table["entries"]}
+            self._renamed = table["renamed"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"the knowledge of globals is broken: {error}", "reinstall weighbridge") from error
 
 
 class Knowledge(NamedTuple):
@@ -64,20 +84,19 @@ class Knowledge(NamedTuple):
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
-    """Read the knowledge files. Raises UsageError if one is missing or malformed: without it nothing is judged."""
-    import json
-
+    """Open the knowledge files. Raises UsageError if one is missing: without it nothing is judged."""
     path = os.path.join(folder, "globals.json")
     try:
         with open(path, "rb") as file:
             raw = file.read()
-        table: dict[str, Any] = json.loads(raw)
-        exact: dict[str, GlobalEntry] = {}
-        prefixes: dict[str, GlobalEntry] = {}
-        for row in table["entries"]:
-            entry = GlobalEntry(row["name"], row["trust"], row["why"], tuple(row.get("arguments", ())))
-            (prefixes if entry.name.endswith(".") else exact)[entry.name] = entry
-        known = Globals(exact, prefixes, table["renamed"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"the knowledge file {path} cannot be used: {error}", "reinstall weighbridge") from error
-    return Knowledge(f"{table['version']}+{digest_bytes(raw).hex[:12]}", known)
+    except OSError as error:
+        raise UsageError(
+            f"the knowledge file {path} cannot be read: {error.strerror}", "reinstall weighbridge"
+        ) from error
+    _, _, version = raw[:400].partition(b'"version": "')
+    name = version.partition(b'"')[0].decode("ascii", "replace")
+    return Knowledge(f"{name}+{digest_bytes(raw).hex[:12]}", Globals(raw))
+
+
+def _entry(row: dict[str, Any]) -> GlobalEntry:
+    return GlobalEntry(row["name"], row["trust"], row["why"], tuple(row.get("arguments", ())))

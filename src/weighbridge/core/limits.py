@@ -1,7 +1,5 @@
 """Every limit of inspection: its unit and its reason. Reaching one is a finding and makes the report `incomplete`."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 KIB = 1024

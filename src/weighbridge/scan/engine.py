@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from weighbridge.rules.base import Rule
     from weighbridge.scan.walk import Entry
 
-SMALL_FILE = 1024 * 1024
+SMALL_FILE = 8 * 1024 * 1024
 """Bytes of a file that is read into memory at once."""
 JUDGE_FILES = ("weighbridge.toml",)
 _NO_FORMAT = "no format is known for these bytes"
