@@ -18,7 +18,7 @@ SCRATCH = os.path.join(WORK, "scratch")
 class Run(NamedTuple):
     """What one run cost. `cpu`: user and system seconds with waited-for children; `peak`: MB of the largest process.
 
-    `answered`: it ended in time with status 0 or 1 and without a traceback; anything else costs little and says nothing.
+    `answered`: it ended in time with status 0 or 1 and without a traceback; anything else says little.
     """
 
     cpu: float

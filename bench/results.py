@@ -3,8 +3,7 @@
     {"schema": "weighbridge.bench/1", "machine": {cores, processor, python}, "peers": {name: version},
      "rows": [{"row", "title", "input": {kind, size}, "note",
                "ours": {cpu, peak, wall, runs}, "verdict",
-               "against": [{"name", cpu, peak, wall, runs, "ratio", "late", "answered",
-                            "status"}],
+               "against": [{"name", cpu, peak, wall, runs, "ratio", "late", "answered", "status"}],
                "checks": [{"check", "got", "mark", "met"}]}]}
 
 CPU and wall in seconds, peak in MB (10^6 bytes). A check whose answer is not known has "met": null, never true.

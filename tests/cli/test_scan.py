@@ -42,7 +42,9 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("model", "status", "split"), [("clean", 0, 0), ("suspicious", 1, 10), ("malicious", 1, 11), ("incomplete", 1, 12)])
+@pytest.mark.parametrize(
+    ("model", "status", "split"), [("clean", 0, 0), ("suspicious", 1, 10), ("malicious", 1, 11), ("incomplete", 1, 12)]
+)
 def test_the_exit_status_is_the_verdict(models: Path, model: str, status: int, split: int) -> None:
     text = command("scan", models / model)
     assert text.status == status
@@ -87,7 +89,9 @@ def test_what_cannot_work_is_status_2_and_one_sentence_with_a_mend(words: list[s
     assert len(outcome.err.strip().splitlines()) == 2
 
 
-def test_settings_are_found_upwards_but_never_inside_the_artifact(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_found_upwards_but_never_inside_the_artifact(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (models / "weighbridge.toml").write_text('fail_on = "critical"\n')
     monkeypatch.chdir(models)
     assert command("scan", "suspicious").status == 0

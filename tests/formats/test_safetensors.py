@@ -55,7 +55,11 @@ ODD = {
     "hole": safetensors({}, header=json.dumps({"a": entry(0, 4), "b": entry(8, 12)}).encode(), tail=b"123456789012"),
     "overlap": safetensors({}, header=json.dumps({"a": entry(0, 4), "b": entry(2, 6)}).encode(), tail=b"123456"),
     "trailing bytes": safetensors({"a": b"1234"}, tail=b"more"),
-    "twice": safetensors({}, header=b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', tail=b"1"),
+    "twice": safetensors(
+        {},
+        header=b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+        tail=b"1",
+    ),
     "metadata that is no text": safetensors({}, header=b'{"__metadata__":{"a":5}}'),
 }
 

@@ -76,7 +76,9 @@ def test_an_ordinary_configuration_is_clean(tmp_path: Path) -> None:
     assert report.verdict is Verdict.CLEAN, report.findings
 
 
-@pytest.mark.parametrize("content", [b'{"a": 1', b'{"a": 1} x', b'{"a": NaN}', b'{"a":' + b"[" * 100_000, b'{"a": "\xff"}'])
+@pytest.mark.parametrize(
+    "content", [b'{"a": 1', b'{"a": 1} x', b'{"a": NaN}', b'{"a":' + b"[" * 100_000, b'{"a": "\xff"}']
+)
 def test_a_broken_document_is_never_clean(tmp_path: Path, content: bytes) -> None:
     assert scanned(tmp_path, "config.json", content).verdict is Verdict.INCOMPLETE
 

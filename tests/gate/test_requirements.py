@@ -96,7 +96,9 @@ def test_malicious_never_passes_whatever_the_policy_says() -> None:
 
 def test_a_stage_can_ask_for_less() -> None:
     policy = DEFAULT_STAGES["sandbox"]
-    judged = case(sbom=None, signature=None, scan_fields={"verdict": "incomplete"}, annotations={"security.scan.result": "error"})
+    judged = case(
+        sbom=None, signature=None, scan_fields={"verdict": "incomplete"}, annotations={"security.scan.result": "error"}
+    )
     assert results(judged, policy) == {}
 
 

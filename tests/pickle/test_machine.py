@@ -34,11 +34,39 @@ WAYS = {
     "STACK_GLOBAL": p.proto(4) + p.stack_global("os", "system") + p.text("id") + b"\x85R.",
     "INST": b"(S'id'\nios\nsystem\n.",
     "OBJ": b"(" + p.global_("os", "system") + p.text("id") + b"o.",
-    "names from the memo": p.text("os") + b"q\x05" + p.text("system") + b"\x94" + b"00" + b"h\x05h\x01\x93" + p.text("id") + b"\x85R.",
-    "a memo entry that is overwritten": p.text("json") + b"q\x00" + b"0" + p.text("os") + b"q\x00" + b"0h\x00" + p.text("system") + b"\x93" + p.text("id") + b"\x85R.",
+    "names from the memo": p.text("os")
+    + b"q\x05"
+    + p.text("system")
+    + b"\x94"
+    + b"00"
+    + b"h\x05h\x01\x93"
+    + p.text("id")
+    + b"\x85R.",
+    "a memo entry that is overwritten": p.text("json")
+    + b"q\x00"
+    + b"0"
+    + p.text("os")
+    + b"q\x00"
+    + b"0h\x00"
+    + p.text("system")
+    + b"\x93"
+    + p.text("id")
+    + b"\x85R.",
     "text keys of the memo": b"Vos\np007\n0Vsystem\np8\n0g7\ng8\n\x93" + p.text("id") + b"\x85R.",
-    "DUP and POP decoys": p.text("os") + p.text("path") + b"0" + p.text("system") + b"20\x93" + p.text("id") + b"\x85R.",
-    "a decoy above a mark": p.text("os") + p.text("system") + b"(" + p.text("json") + b"1\x93" + p.text("id") + b"\x85R.",
+    "DUP and POP decoys": p.text("os")
+    + p.text("path")
+    + b"0"
+    + p.text("system")
+    + b"20\x93"
+    + p.text("id")
+    + b"\x85R.",
+    "a decoy above a mark": p.text("os")
+    + p.text("system")
+    + b"("
+    + p.text("json")
+    + b"1\x93"
+    + p.text("id")
+    + b"\x85R.",
     "escapes in UNICODE": b"V\\u006fs\nVsystem\n\x93" + p.text("id") + b"\x85R.",
     "escapes in STRING": b"S'\\x6fs'\nS'system'\n\x93" + p.text("id") + b"\x85R.",
     "names as bytes": b"U\x02osU\x06system\x93" + p.text("id") + b"\x85R.",
@@ -104,7 +132,9 @@ def test_a_computed_name_is_a_fact_of_its_own() -> None:
 @pytest.mark.parametrize("extension", [b"\x82\x05", b"\x83\x05\x00", b"\x84\x05\x00\x00\x00"])
 def test_the_extension_registry_is_a_computed_import(extension: bytes) -> None:
     facts = follow(extension + b".").facts
-    assert [fact.expression for fact in facts if isinstance(fact, ComputedImport)] == ["extension 5 of the loader's copyreg registry"]
+    assert [fact.expression for fact in facts if isinstance(fact, ComputedImport)] == [
+        "extension 5 of the loader's copyreg registry"
+    ]
 
 
 def test_getattr_with_a_constant_name_is_an_import() -> None:
@@ -147,7 +177,12 @@ def test_equal_calls_are_counted() -> None:
 
 
 def test_many_argument_strings_are_folded_but_not_lost() -> None:
-    raw = b"](" + b"".join(p.call("m", "f", p.text(f"n{index}")) for index in range(400)) + p.call("m", "f", p.global_("os", "x")) + b"e."
+    raw = (
+        b"]("
+        + b"".join(p.call("m", "f", p.text(f"n{index}")) for index in range(400))
+        + p.call("m", "f", p.global_("os", "x"))
+        + b"e."
+    )
     shapes = {fact.shape for fact in follow(raw).facts if isinstance(fact, Call)}
     assert "(str)" in shapes
     assert "(@os.x)" in shapes
@@ -175,7 +210,9 @@ def test_beyond_the_memo_limit_strings_and_globals_are_still_known() -> None:
     late = p.text("os") + b"\x94" + b"0" + p.text("system") + b"\x94" + b"0"
     raw = filler + late + b"h\xc8h\xc9\x93" + p.text("id") + b"\x85R."
     limits = Limits(memo=50)
-    assert [(fact.callable, fact.arguments) for fact in follow(raw, limits).facts if isinstance(fact, Call)] == [("os.system", "('id')")]
+    assert [(fact.callable, fact.arguments) for fact in follow(raw, limits).facts if isinstance(fact, Call)] == [
+        ("os.system", "('id')")
+    ]
 
 
 def test_beyond_the_value_limit_shapes_are_still_known() -> None:
@@ -187,7 +224,12 @@ def test_beyond_the_value_limit_shapes_are_still_known() -> None:
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300) | st.binary(max_size=300),
-    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=20), inner, max_size=40) | st.tuples(inner, inner, inner) | st.tuples(inner),
+    lambda inner: (
+        st.lists(inner, max_size=40)
+        | st.dictionaries(st.text(max_size=20), inner, max_size=40)
+        | st.tuples(inner, inner, inner)
+        | st.tuples(inner)
+    ),
     max_leaves=60,
 )
 
@@ -210,7 +252,9 @@ def test_any_bytes_behind_any_prefix_are_survived(tail: bytes, cut: int) -> None
 
 
 @given(PLAIN, st.lists(st.tuples(st.text(max_size=12), st.floats()), max_size=300), st.integers(2, 5))
-def test_skipping_runs_of_constants_changes_nothing(value: object, pairs: list[tuple[str, float]], protocol: int) -> None:
+def test_skipping_runs_of_constants_changes_nothing(
+    value: object, pairs: list[tuple[str, float]], protocol: int
+) -> None:
     class Trojan:
         def __reduce__(self) -> object:
             return print, (value, dict(pairs), "os")

@@ -68,13 +68,19 @@ def test_a_good_model_passes_both_gates(project: Path) -> None:
 
 def test_a_bad_model_is_refused_and_leaves_nothing(project: Path) -> None:
     assert take_in().status == 0
-    before = sorted(path for path, _, _ in os.walk(project / "registry")), (project / "registry/index.json").read_bytes()
+    before = (
+        sorted(path for path, _, _ in os.walk(project / "registry")),
+        (project / "registry/index.json").read_bytes(),
+    )
     outcome = take_in("bad", "oci:registry:bad:v1")
     assert outcome.status == 1
     assert outcome.json()["decision"] == "refused"
     assert outcome.json()["digest"] == ""
     assert outcome.json()["report"]["findings"][0]["location"].startswith("extra.pkl@")
-    assert before == (sorted(path for path, _, _ in os.walk(project / "registry")), (project / "registry/index.json").read_bytes())
+    assert before == (
+        sorted(path for path, _, _ in os.walk(project / "registry")),
+        (project / "registry/index.json").read_bytes(),
+    )
     assert admitted("bad:v1").status == 2
 
 

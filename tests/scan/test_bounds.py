@@ -41,7 +41,10 @@ def repeated_build() -> bytes:
 
 BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "checkpoint of zeros": ("m.pt", lambda: zipped({"a/data.pkl": bytes(1 << 29)}, method=zipfile.ZIP_DEFLATED)),
-    "checkpoint of NONE opcodes": ("m.pt", lambda: zipped({"a/data.pkl": b"\x80\x02" + b"N" * (1 << 28)}, method=zipfile.ZIP_DEFLATED)),
+    "checkpoint of NONE opcodes": (
+        "m.pt",
+        lambda: zipped({"a/data.pkl": b"\x80\x02" + b"N" * (1 << 28)}, method=zipfile.ZIP_DEFLATED),
+    ),
     "gzip of zeros": ("m.gz", lambda: gzip.compress(bytes(1 << 29), 9)),
     "nested lists": ("m.pkl", lambda: b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b"."),
     "a hundred thousand nested lists": ("m.pkl", lambda: b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"."),
@@ -50,7 +53,10 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "tuples of many": ("m.pkl", lambda: b"\x80\x02" + (b"(" + b"N" * 900 + b"t") * 1_100 + b"."),
     "billion laughs": ("m.pkl", billion_laughs),
     "the same large state again and again": ("m.pkl", repeated_build),
-    "a million different globals": ("m.pkl", lambda: b"".join(f"cm\nn{index}\n0".encode() for index in range(90_000)) + b"N."),
+    "a million different globals": (
+        "m.pkl",
+        lambda: b"".join(f"cm\nn{index}\n0".encode() for index in range(90_000)) + b"N.",
+    ),
     "many small pickles": ("m.pkl", lambda: (p.proto(2) + b"N.") * 200_000),
     "deep JSON": ("config.json", lambda: b'{"a":' + b"[" * 900_000),
     "many small lists": ("config.json", lambda: b"[" + b"[]," * 330_000 + b"[]]"),
@@ -60,7 +66,16 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "base64 without end": ("config.json", lambda: b'{"a":"' + b"gAAA" * 240_000 + b'"}'),
     "many encoded values": ("config.json", lambda: json.dumps({"a": ["gASVKAAAAAAAAACMBXBvc2l4"] * 30_000}).encode()),
 }
-HARMLESS = {"many small lists", "base64 without end", "a hundred thousand nested lists", "billion laughs", "many small pickles", "many encoded values", "tuples of many", "nested tuples"}
+HARMLESS = {
+    "many small lists",
+    "base64 without end",
+    "a hundred thousand nested lists",
+    "billion laughs",
+    "many small pickles",
+    "many encoded values",
+    "tuples of many",
+    "nested tuples",
+}
 LAUNCH = """
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, ({cpu}, {cpu}))

@@ -72,7 +72,9 @@ def test_links_out_of_the_artifact_are_not_followed(tmp_path: Path) -> None:
     report = inspected(model).report
     assert report.verdict is Verdict.SUSPICIOUS
     assert {file.path for file in report.artifact.files} == {"real.safetensors", "alias.safetensors"}
-    severities = {finding.location: finding.severity.value for finding in report.findings if finding.rule == "file/link"}
+    severities = {
+        finding.location: finding.severity.value for finding in report.findings if finding.rule == "file/link"
+    }
     assert severities == {"weights.pkl": "high", "loop": "high", "alias.safetensors": "low"}
 
 
@@ -131,7 +133,9 @@ def test_an_empty_file_and_unknown_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1000, 9 * 1024 * 1024])
-def test_a_file_that_changes_while_it_is_read_is_incomplete(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_incomplete(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(safetensors({"w": bytes(size)}))
     stat = path.stat()
@@ -187,7 +191,9 @@ NAMES = ["m.safetensors", "m.pt", "m.pkl", "config.json", "m.gz", "m.png", "m.tx
     name=st.sampled_from(NAMES),
     edits=st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=9), st.integers(0, 9)), max_size=6),
 )
-def test_mutated_files_always_get_a_verdict_and_full_coverage(tmp_path: Path, seed: bytes, name: str, edits: list[tuple[int, bytes, int]]) -> None:
+def test_mutated_files_always_get_a_verdict_and_full_coverage(
+    tmp_path: Path, seed: bytes, name: str, edits: list[tuple[int, bytes, int]]
+) -> None:
     content = seed
     for place, inserted, removed in edits:
         place %= len(content) + 1

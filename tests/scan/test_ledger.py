@@ -38,4 +38,6 @@ def test_apart_takes_away(claims: list[Claim], taken: list[Claim]) -> None:
     ranges = settle(claims, 50).parsed
     away = [(claim.start, claim.end) for claim in taken]
     left = {byte for start, end in apart(ranges, away) for byte in range(start, end)}
-    assert left == {byte for start, end in ranges for byte in range(start, end)} - {byte for start, end in away for byte in range(start, end)}
+    assert left == {byte for start, end in ranges for byte in range(start, end)} - {
+        byte for start, end in away for byte in range(start, end)
+    }

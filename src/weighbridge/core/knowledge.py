@@ -35,15 +35,19 @@ class Globals:
     The file is read when the first name is looked up: most models name none.
     """
 
-    __slots__ = ("_raw", "_renamed", "_rows")
+    __slots__ = ("_raw", "_renamed", "_rows", "_segments")
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._rows: dict[str, dict[str, Any]] = {}
         self._renamed: dict[str, str] = {}
+        self._segments: frozenset[str] = frozenset()
 
     def find(self, name: str) -> GlobalEntry | None:
         """The entry for a dotted name: exact first, then the longest prefix; None if it is not known.
+
+        An attribute path through another module (`collections._sys.modules`) or into the object model
+        (`x.__class__`) is dangerous wherever it starts.
 
         Raises UsageError if the knowledge file is broken: without knowledge nothing is judged.
         """
@@ -63,6 +67,9 @@ class Globals:
             if row is not None:
                 return _entry(row)
             end = name.rfind(".", 0, end)
+        through = self._segments.intersection(name.split(".")[1:])
+        if through:
+            return GlobalEntry(name, "dangerous", f"reaches {sorted(through)[0]} through another module", ())
         return None
 
     def _read(self) -> None:
@@ -72,6 +79,7 @@ class Globals:
             table: dict[str, Any] = json.loads(self._raw)
             self._rows = {row["name"]: row for row in table["entries"]}
             self._renamed = table["renamed"]
+            self._segments = frozenset(table["segments"])
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"the knowledge of globals is broken: {error}", "reinstall weighbridge") from error
 

@@ -1,0 +1,309 @@
+"""Generate the JSON Schemas (draft 2020-12) of what Weighbridge prints as JSON, into src/weighbridge/schemas/.
+
+    record types → fields → documents → schemas/<name>.json
+
+A schema is never written by hand: a field that is added to a record appears in it, and a document that no longer has
+its fields fails the tests. Records are closed (no other fields); documents are open, because more fields are welcome.
+
+Run: python tools/schemas.py [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import MappingProxyType, NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
+
+from weighbridge.attest.model_signing import VerifiedModel
+from weighbridge.cli.doctor import Check
+from weighbridge.core.artifact import Artifact, CoverageBytes, InspectedFile, Unread
+from weighbridge.core.digests import Digest
+from weighbridge.core.evidence import Tool
+from weighbridge.core.facts import Fact
+from weighbridge.core.findings import Finding, Verdict
+from weighbridge.core.settings import STAGES
+from weighbridge.gate.requirements import Reason
+from weighbridge.rules.base import Rule
+from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "src", "weighbridge", "schemas")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+BASE = "https://weighbridge.dev/schemas"
+
+Hex = NewType("Hex", str)
+"""A sha256 digest as 64 digits, without the name of its algorithm."""
+NAMES: Mapping[str, Any] = MappingProxyType(
+    {
+        record.__name__: record
+        for record in (Artifact, Digest, Envelope, Finding, InspectedFile, BlobFacts, Tool, Unread, Verdict)
+    }
+    | {"Fact": Fact, "Callable": Callable, "Iterator": Iterator}
+)
+"""Types that records name without importing them at run time."""
+
+
+class Shape(NamedTuple):
+    """An object of a document: its fields by name, each with its type. `closed` allows no other fields."""
+
+    name: str
+    about: str
+    fields: Mapping[str, Any]
+    closed: bool = True
+
+
+class ListOf(NamedTuple):
+    """A list whose items are all of one kind."""
+
+    item: Any
+
+
+class OneOf(NamedTuple):
+    """Exactly one of several objects."""
+
+    shapes: tuple[Shape, ...]
+
+
+def fields_of(record: type) -> dict[str, Any]:
+    """The fields of a named tuple and their types. Raises NameError for a type that is neither there nor in NAMES."""
+    names = {**NAMES, **vars(sys.modules[record.__module__])}
+    return get_type_hints(record, globalns=names)
+
+
+def shape_of(record: type, **changes: Any) -> Shape:
+    """The object that a named tuple is written as. `changes` are fields that are written as another type."""
+    return Shape(record.__name__, first_sentence(record.__doc__), {**fields_of(record), **changes})
+
+
+def schema_of(kind: Any, named: dict[str, Any]) -> dict[str, Any]:
+    """The schema of one type. Objects go into `named` (the `$defs` of the schema) and are referred to.
+
+    Knows str, int, float, bool, None, Literal, Enum, Digest, Hex, tuple[X, ...], named tuples, unions, Shape,
+    ListOf and OneOf. Raises TypeError for anything else: a type that JSON cannot say must not slip into a document.
+    """
+    simple = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
+    if isinstance(kind, Shape):
+        return _referred(kind, named)
+    if isinstance(kind, ListOf):
+        return {"type": "array", "items": schema_of(kind.item, named)}
+    if isinstance(kind, OneOf):
+        return {"oneOf": [_referred(shape, named) for shape in kind.shapes]}
+    if kind is Digest:
+        return {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+    if kind is Hex:
+        return {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    if kind in simple:
+        return {"type": simple[kind]}
+    if get_origin(kind) is Literal:
+        values = list(get_args(kind))
+        return {"const": values[0]} if len(values) == 1 else {"enum": values}
+    if get_origin(kind) in (Union, UnionType):
+        return {"anyOf": [schema_of(part, named) for part in get_args(kind)]}
+    if get_origin(kind) is tuple and len(get_args(kind)) == 2 and get_args(kind)[1] is Ellipsis:
+        return schema_of(ListOf(get_args(kind)[0]), named)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {"enum": [member.value for member in kind]}
+    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return _referred(shape_of(kind), named)
+    raise TypeError(f"no schema can be made of {kind!r}")
+
+
+def _referred(shape: Shape, named: dict[str, Any]) -> dict[str, Any]:
+    if shape.name not in named:
+        named[shape.name] = {}  # the name is taken before the fields are read: a record may contain itself
+        named[shape.name] = _object(shape, named)
+    return {"$ref": f"#/$defs/{shape.name}"}
+
+
+def _object(shape: Shape, named: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **({"description": shape.about} if shape.about else {}),
+        "type": "object",
+        "properties": {name: schema_of(kind, named) for name, kind in shape.fields.items()},
+        "required": list(shape.fields),
+        "additionalProperties": not shape.closed,
+    }
+
+
+def document(name: str, body: Shape | OneOf) -> dict[str, Any]:
+    """A whole schema file."""
+    named: dict[str, Any] = {}
+    main = schema_of(body, named)
+    if isinstance(body, Shape):
+        main = named[body.name]
+        del named[body.name]
+    head = {"$schema": DIALECT, "$id": f"{BASE}/{name}.json", "title": f"weighbridge {name}"}
+    return {**head, **main, **({"$defs": dict(sorted(named.items()))} if named else {})}
+
+
+def first_sentence(text: str | None) -> str:
+    """The first sentence of a docstring on one line."""
+    paragraph = " ".join((text or "").strip().split("\n\n", 1)[0].split())
+    end = paragraph.find(". ")
+    return paragraph if end < 0 else paragraph[: end + 1]
+
+
+def _top(name: str, about: str, version: str, fields: Mapping[str, Any]) -> Shape:
+    return Shape(name, about, {"schema": Literal[version], **fields}, closed=False)
+
+
+def scan_shape() -> Shape:
+    """One scan report, as `scan.report.ScanReport.predicate` writes it."""
+    fields = fields_of(ScanReport)
+    unread = fields.pop("unread")
+    fields["artifact"] = shape_of(Artifact, files=ListOf(shape_of(InspectedFile, sha256=Hex)))
+    total = {"bytes": int, **fields_of(CoverageBytes), "unread": unread}
+    fields["coverage"] = Shape("Coverage", "Bytes of all files, and what was not inspected.", total)
+    return _top("ScanReport", first_sentence(ScanReport.__doc__), "weighbridge.scan/1", fields)
+
+
+def facts_shape() -> Shape:
+    """All facts of one artifact, as `scan.report.FactSheet.predicate` writes them."""
+    kinds = []
+    for fact in get_args(Fact):
+        shape = shape_of(fact)
+        kinds.append(shape._replace(fields={"fact": Literal[fact.__name__], **shape.fields}))
+    blob = shape_of(BlobFacts, facts=ListOf(OneOf(tuple(kinds))))
+    fields = fields_of(FactSheet)
+    written = {"digest": fields["subject"], "tool": fields["tool"], "blobs": ListOf(blob)}
+    return _top("FactSheet", first_sentence(FactSheet.__doc__), "weighbridge.facts/1", written)
+
+
+def intake_shape() -> Shape:
+    """The outcome of gate one, as `cli/intake.py` writes it. A refused model has no reference and no digest."""
+    evidence = Shape("EvidenceItem", "One piece of stored evidence.", {"type": str, "digest": Digest})
+    fields = {
+        "decision": Literal["admitted", "refused"],
+        "verdict": Verdict,
+        "refusal": str,
+        "reference": str,
+        "digest": Digest | Literal[""],
+        "evidence": ListOf(evidence),
+        "report": scan_shape(),
+    }
+    return _top("Intake", "The outcome of gate one.", "weighbridge.intake/1", fields)
+
+
+def decision_shape() -> Shape:
+    """The answer of gate two, as `gate.decision.Decision.document` writes it."""
+    fields = {
+        "decision": Literal["allow", "deny"],
+        "digest": Digest,
+        "stage": Literal[STAGES],
+        "madeAt": str,
+        "reasons": tuple[Reason, ...],
+    }
+    return _top("Decision", "The answer of gate two, with every reason.", "weighbridge.decision/1", fields)
+
+
+def verify_shapes() -> OneOf:
+    """The answer of `weighbridge verify`: verified, or refused with a code."""
+    fields = fields_of(VerifiedModel)
+    signed = Shape("SignedFile", "A file that the signature covers.", {"path": str, "sha256": Hex})
+    verified = {
+        "verified": Literal[True],
+        "name": fields["name"],
+        "digest": fields["digest"],
+        "signer": fields["signer_name"],
+        "keyId": fields["key_id"],
+        "files": ListOf(signed),
+        "unsigned": fields["unsigned"],
+    }
+    refused = {"verified": Literal[False], "code": str, "got": str, "expected": str}
+    about = (first_sentence(VerifiedModel.__doc__), "The signature does not hold, or its signer is not trusted.")
+    return OneOf(
+        (
+            _top("VerifiedModel", about[0], "weighbridge.verify/1", verified),
+            _top("Refused", about[1], "weighbridge.verify/1", refused),
+        )
+    )
+
+
+def rules_shape() -> Shape:
+    """The list of rules, as `cli/rules.py` writes it."""
+    fields = fields_of(Rule)
+    row = {
+        "id": fields["id"],
+        "severity": fields["severity"],
+        "title": str,
+        "since": fields["since"],
+        "references": fields["references"],
+    }
+    rows = ListOf(Shape("Rule", "One rule; `weighbridge explain` says the rest.", row))
+    return _top("Rules", "Every rule, by id.", "weighbridge.rules/1", {"rules": rows})
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every schema by the name of its file."""
+    reports = {"reports": ListOf(scan_shape())}
+    checks = {"checks": tuple[Check, ...]}
+    bodies: dict[str, Shape | OneOf] = {
+        "scan": scan_shape(),
+        "scan-set": _top("ScanSet", "One report for each PATH.", "weighbridge.scan-set/1", reports),
+        "facts": facts_shape(),
+        "intake": intake_shape(),
+        "decision": decision_shape(),
+        "verify": verify_shapes(),
+        "rules": rules_shape(),
+        "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
+    }
+    return {name: document(name, body) for name, body in bodies.items()}
+
+
+def files() -> dict[str, str]:
+    """The text of every schema file by its path."""
+    return {
+        os.path.join(FOLDER, f"{name}.json"): json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in schemas().items()
+    }
+
+
+def out_of_date() -> list[str]:
+    """Schema files that are missing, differ from what the generator makes, or are not made by it at all."""
+    wanted = files()
+    there = {os.path.join(FOLDER, name) for name in os.listdir(FOLDER)} if os.path.isdir(FOLDER) else set()
+    return sorted(path for path in wanted.keys() | there if _read(path) != wanted.get(path))
+
+
+def write(paths: Iterable[str]) -> None:
+    """Bring these files up to date; one that the generator does not make is removed."""
+    wanted = files()
+    os.makedirs(FOLDER, exist_ok=True)
+    for path in paths:
+        if path not in wanted:
+            os.remove(path)
+            continue
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(wanted[path])
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def main(arguments: list[str]) -> int:
+    """0: the files are what the generator makes. 1: with --check, they are not; each is one line on stderr."""
+    parser = argparse.ArgumentParser(prog="schemas.py", description="Generate the JSON Schemas from the record types.")
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 if a file is out of date")
+    options = parser.parse_args(arguments)
+    stale = out_of_date()
+    if not options.check:
+        write(stale)
+    for path in stale:
+        print(f"{'out of date' if options.check else 'wrote'}: {os.path.relpath(path)}", file=sys.stderr)
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
