@@ -8,10 +8,13 @@ smaller than what is measured: this file is run with `-I -S` and imports next to
 """
 
 import os
+import resource
 import select
 import sys
 import time
 
+MOST_MEMORY = 12 * 1024**3
+"""Bytes of address space that a command may have: what needs more would take the whole machine down with it."""
 PATIENCE, OUT, ERR, *COMMAND = sys.argv[1:]
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -20,6 +23,7 @@ ACTIONS = [
     (os.POSIX_SPAWN_OPEN, 1, OUT, NEW, 0o644),
     (os.POSIX_SPAWN_OPEN, 2, ERR, NEW, 0o644),
 ]
+resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
 started = time.monotonic()
 child = os.posix_spawn(COMMAND[0], COMMAND, os.environ, file_actions=ACTIONS, setpgroup=0)
 waiting = select.poll()

@@ -65,9 +65,7 @@ def result(row: Row, size: int, ours: list[Run], pairs: list[Pairs], verdict: st
         for pair in pairs
     ]
     checks = [
-        _check(
-            f"CPU / {pair.against.name}", pair.ratio, pair.against.mark, unknown=not middle(list(pair.theirs)).answered
-        )
+        _check(f"CPU / {pair.against.name}", pair.ratio, pair.against.mark, pair)
         for pair in pairs
         if pair.against.mark is not None
     ]
@@ -96,9 +94,11 @@ def _figures(runs: list[Run]) -> dict[str, Any]:
     return {"cpu": round(run.cpu, 4), "peak": round(run.peak, 1), "wall": round(run.wall, 4), "runs": len(runs)}
 
 
-def _check(name: str, got: float, mark: float, *, unknown: bool = False) -> dict[str, Any]:
-    # Against a late one the ratio is an upper bound: it can show that a mark is met, never that it is missed.
-    met = True if got <= mark else None if unknown else False
+def _check(name: str, got: float, mark: float, pair: Pairs | None = None) -> dict[str, Any]:
+    met: bool | None = got <= mark
+    if pair and not middle(list(pair.theirs)).answered and not (pair.late and met):
+        # What failed is no measure. What was stopped gives an upper bound: it can meet a mark, and never miss one.
+        met = None
     return {"check": name, "got": round(got, 4), "mark": round(mark, 4), "met": met}
 
 
@@ -142,13 +142,15 @@ def write(path: str, rows: list[dict[str, Any]]) -> None:
     os.replace(f"{path}.partial", path)
 
 
+NOTE = 60
+"""Characters of a note that the table shows; the JSON has it whole."""
 HEADINGS = ("ROW", "WHAT", "CPU s", "PEAK MB", "WALL s", "RATIO", "MARK", "", "BEFORE")
 
 
 def table(row: dict[str, Any], before: dict[str, Any] | None) -> list[tuple[str, ...]]:
     """The lines of one row: ours, then what it was compared with, then its other checks."""
     if row["ours"] is None:
-        return [(row["row"], row["note"], "", "", "", "", "", "NOT MEASURED", "")]
+        return [(row["row"], row["note"][:NOTE], "", "", "", "", "", "NOT MEASURED", "")]
     checks = {check["check"]: check for check in row["checks"]}
     earlier = {check["check"]: check["got"] for check in before["checks"]} if before else {}
     lines: list[tuple[str, ...]] = [

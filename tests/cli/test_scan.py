@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from build import pickles as p
 from build.containers import safetensors
 from build.running import command

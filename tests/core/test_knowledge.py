@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from weighbridge.core.errors import UsageError
-from weighbridge.core.knowledge import Globals, load_knowledge
 
 from tools import knowledge as tool
+from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge import Globals, load_knowledge
 
 KNOWN = load_knowledge().globals
 

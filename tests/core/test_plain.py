@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weighbridge.core.artifact import Location, escape_name
 from weighbridge.core.plain import plain
 

@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+
 from build import pickles as p
 from build.containers import torch_zip, zipped
 from build.inspecting import rules_of, scanned

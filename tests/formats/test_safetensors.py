@@ -9,6 +9,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
+
 from build import pickles as p
 from build.containers import safetensors
 from build.inspecting import rules_of, scanned

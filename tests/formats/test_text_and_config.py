@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
+
 from build import pickles as p
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from weighbridge.core.digests import Digest
 from weighbridge.core.settings import DEFAULT_STAGES, StagePolicy
 from weighbridge.gate.case import Case, Problem, Proof

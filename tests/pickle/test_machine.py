@@ -6,17 +6,20 @@ import pickle
 import struct
 
 import pytest
-from build import pickles as p
 from hypothesis import given
 from hypothesis import strategies as st
+
+from build import pickles as p
 from weighbridge.core.facts import Call, ComputedImport, Import, Limit, Oddity
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.pickle import machine as machine_module
 from weighbridge.pickle.machine import Program, interpret
 
+DEFAULT = Limits()
 
-def follow(raw: bytes, limits: Limits = Limits()) -> Program:
+
+def follow(raw: bytes, limits: Limits = DEFAULT) -> Program:
     return interpret(Reader(MemorySource(raw)), 0, Budget(limits, len(raw)))
 
 

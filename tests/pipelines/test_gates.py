@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
 from build import pickles as p
 from build.containers import safetensors
 from build.running import Outcome, command

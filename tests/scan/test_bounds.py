@@ -15,6 +15,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+
 from build import pickles as p
 from build.containers import zipped
 

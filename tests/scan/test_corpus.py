@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from build.running import command
 
 CORPUS = Path(__file__).parents[2] / "corpus"

@@ -7,11 +7,12 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from build import pickles as p
 from build.containers import safetensors, torch_zip
 from build.inspecting import KNOWLEDGE, inspected, rules_of, scanned
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from weighbridge.cli.progress import silent
 from weighbridge.core.digests import canonical_json
 from weighbridge.core.errors import SourceError
@@ -196,8 +197,8 @@ def test_mutated_files_always_get_a_verdict_and_full_coverage(
 ) -> None:
     content = seed
     for place, inserted, removed in edits:
-        place %= len(content) + 1
-        content = content[:place] + inserted + content[place + removed :]
+        at = place % (len(content) + 1)
+        content = content[:at] + inserted + content[at + removed :]
     (tmp_path / name).write_bytes(content)
     report = inspect(str(tmp_path / name), knowledge=KNOWLEDGE, limits=Limits(), watcher=silent()).report
     file = report.artifact.files[0]

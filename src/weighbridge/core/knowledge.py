@@ -69,7 +69,7 @@ class Globals:
             end = name.rfind(".", 0, end)
         through = self._segments.intersection(name.split(".")[1:])
         if through:
-            return GlobalEntry(name, "dangerous", f"reaches {sorted(through)[0]} through another module", ())
+            return GlobalEntry(name, "dangerous", f"reaches {min(through)} through another module", ())
         return None
 
     def _read(self) -> None:

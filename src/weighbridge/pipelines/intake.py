@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Limits
     from weighbridge.core.settings import StagePolicy
     from weighbridge.registry.base import Descriptor, Store
+    from weighbridge.sbom.collect import ModelBill
     from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.sources.base import Fetched, Source
 
@@ -112,7 +113,7 @@ def _publish(
         destination.store,
         tag=tag,
         files=files,
-        config=_config(bill._asdict(), fetched),
+        config=_config(bill, fetched),
         annotations=_annotations(report, fetched, signer),
         evidence=evidence,
     )
@@ -149,6 +150,26 @@ def _annotations(report: ScanReport, fetched: Fetched, signer: Signer) -> dict[s
     }
 
 
-def _config(bill: dict[str, Any], fetched: Fetched) -> dict[str, Any]:
-    del bill
-    return {"name": fetched.name}
+def _config(bill: ModelBill, fetched: Fetched) -> dict[str, Any]:
+    """ModelPack's fields, as far as they are known. `paramSize` is what makes Docker Model Runner know a model."""
+    weights = [file.format for file in bill.files if file.format in ("safetensors", "torch-zip", "pickle")]
+    known = {
+        "name": plain(fetched.name, 200),
+        "revision": fetched.revision,
+        "architecture": plain(", ".join(bill.declared.architectures), 200),
+        "format": {"safetensors": "safetensors", "torch-zip": "pt", "pickle": "pt"}.get(weights[0], "")
+        if weights
+        else "",
+        "paramSize": _parameters(bill.observed.parameters),
+        "precision": plain(bill.declared.dtype, 100),
+        "quantization": plain(bill.declared.quantization, 100),
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def _parameters(count: int) -> str:
+    """A number of parameters as ModelPack writes it: `8b`, `6.7b`, `100m`, `2.4k`."""
+    for unit, size in (("b", 10**9), ("m", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f}".removesuffix(".0") + unit
+    return str(count)

@@ -74,7 +74,10 @@ class EvidenceBlob(NamedTuple):
 
 
 class Published(NamedTuple):
-    """What is in the registry now: the model's manifest and one referrer manifest per piece of evidence."""
+    """What is in the registry now: the model's manifest and one referrer manifest per piece of evidence.
+
+    The descriptors of the evidence carry the annotations of their manifests.
+    """
 
     manifest: Descriptor
     evidence: tuple[Descriptor, ...]
@@ -192,7 +195,8 @@ def _attach(store: Store, subject: Descriptor, blob: EvidenceBlob, added: list[D
         BUNDLE_PREDICATE: blob.predicate_type,
         EVIDENCE_KIND: blob.kind,
     }
-    return _put_manifest(store, write_manifest(Manifest(BUNDLE_TYPE, config, (layer,), subject, annotations)), added)
+    raw = write_manifest(Manifest(BUNDLE_TYPE, config, (layer,), subject, annotations))
+    return _put_manifest(store, raw, added)._replace(annotations=annotations, artifact_type=BUNDLE_TYPE)
 
 
 def _read_back(store: Store, manifest: Descriptor, attached: Sequence[Descriptor]) -> None:

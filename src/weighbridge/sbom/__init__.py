@@ -1,0 +1,1 @@
+"""The model bill of materials: one internal record, several renderings."""
