@@ -55,6 +55,11 @@ def pt_opcodes(path: str, size: int) -> None:
     _checkpoint(path, b"\x80\x02", b"N" * MIB, size // MIB, b".")
 
 
+def pt_bytes(path: str, size: int) -> None:
+    """The same, but a valid pickle: one bytes object of `size` zeros, which readers take into memory whole."""
+    _checkpoint(path, b"\x80\x03B" + struct.pack("<I", size), bytes(MIB), size // MIB, b".")
+
+
 def gzip_zeros(path: str, size: int) -> None:
     """A gzip stream that expands to `size` zeros."""
     times = size // MIB
@@ -110,6 +115,7 @@ def huge_header(path: str, size: int) -> None:
 BOMBS = {
     "bomb-zeros": (pt_zeros, ".pt"),
     "bomb-opcodes": (pt_opcodes, ".pt"),
+    "bomb-bytes": (pt_bytes, ".pt"),
     "bomb-gzip": (gzip_zeros, ".gz"),
     "bomb-zip": (nested_zip, ".zip"),
     "bomb-lists": (nested_lists, ".pkl"),

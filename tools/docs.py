@@ -5,7 +5,7 @@
     imports of src/weighbridge   → docs/architecture.md, the block `floors`
     weighbridge --help           → README.md, the block `help`
 
-A block stands between the lines `<!-- generated: NAME -->` and `<!-- end -->`; everything around it is left alone.
+A block stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; everything around it is left alone.
 
 Run: python tools/docs.py [--check]
 """
@@ -86,7 +86,7 @@ def with_block(page: str, name: str, text: str) -> str:
 
     Raises ValueError if the block begins and does not end.
     """
-    begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
     before, found, rest = page.partition(begin)
     if not found:
         return page

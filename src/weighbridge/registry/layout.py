@@ -155,7 +155,7 @@ class LayoutStore:
             raise UsageError(f"{reference} is not in the repository {self.repository}", "open the repository it names")
         found = [entry for entry in self._entries() if is_meant(entry, reference)]
         if not found:
-            raise NotFound(f"there is no {plain(str(reference))}", "list the tags with `weighbridge registry list`")
+            raise NotFound(f"there is no {plain(str(reference))}", "check the name and the tag")
         if len({entry["digest"] for entry in found}) > 1:
             raise RegistryError(
                 f"{plain(str(reference))} names more than one manifest", "remove all but one from index.json"

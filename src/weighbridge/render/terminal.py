@@ -63,6 +63,9 @@ def scan_text(report: ScanReport, *, style: Style) -> str:
     if not style.unicode:
         digest = digest.replace("…", "...")
     lines = [f"{word}  {plain(report.artifact.name)}  {count}, {size_text(report.artifact.size)}  {digest}", ""]
+    if report.verdict is Verdict.INCOMPLETE:
+        places = len({_file_of(unread.location) for unread in report.unread})
+        lines[1:1] = [f"  {places:,} of {count} could not be inspected as a whole"]
     lines += _findings(report.findings, style)
     lines += _unread(report, style)
     lines += _table(report, style)
@@ -151,8 +154,9 @@ def _table(report: ScanReport, style: Style) -> list[str]:
     hits: dict[str, list[Finding]] = {}
     for finding in report.findings:
         hits.setdefault(_file_of(finding.location), []).append(finding)
+    worst = {path: max(finding.severity.rank for finding in found) for path, found in hits.items()}
     files = sorted(
-        report.artifact.files, key=lambda file: (-len(hits.get(file.path, ())), -file.coverage.opaque, file.path)
+        report.artifact.files, key=lambda file: (-worst.get(file.path, -1), -file.coverage.opaque, file.path)
     )
     rows = [("FILE", "FORMAT", "PARSED", "DATA", "OPAQUE", "FINDINGS")]
     rows += [_row(file, hits.get(file.path, ())) for file in files[:SHOWN_FILES]]

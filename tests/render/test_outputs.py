@@ -1,0 +1,153 @@
+"""Every output stays well-formed and harmless, whatever names and strings a model brings."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from build import pickles as p
+from build.containers import zipped
+from build.inspecting import inspected
+from weighbridge.cli.rules import rule_texts
+from weighbridge.render.documents import scan_json
+from weighbridge.render.html import scan_html
+from weighbridge.render.junit import scan_junit
+from weighbridge.render.markdown import scan_markdown, span
+from weighbridge.render.sarif import scan_sarif
+from weighbridge.render.terminal import Style, scan_text, size_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weighbridge.scan.report import ScanReport
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "`` ` ```|pipe|",
+    "]]><evil/>",
+    "\x1b[2J\x1b]0;owned\x07",
+    "\u202egnp.exe",
+    "line\nfeed\r\n::error::x",
+    "##vso[task.logissue type=error]x",
+    "=cmd|' /C calc'!A0",
+    "100%s %n {0} $(id)",
+    "\ud800 lone surrogate",
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> ScanReport:
+    folder = tmp_path_factory.mktemp("hostile")
+    body = b"".join(
+        p.call("os", "system", p.text(text.encode("utf-8", "surrogatepass").decode("latin-1"))) for text in HOSTILE
+    )
+    (folder / "model.pkl").write_bytes(p.proto(2) + b"](" + body + b"e.")
+    for index, text in enumerate(HOSTILE[:-1]):
+        safe = text.replace("/", "_")
+        (folder / f"{index}{safe}.pkl").write_bytes(p.proto(2) + p.system("id") + b"\xff\xff")
+        (folder / f"{index}.zip").write_bytes(zipped({text.replace("\n", " "): b"\xf1\xf2\xf3"}))
+    return inspected(folder).report
+
+
+CONTROL = {chr(code) for code in (*range(0x09), *range(0x0B, 0x20), 0x7F, *range(0x80, 0xA0), 0x202E)}
+
+
+def test_the_fixture_is_hostile(report: ScanReport) -> None:
+    assert len(report.findings) > 20
+    assert report.unread
+
+
+@pytest.mark.parametrize(
+    "render", [scan_markdown, scan_html, scan_junit, scan_json, lambda reports: scan_sarif(reports, rule_texts())]
+)
+def test_no_output_has_a_control_character_or_a_broken_encoding(report: ScanReport, render: Any) -> None:
+    text = render([report, report])
+    assert not set(text) & CONTROL
+    text.encode("utf-8")
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_the_terminal_gets_one_harmless_line_for_each(report: ScanReport, unicode: bool) -> None:
+    text = scan_text(report, style=Style(colour=False, width=100, unicode=unicode))
+    assert not set(text) & CONTROL
+    assert not any(line.lstrip().startswith(("::error", "##vso")) for line in text.splitlines())
+
+
+def test_html_has_no_element_of_the_model(report: ScanReport) -> None:
+    tags: set[str] = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.add(tag)
+            assert not any(name.startswith("on") for name, _ in attrs)
+
+    Reader().feed(scan_html([report]))
+    allowed = "html head meta title style body main h1 h2 section p table caption thead tbody tr th td code br"
+    assert tags <= set(allowed.split())
+
+
+def test_junit_is_xml_whose_counts_add_up(report: ScanReport) -> None:
+    suite = ET.fromstring(scan_junit([report]))[0]
+    assert int(suite.attrib["tests"]) == len(suite)
+    assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure"))
+    assert int(suite.attrib["errors"]) == len(suite.findall("testcase/error"))
+    assert int(suite.attrib["errors"]) > 0
+    assert {child.tag for case in suite for child in case} == {"failure", "error"}
+
+
+@pytest.mark.parametrize("text", [*HOSTILE[:-1], "`", "``x``", " ", ""])
+def test_a_code_span_cannot_be_left(text: str) -> None:
+    written = span(text)
+    fence = written[: len(written) - len(written.lstrip("`"))]
+    assert written.endswith(fence)
+    inner = written[len(fence) : -len(fence)]
+    assert fence not in inner.replace(" ", "", 1) or not inner.strip("` ")
+    assert "\n" not in written
+    assert "|" not in written
+
+
+def test_sarif_is_what_forges_accept(report: ScanReport) -> None:
+    document = json.loads(scan_sarif([report], rule_texts()))
+    run = document["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+    assert document["version"] == "2.1.0"
+    assert run["invocations"][0]["executionSuccessful"] is False
+    assert run["invocations"][0]["toolExecutionNotifications"]
+    assert len(run["results"]) == len(report.findings)
+    prints = set()
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        place = result["locations"][0]["physicalLocation"]
+        assert place["region"]["startLine"] == 1
+        assert place["artifactLocation"]["uri"].isascii()
+        assert not place["artifactLocation"]["uri"].startswith("/")
+        assert "!" not in place["artifactLocation"]["uri"].replace("%21", "")
+        prints.add(result["partialFingerprints"]["primaryLocationLineHash"])
+    assert len(prints) == len(run["results"])
+    for rule in rules:
+        assert "security" in rule["properties"]["tags"]
+        assert 0 <= float(rule["properties"]["security-severity"]) <= 10
+
+
+def test_sarif_points_into_the_file_and_names_the_member(tmp_path: Path) -> None:
+    (tmp_path / "m.pkl").write_bytes(p.proto(2) + p.system() + p.STOP)
+    (tmp_path / "a.zip").write_bytes(zipped({"dir/x.pkl": p.proto(2) + p.system() + p.STOP}))
+    run = json.loads(scan_sarif([inspected(tmp_path).report], rule_texts()))["runs"][0]
+    by_uri = {
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]: result for result in run["results"]
+    }
+    assert by_uri["m.pkl"]["locations"][0]["physicalLocation"]["region"]["byteOffset"] == 19
+    assert by_uri["a.zip"]["properties"]["member"] == "dir/x.pkl"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_310_000_000, "1.3 GB"), (999_999, "1.0 MB"), (150_000, "150 kB")],
+)
+def test_sizes_for_people(size: int, text: str) -> None:
+    assert size_text(size) == text
