@@ -19,6 +19,7 @@ import importlib
 import io
 import os
 import sys
+import tomllib
 from typing import NamedTuple
 
 from weighbridge.cli.main import run
@@ -47,7 +48,7 @@ def pages(root: str) -> dict[str, str]:
     made["docs/rules/README.md"] = _rule_table()
     made["docs/formats/README.md"] = _format_page()
     for path, name, text in (
-        ("docs/architecture.md", "floors", floors(os.path.join(root, "src", PACKAGE))),
+        ("docs/architecture.md", "floors", floors(os.path.join(root, "src", PACKAGE), _contract(root))),
         ("README.md", "help", f"```text\n{_help()}```\n"),
     ):
         page = _read(os.path.join(root, path))
@@ -96,12 +97,14 @@ def with_block(page: str, name: str, text: str) -> str:
     return f"{before}{begin}{text}{end}{after}"
 
 
-def floors(package: str) -> str:
+def floors(package: str, order: list[str]) -> str:
     """The picture of the folders of `package` with an arrow for every import between them, and what each is for.
 
-    Every folder may import `core`; such an arrow is drawn only for folders that import nothing else of ours.
+    `order` names the folders from the top floor down; others come last. Every folder may import `core`; such an arrow
+    is drawn only for folders that import nothing else of ours.
     """
-    folders = {name: text for name in sorted(os.listdir(package)) if (text := _about(package, name))}
+    names = sorted(os.listdir(package), key=lambda name: (order.index(name) if name in order else len(order), name))
+    folders = {name: text for name in names if (text := _about(package, name))}
     found = [arrow for name in folders for arrow in arrows(package, name)]
     busy = {arrow.user for arrow in found if arrow.used != "core"}
     shown = [arrow for arrow in found if arrow.used != "core" or arrow.user not in busy]
@@ -158,6 +161,13 @@ def _about(package: str, name: str) -> str:
     """The first sentence about a folder; empty if it is no package."""
     source = _read(os.path.join(package, name, "__init__.py"))
     return first_sentence(ast.get_docstring(ast.parse(source)) or "") if source is not None else ""
+
+
+def _contract(root: str) -> list[str]:
+    """The folders in the order of the import contract of pyproject.toml, the top floor first."""
+    with open(os.path.join(root, "pyproject.toml"), "rb") as file:
+        (contract,) = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    return [name.strip().removeprefix(f"{PACKAGE}.") for layer in contract["layers"] for name in layer.split("|")]
 
 
 def _rule_table() -> str:

@@ -120,3 +120,24 @@ def test_nested_bombs_stop_at_the_depth(tmp_path: Path) -> None:
     report = scanned(tmp_path, "m.zip", content)
     assert report.verdict is Verdict.INCOMPLETE
     assert "depth" in report.limits_reached
+
+
+def test_a_zip64_record_that_nothing_needs_is_ordinary(tmp_path: Path) -> None:
+    """TorchScript archives have one: it moves the end record away from the directory."""
+    content = CHECKPOINT
+    record = content.rindex(b"PK\x05\x06")
+    count, size, offset = struct.unpack_from("<HII", content, record + 10)
+    wide = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, offset)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, record, 1)
+    report = scanned(tmp_path, "model.pt", content[:record] + wide + locator + content[record:])
+    assert report.verdict is Verdict.CLEAN, report.findings
+
+
+def test_two_end_records_that_disagree_are_never_clean(tmp_path: Path) -> None:
+    content = CHECKPOINT
+    record = content.rindex(b"PK\x05\x06")
+    count, size, offset = struct.unpack_from("<HII", content, record + 10)
+    wide = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count - 1, count - 1, size, offset)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, record, 1)
+    report = scanned(tmp_path, "model.pt", content[:record] + wide + locator + content[record:])
+    assert report.verdict is not Verdict.CLEAN

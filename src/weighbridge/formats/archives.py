@@ -105,9 +105,8 @@ def read_directory(data: Reader, budget: Budget) -> Directory:
         raise FormatError("the zip archive has no end record", 0)
     raw = data.read(record, 22)
     count, size, offset, comment = unpack_from("<HIIH", raw, 10)
-    first = record
-    if _MASKED in (size, offset) or count == 0xFFFF:
-        count, size, offset, first = _zip64(data, record, count, size, offset)
+    # A zip64 record may be there though nothing needs it: torch writes one into every TorchScript archive.
+    count, size, offset, first = _zip64(data, record, count, size, offset)
     shift = first - size - offset
     if shift < 0 or size > data.size:
         raise FormatError("the central directory is not where the end record says", record)
@@ -213,6 +212,7 @@ def read_member(member: Member, data: Reader, budget: Budget) -> Iterator[Fact |
 
 
 def _zip64(data: Reader, record: int, count: int, size: int, offset: int) -> tuple[int, int, int, int]:
+    """Count, size and offset of the central directory, and where the first of the end records stands."""
     locator = data.peek(record - 20, 20) if record >= 20 else b""
     if not locator.startswith(b"PK\x06\x07"):
         return count, size, offset, record
@@ -223,6 +223,10 @@ def _zip64(data: Reader, record: int, count: int, size: int, offset: int) -> tup
     if not raw.startswith(b"PK\x06\x06"):
         raise FormatError("the zip64 end record is missing", record)
     total, size64, offset64 = unpack_from("<QQQ", raw, 32)
+    narrow = (count & 0xFFFF, size & _MASKED, offset & _MASKED)
+    for small, wide, mask in zip(narrow, (total, size64, offset64), (0xFFFF, _MASKED, _MASKED), strict=True):
+        if small not in (mask, wide):
+            raise FormatError("the two end records of the archive disagree", record)
     return total, size64, offset64, place
 
 
