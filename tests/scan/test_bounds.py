@@ -35,6 +35,13 @@ def billion_laughs() -> bytes:
     return out + b"."
 
 
+def tuple_laughs() -> bytes:
+    out = b"\x80\x04)\x94" + b"K\x01\x85\x94"
+    for index in range(1, 60):
+        out += b"h" + bytes([index]) + b"\x85h" + bytes([index]) + b"\x85\x86\x94"
+    return out + b"."
+
+
 def repeated_build() -> bytes:
     keys = b"".join(p.text(f"k{index}") + b"K\x01" for index in range(20_000))
     return p.call("m", "C") + b"q\x000}(" + keys + b"uq\x010" + b"h\x00h\x01b0" * 60_000 + b"N."
@@ -53,6 +60,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "marks": ("m.pkl", lambda: b"\x80\x02" + b"(" * 1_000_000 + b"."),
     "tuples of many": ("m.pkl", lambda: b"\x80\x02" + (b"(" + b"N" * 900 + b"t") * 1_100 + b"."),
     "billion laughs": ("m.pkl", billion_laughs),
+    "billion laughs of pairs": ("m.pkl", tuple_laughs),
     "the same large state again and again": ("m.pkl", repeated_build),
     "a million different globals": (
         "m.pkl",
@@ -71,7 +79,6 @@ HARMLESS = {
     "many small lists",
     "base64 without end",
     "a hundred thousand nested lists",
-    "billion laughs",
     "many small pickles",
     "many encoded values",
     "tuples of many",

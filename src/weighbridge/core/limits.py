@@ -27,6 +27,9 @@ class Limits(NamedTuple):
     """Values kept inside other values on the simulated pickle stack; deeper ones keep only their shape."""
     memo: int = 200_000
     """Memo entries kept in full; later ones keep their kind and, for strings, their place in the stream."""
+    sharing: int = 1_000
+    """Values that a pickle may seem to hold per byte of it, shared ones counted each time: hashing or copying them
+    costs as much, and a bomb of memo references holds 10^30."""
     facts: int = 20_000
     """Facts kept per file: more would only repeat themselves, and every one is stored with the evidence."""
     header: int = 100_000_000

@@ -18,6 +18,7 @@ from weighbridge.pickle.values import (
     Opaque,
     Persistent,
     Run,
+    all_constant,
     arguments_shape,
     class_name,
     shape,
@@ -92,11 +93,6 @@ def _python2_string(raw: bytes) -> str:
     return decoded.decode("latin-1")
 
 
-def _empty(machine: Machine, opcode: int) -> None:
-    machine.pos += 1
-    machine.stack.append(Container({0x5D: "list", 0x7D: "dict", 0x8F: "set"}[opcode]))
-
-
 def _tuple(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     if opcode == 0x74:
@@ -134,11 +130,21 @@ def _grow_many(machine: Machine, opcode: int) -> None:
 def _grow_one(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     value = machine.pop()
-    if opcode == 0x61:
-        machine.grow(machine.top(), [value], "append")
+    key = machine.pop() if opcode == 0x73 else ""
+    target = machine.top()
+    if type(target) is Container and opcode == 0x61 and (machine.kept <= 0 or target.more):
+        # The common end of a long list: nothing more is remembered of it than what kind of things it holds.
+        target.more = True
+        kind = type(value)
+        if kind is Container or kind is tuple:
+            target.constant = False
+            target.weight += machine.weigh((value,))
+        elif target.constant:
+            target.constant = all_constant((value,))
+    elif opcode == 0x61:
+        machine.grow(target, [value], "append")
     else:
-        key = machine.pop()
-        machine.grow(machine.top(), [key, value], "setitem")
+        machine.grow(target, [key, value], "setitem")
 
 
 def _drop(machine: Machine, opcode: int) -> None:
@@ -303,7 +309,6 @@ def _stop(machine: Machine, _: int) -> bool:
 INSTRUCTIONS = {
     **dict.fromkeys(COUNTED, _counted),
     **dict.fromkeys((0x46, 0x49, 0x4C, 0x53, 0x56), _text_constant),
-    **dict.fromkeys((0x5D, 0x7D, 0x8F), _empty),
     **dict.fromkeys((0x74, 0x85, 0x86, 0x87), _tuple),
     **dict.fromkeys((0x6C, 0x64, 0x91), _collect),
     **dict.fromkeys((0x65, 0x75, 0x90), _grow_many),
@@ -324,4 +329,4 @@ INSTRUCTIONS = {
     **dict.fromkeys((0x97, 0x98), _buffer),
     0x2E: _stop,
 }
-"""Opcode → what it does; only STOP gives true. Plain constants, MARK and the short memo opcodes are in `machine.py`."""
+"""Opcode → what it does; only STOP gives true. Plain constants, MARK and short memo opcodes are in `machine.py`."""

@@ -12,7 +12,7 @@ from weighbridge.core.facts import Limit
 from weighbridge.pickle.instructions import INSTRUCTIONS
 from weighbridge.pickle.memo import LONG, Later, MemoFull
 from weighbridge.pickle.state import Broken, Exhausted, Machine
-from weighbridge.pickle.values import Run
+from weighbridge.pickle.values import Container, Run
 
 if TYPE_CHECKING:
     from weighbridge.core.facts import Fact
@@ -26,6 +26,8 @@ RUN_LEAST = 64
 
 SIMPLE: dict[int, object] = {0x4E: None, 0x88: True, 0x89: False, 0x29: ()}
 """Opcodes without an operand that push a constant."""
+EMPTY = {0x5D: "list", 0x7D: "dict", 0x8F: "set"}
+"""Opcodes that push an empty container."""
 unpack_double = Struct(">d").unpack_from
 
 
@@ -129,6 +131,10 @@ def _follow(machine: Machine) -> bool:
             stack.append(int.from_bytes(data[pos + 1 : pos + size], "little", signed=size == 5))
             machine.last_constant = -1
             pos += size
+        elif opcode in EMPTY:
+            stack.append(Container(EMPTY[opcode]))
+            machine.last_constant = -1
+            pos += 1
         elif opcode in simple:
             stack.append(simple[opcode])
             machine.last_constant = -1

@@ -99,6 +99,9 @@ class Memo:
         if self._base < 0:
             self._base = key
         place = key - self._base
+        if offset < 0 and isinstance(value, str | bytes):
+            # No pickler stores a string again that it just fetched; its content would be lost here.
+            raise MemoFull
         entry = offset if offset >= 0 and isinstance(value, str | bytes | int | float) else -1 - self._share(value)
         if place == len(self._late):
             self._late.append(entry)

@@ -30,12 +30,14 @@ from weighbridge.pickle.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.core.facts import CallMode, Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
 
 FIRST_BUFFER = 4 * 1024
-BUFFER = 1024 * 1024
+BUFFER = 256 * 1024
 """Bytes of the stream in memory at a time: few at first, because a file may be many small pickles in a row."""
 REFILL = 512
 """Fewer bytes than this left in the buffer: it is moved on, so that short operands never straddle its end."""
@@ -86,6 +88,8 @@ class Machine:
         self.cost = 0
         self.kept = budget.limits.values
         self.flat: dict[str, Opaque] = {}
+        self.weights: dict[int, tuple[object, int]] = {}
+        self.heaviest = 1_000_000 + budget.limits.sharing * reader.size
 
     def here(self) -> int:
         """The absolute offset of the next byte."""
@@ -338,10 +342,32 @@ class Machine:
         """A tuple of `values`; once enough nested values are kept, those inside keep only their shape."""
         self.kept -= 1 + (len(values) >> 3)
         if self.kept > 0:
-            return tuple(values)
+            kinds = list(map(type, values))
+            made = tuple(values)
+            inner = kinds.count(tuple) + kinds.count(Container)
+            if inner:
+                weight = self.weigh(values)
+                if weight > inner:
+                    # The tuple is kept beside its weight so that its identity stays its own.
+                    self.weights[id(made)] = (made, weight + 1)
+            return made
         if len(values) > KEPT_ITEMS:
             return (Opaque("tuple", "constants" if all_constant(values) else "@…"),)
         return tuple(self.flat_value(value) if is_composite(value) else value for value in values)
+
+    def weigh(self, values: Sequence[object]) -> int:
+        """The number of values inside `values`, shared ones counted each time. Raises Exhausted if it is absurd."""
+        total = 0
+        for value in values:
+            kind = type(value)
+            if kind is Container:
+                total += 1 + value.weight  # type: ignore[attr-defined] # it is a Container
+            elif kind is tuple:
+                known = self.weights.get(id(value))
+                total += known[1] if known else 1 + sum(type(item) in (tuple, Container) for item in value)  # type: ignore[attr-defined] # a tuple
+        if total > self.heaviest:
+            raise Exhausted("sharing")
+        return total
 
     def flat_value(self, value: object) -> Opaque:
         """The one shared stand-in for all values of this shape."""
@@ -365,7 +391,11 @@ class Machine:
                 if len(target.runs) > KEPT_ITEMS:
                     self.search_runs(target)
             target.more = target.more or len(plain) > room or len(plain) < len(values)
-            target.constant = target.constant and all_constant(plain)
+            if not all_constant(plain):
+                target.constant = False
+                target.weight += self.weigh(plain)
+                if target.weight > self.heaviest:
+                    raise Exhausted("sharing")
             if room > 0 and plain:
                 target.items = (*target.items, *plain[:room])
                 self.kept -= min(room, len(plain))

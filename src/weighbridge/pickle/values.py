@@ -43,10 +43,10 @@ class Container:
 
     `items` are the first of its items (a dict: keys and values in turn), `more` says that there are others, `constant`
     that all of them are constants; `dunder` are keys such as `__class__`, `runs` the skipped runs not yet searched for
-    such keys.
+    such keys; `weight` is the number of values inside it when shared ones are counted each time.
     """
 
-    __slots__ = ("constant", "dunder", "items", "kind", "more", "runs")
+    __slots__ = ("constant", "dunder", "items", "kind", "more", "runs", "weight")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -55,6 +55,7 @@ class Container:
         self.constant = True
         self.dunder: tuple[str, ...] = ()
         self.runs: tuple[Run, ...] = ()
+        self.weight = 0
 
 
 class Run:
