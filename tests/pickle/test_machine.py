@@ -284,3 +284,17 @@ def test_a_large_dictionary_is_followed_with_runs() -> None:
     program = follow(raw)
     assert program.complete
     assert [fact.arguments for fact in program.facts if isinstance(fact, Call)] == ["('word1999')"]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_names_are_known_beyond_the_memo_limit_in_every_protocol(protocol: int) -> None:
+    class Trojan:
+        def __reduce__(self) -> object:
+            return print, ("late argument",)
+
+    words = [f"word {index}" for index in range(300)]
+    raw = pickle.dumps([words, "late argument", [(word, 1) for word in words], Trojan()], protocol)
+    program = follow(raw, Limits(memo=100))
+    assert program.complete, program
+    calls = [fact for fact in program.facts if isinstance(fact, Call) and fact.callable.endswith(".print")]
+    assert [(call.arguments, call.times) for call in calls] == [("('late argument')", 1)]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import ComputedImport, Oddity
+from weighbridge.pickle.constants import SMALL, counted_constant, text_constant
 from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
-from weighbridge.pickle.state import SMALL, Broken, Exhausted, Machine
+from weighbridge.pickle.state import Broken, Exhausted, Machine
 from weighbridge.pickle.values import (
     Bulk,
     Container,
@@ -43,11 +44,10 @@ def _counted(machine: Machine, opcode: int) -> None:
     offset = machine.here()
     if size <= SMALL and (size <= 64 or len(machine.stack) < 50_000):
         raw = machine.take(size)
-        value: object = raw
-        if kind == "str":
-            value = machine.text(raw)
-        elif kind == "int":
-            value = int.from_bytes(raw, "little", signed=True)
+        try:
+            value = counted_constant(opcode, raw)
+        except UnicodeDecodeError:
+            raise Broken("a string operand is not UTF-8") from None
     else:
         raw = machine.reader.peek(offset, 8)
         machine.skip(size)
@@ -64,33 +64,10 @@ def _text_constant(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     raw = machine.line()
     try:
-        if opcode == 0x49:
-            value: object = {b"00": False, b"01": True}.get(raw)
-            if value is None:
-                value = int(raw, 0) if len(raw) <= 64 else Bulk("int", machine.at + 1, len(raw))
-        elif opcode == 0x4C:
-            digits = raw.removesuffix(b"L")
-            value = int(digits, 0) if len(digits) <= 64 else Bulk("int", machine.at + 1, len(raw))
-        elif opcode == 0x46:
-            value = float(raw)
-        elif opcode == 0x56:
-            value = raw.decode("raw-unicode-escape")
-        else:
-            value = _python2_string(raw)
+        machine.stack.append(text_constant(opcode, raw, machine.at))
     except ValueError:
         raise Broken(f"the operand of {TEXT[opcode]} cannot be read") from None
-    if isinstance(value, str | bytes) and len(value) > SMALL:
-        value = Bulk(type(value).__name__, machine.at + 1, len(raw))
-    machine.stack.append(value)
-
-
-def _python2_string(raw: bytes) -> str:
-    import codecs
-
-    if len(raw) < 2 or raw[0] != raw[-1] or raw[0] not in b"'\"":
-        raise Broken("a STRING operand is not in quotes")
-    decoded, _ = codecs.escape_decode(raw[1:-1])
-    return decoded.decode("latin-1")
+    machine.last_constant = machine.at
 
 
 def _tuple(machine: Machine, opcode: int) -> None:
@@ -171,7 +148,7 @@ def _memo_get(machine: Machine, opcode: int) -> None:
 def _memo_put(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     key = _memo_key(machine, opcode, 0x70)
-    machine.memo.put(key, machine.top(), -1)
+    machine.memo.put(key, machine.top(), machine.constant_before)
 
 
 def _memo_key(machine: Machine, opcode: int, text_opcode: int) -> int:

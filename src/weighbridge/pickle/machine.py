@@ -152,6 +152,7 @@ def _follow(machine: Machine) -> bool:
             if handler is None:
                 raise Broken(f"0x{opcode:02x} is no opcode")
             machine.at = machine.base + pos
+            machine.constant_before = machine.last_constant
             machine.last_constant = -1
             if handler(machine, opcode):
                 machine.budget.operations = steps

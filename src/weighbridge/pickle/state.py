@@ -10,11 +10,11 @@ from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Call, ComputedImport, Import
+from weighbridge.pickle.constants import ENCODED, constant_of
 from weighbridge.pickle.memo import Memo
 from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run
 from weighbridge.pickle.values import (
     KEPT_ITEMS,
-    Bulk,
     Container,
     Global,
     Opaque,
@@ -41,8 +41,6 @@ BUFFER = 256 * 1024
 """Bytes of the stream in memory at a time: few at first, because a file may be many small pickles in a row."""
 REFILL = 512
 """Fewer bytes than this left in the buffer: it is moved on, so that short operands never straddle its end."""
-SMALL = 1024
-"""Bytes of the largest constant that is kept; a command line or a module name is shorter."""
 LINE = 1024 * 1024
 """Bytes of the longest text operand."""
 SHAPES = 256
@@ -82,7 +80,7 @@ class Machine:
         self.shapes: dict[tuple[str, str], int] = {}
         self.globals: dict[str, Global] = {}
         self.at = start
-        self.last_constant = -1
+        self.last_constant = self.constant_before = -1
         self.room = FIRST_BUFFER
         self.low = self.limit = 0
         self.cost = 0
@@ -173,22 +171,7 @@ class Machine:
 
     def constant_at(self, offset: int) -> object:
         """Decode the constant whose opcode stands at `offset`; used for memo entries that keep only their place."""
-        head = self.reader.peek(offset, 9 + SMALL)
-        opcode = head[0]
-        if opcode in COUNTED:
-            _, width, kind = COUNTED[opcode]
-            size = int.from_bytes(head[1 : 1 + width], "little")
-            if size > SMALL:
-                return Bulk(kind, offset + 1 + width, size)
-            raw = head[1 + width : 1 + width + size]
-            return (
-                self.text(raw)
-                if kind == "str"
-                else int.from_bytes(raw, "little", signed=True)
-                if kind == "int"
-                else raw
-            )
-        return 0
+        return constant_of(self.reader.peek(offset, ENCODED), offset)
 
     # Stack
 

@@ -1,0 +1,66 @@
+"""Small models: folders of files, and the same as files to publish."""
+
+from __future__ import annotations
+
+import io
+import os
+
+from weighbridge.core.digests import Digest, digest_bytes
+from weighbridge.registry.base import Store
+from weighbridge.registry.publish import (
+    CODE_TYPE,
+    DOC_TYPE,
+    WEIGHT_TYPE,
+    EvidenceBlob,
+    ModelFile,
+    Published,
+    publish_model,
+)
+
+TINY = {
+    "model.safetensors": b"\x02\0\0\0\0\0\0\0{}",
+    "README.md": b"# tiny\n",
+    "a/b.py": b"print('b')\n",
+    "a-b.py": b"",
+}
+"""A model whose names tell path order (a/b before a-b) from text order, with an empty file."""
+
+
+def write_model(folder: str, files: dict[str, bytes] = TINY) -> list[tuple[str, Digest]]:
+    """Write the files into a folder; gives back what is to be signed."""
+    for path, content in files.items():
+        whole = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(whole), exist_ok=True)
+        with open(whole, "wb") as file:
+            file.write(content)
+    return [(path, digest_bytes(content)) for path, content in files.items()]
+
+
+def model_files(files: dict[str, bytes] = TINY) -> list[ModelFile]:
+    """The files as they are handed to `publish_model`."""
+    kinds = {".py": CODE_TYPE, ".md": DOC_TYPE}
+    return [
+        ModelFile(
+            path,
+            len(content),
+            digest_bytes(content),
+            kinds.get(os.path.splitext(path)[1], WEIGHT_TYPE),
+            lambda content=content: io.BytesIO(content),
+        )
+        for path, content in files.items()
+    ]
+
+
+def publish_tiny(store: Store, tag: str = "1.0", files: dict[str, bytes] = TINY) -> Published:
+    """Publish a model with two pieces of evidence that name the manifest's digest."""
+    return publish_model(
+        store,
+        tag=tag,
+        files=model_files(files),
+        config={"name": "tiny", "format": "safetensors", "paramSize": "1m", "createdAt": "2026-01-02T03:04:05Z"},
+        annotations={"security.scan.result": "clean", "org.opencontainers.image.title": "tiny ✓"},
+        evidence=lambda manifest: [
+            EvidenceBlob("scan", "https://example.test/scan", b'{"about":"%s"}' % str(manifest.digest).encode()),
+            EvidenceBlob("sbom", "https://example.test/sbom", b'{"sbom":"%s"}' % str(manifest.digest).encode()),
+        ],
+    )
