@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from weighbridge.scan.report import Inspection, ScanReport
 
 KNOWLEDGE = load_knowledge()
+LIMITS = Limits()
 
 
-def inspected(path: Path, limits: Limits = Limits()) -> Inspection:
+def inspected(path: Path, limits: Limits = LIMITS) -> Inspection:
     return inspect(str(path), knowledge=KNOWLEDGE, limits=limits, watcher=silent())
 
 
-def scanned(folder: Path, name: str, content: bytes, limits: Limits = Limits()) -> ScanReport:
+def scanned(folder: Path, name: str, content: bytes, limits: Limits = LIMITS) -> ScanReport:
     """The report on one file with this name and content."""
     path = folder / name
     path.write_bytes(content)

@@ -85,6 +85,21 @@ def test_a_bad_model_is_refused_and_leaves_nothing(project: Path) -> None:
     assert admitted("bad:v1").status == 2
 
 
+@pytest.mark.parametrize("name", [b"bad\xff.txt", b"a\nb.txt", b"\x1b[2J.txt"])
+def test_a_name_that_cannot_be_signed_is_refused(project: Path, name: bytes) -> None:
+    (project / "good" / os.fsdecode(name)).write_bytes(b"hello\n")
+    outcome = take_in()
+    assert outcome.status == 1
+    assert "cannot be signed" in outcome.json()["refusal"]
+    assert command("admit", "good:v1", "--stage", "production").status == 2
+
+
+def test_names_with_the_signs_of_a_location_come_through_whole(project: Path) -> None:
+    (project / "good" / "a!b@c%d.txt").write_bytes(b"hello\n")
+    assert take_in().status == 0
+    assert admitted().status == 0
+
+
 def test_taking_in_the_same_again_changes_nothing_that_matters(project: Path) -> None:
     first, second = take_in().json(), take_in(reference="oci:registry:good:v2").json()
     assert first["report"]["artifact"] == second["report"]["artifact"]

@@ -65,7 +65,8 @@ def scan_fresh(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     age = now - made
     if age < -CLOCK_SKEW:
         return Reason("scan-fresh", Result.UNMET, f"the scan is dated {made:%Y-%m-%d}, which is to come", needs)
-    why = f"the scan is of {made:%Y-%m-%d}, {max(0, age.days)} days ago"
+    ago = "less than a day ago" if age.days < 1 else f"{age.days} days ago"
+    why = f"the scan is of {made:%Y-%m-%d}, {ago}"
     met = age <= timedelta(days=policy.max_scan_age_days)
     return Reason("scan-fresh", Result.MET if met else Result.UNMET, why, needs)
 

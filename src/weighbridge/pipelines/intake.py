@@ -88,6 +88,9 @@ def _refusal(report: ScanReport, policy: StagePolicy) -> str:
         return f"the verdict is {verdict}; this stage takes in what is {' or '.join(policy.verdicts)}"
     if not report.artifact.files:
         return "there is no file to store"
+    for file in report.artifact.files:
+        if not _unescape(file.path).isprintable() or any("\udc80" <= char <= "\udcff" for char in _unescape(file.path)):
+            return f"the name {file.path} cannot be signed: rename the file to printable UTF-8"
     return ""
 
 

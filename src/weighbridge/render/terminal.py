@@ -111,8 +111,7 @@ def _finding(finding: Finding, style: Style, *, first: bool) -> list[str]:
     place = f"{path} @ {int(offset):#x}" if at and offset.isdigit() else finding.location
     times = f"  ({finding.evidence.times:,} times)" if finding.evidence.times > 1 else ""
     lines = [f"{level}[{finding.rule}]: {finding.title}", f"  --> {plain(place)}{times}"]
-    evidence, room = plain(finding.evidence.text, SHOWN_EVIDENCE), style.width - 6
-    lines.extend(f"   |  {evidence[start : start + room]}" for start in range(0, len(evidence), room))
+    lines += _wrapped("   |  ", plain(finding.evidence.text, SHOWN_EVIDENCE), style.width, again="   |  ")
     if finding.evidence.bytes:
         lines.append(f"   |  bytes {plain(finding.evidence.bytes, 64)}")
     if first:
@@ -125,15 +124,19 @@ def _finding(finding: Finding, style: Style, *, first: bool) -> list[str]:
     return lines
 
 
-def _wrapped(head: str, text: str, width: int) -> list[str]:
-    lines: list[str] = []
-    line = head
-    for word in text.split():
-        if len(line) + len(word) + 1 > width and line.strip() and line != head:
-            lines.append(line.rstrip())
-            line = " " * len(head)
-        line += word + " "
-    return [*lines, line.rstrip()]
+def _wrapped(head: str, text: str, width: int, again: str = "") -> list[str]:
+    """`text` behind `head`, broken between words or, if a word is too long, inside it; `again` begins further lines."""
+    again = again or " " * len(head)
+    room = width - len(head)
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) > room:
+            lines.append("")
+        while len(word) > room:
+            lines[-1], word = word[:room], word[room:]  # noqa: PLW2901 -- the rest of it
+            lines.append("")
+        lines[-1] += word + " "
+    return [(again if index else head) + line.rstrip() for index, line in enumerate(lines)]
 
 
 def _unread(report: ScanReport, style: Style) -> list[str]:
