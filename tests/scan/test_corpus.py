@@ -40,6 +40,16 @@ def test_a_published_safetensors_file_is_clean() -> None:
     assert command("scan", path).status == 0
 
 
+def test_every_published_pickle_is_clean() -> None:
+    pickles = [path for path in files("joblib") if path.suffix not in (".npy", ".py", ".z")]
+    old = [path for path in files("facenet-pytorch") if path.suffix == ".pt"]
+    assert len(pickles) >= 40
+    assert len(old) == 3
+    for path in (*pickles, *old):
+        outcome = command("scan", path)
+        assert outcome.status == 0, outcome.out
+
+
 def test_formats_that_are_not_known_are_incomplete_and_never_clean() -> None:
     verdicts = {command("scan", path, "--format", "json").json()["verdict"] for path in files("onnx")[:20]}
     assert verdicts == {"incomplete"}

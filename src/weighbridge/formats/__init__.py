@@ -8,9 +8,11 @@ from weighbridge.formats.archives import Zip
 from weighbridge.formats.compressed import STREAMS
 from weighbridge.formats.hub_config import HubConfig
 from weighbridge.formats.images import Image
+from weighbridge.formats.joblib_file import JoblibFile
 from weighbridge.formats.pickle_stream import PickleStream
 from weighbridge.formats.safetensors import Safetensors
 from weighbridge.formats.text import PlainText
+from weighbridge.formats.torch_legacy import TorchLegacy
 from weighbridge.formats.torch_zip import TorchZip
 
 if TYPE_CHECKING:
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
 FORMATS: tuple[Format, ...] = (
     Safetensors(),
     TorchZip(),
+    TorchLegacy(),
     Zip(),
     Image(),
     *STREAMS,
+    JoblibFile(),
     HubConfig(),
     PickleStream(),
     PlainText(),
 )
+
+INCLUDES: dict[str, str] = {"torch-zip": "zip", "torch-legacy": "pickle"}
+"""A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""

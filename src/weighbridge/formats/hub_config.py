@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core.facts import Oddity, Setting, Span
+from weighbridge.core.facts import Embedded, Oddity, Setting, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.text import search_text
@@ -54,7 +54,11 @@ class HubConfig:
         kept = 0 if "config" in info.name else SETTINGS
         for path, value in _leaves(tree):
             if isinstance(value, str) and len(value) >= SHORTEST:
-                yield from embedded_in_text(value, path, _place(raw, value), budget)
+                for found in embedded_in_text(value, path, 0, budget):
+                    if isinstance(found, Embedded):
+                        yield found._replace(offset=found.offset + _place(raw, value))
+                    else:
+                        yield found
             if kept < SETTINGS and path.count(".") <= 1:
                 kept += 1
                 yield Setting(path[:200], str(value)[:200] if not isinstance(value, int) else _number(value), 0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Call, Child, Import, Limit, PickleEnd, Span, UnreadSpan
+from weighbridge.core.facts import Call, Child, Import, Limit, Oddity, PickleEnd, Span, UnreadSpan
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.formats.base import Match
 from weighbridge.pickle.machine import interpret
@@ -65,7 +65,8 @@ class PickleStream:
             program = interpret(data, start, budget)
             yield from program.facts
             yield PickleEnd(start, program.end - start, program.protocol, program.complete)
-            yield Span(start, program.end - start, "parsed")
+            yield from _accounted(program, start)
+            yield from _other_reading(program, data)
             for offset, size in program.payloads:
                 yield Child(f"bytes@{offset}", -1, size, data.part(offset, size))
             if not program.complete:
@@ -76,6 +77,26 @@ class PickleStream:
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, start)
                 return
+
+
+def _accounted(program: Program, start: int) -> Iterator[Span]:
+    """The opcodes of a stream, and the raw arrays between them."""
+    for offset, size in sorted(program.arrays):
+        yield Span(start, offset - start, "parsed")
+        yield Span(offset, size, "data")
+        start = offset + size
+    yield Span(start, program.end - start, "parsed")
+
+
+def _other_reading(program: Program, data: Reader) -> Iterator[Fact]:
+    """What `pickle.load` would do with the first raw array: it knows nothing of joblib and takes it for opcodes."""
+    if not program.arrays:
+        return
+    offset, _ = min(program.arrays)
+    other = interpret(data, offset, Budget(TRIAL, 0), arrays=False)
+    if runs_something(other):
+        yield Oddity("polyglot", "the bytes of an array are opcodes for loaders other than joblib's", offset)
+        yield from other.facts
 
 
 def trial(data: Reader) -> Program:

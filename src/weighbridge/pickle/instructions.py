@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import ComputedImport, Oddity
 from weighbridge.pickle.constants import SMALL, counted_constant, text_constant
+from weighbridge.pickle.joblib_arrays import RawArray, announced_array
 from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
 from weighbridge.pickle.state import Broken, Exhausted, Machine
 from weighbridge.pickle.values import (
@@ -225,6 +226,33 @@ def _build(machine: Machine, _: int) -> None:
     if isinstance(target, Global):
         form = f"on the global itself: {form}"
     machine.call(class_name(target), "build", state, form)
+    if machine.nested is not None:
+        try:
+            array = announced_array(target, state)
+        except ValueError as error:
+            raise Broken(str(error)) from None
+        if array is not None:
+            _skip_array(machine, array)
+
+
+def _skip_array(machine: Machine, array: RawArray) -> None:
+    """Move over the raw bytes that joblib put here, or follow the pickle that they are."""
+    if array.aligned:
+        padding = machine.take(1)[0]
+        if machine.take(padding).strip(b"\xff"):
+            raise Broken("the padding before an array is not what joblib writes")
+    start = machine.here()
+    if array.size >= 0:
+        machine.arrays.append((start, array.size))
+        machine.skip(array.size)
+        return
+    inner = machine.nested(machine.reader, start, machine.budget)  # type: ignore[misc] # the caller looked
+    machine.oddities.extend(inner.facts)
+    machine.arrays.extend(inner.arrays)
+    machine.payloads.extend(inner.payloads)
+    if not inner.complete:
+        raise Broken(f"the array of objects cannot be followed: {inner.broken or 'a limit was reached'}")
+    machine.skip(inner.end - start)
 
 
 def _persistent(machine: Machine, opcode: int) -> None:
@@ -279,7 +307,7 @@ def _buffer(machine: Machine, opcode: int) -> None:
 
 def _stop(machine: Machine, _: int) -> bool:
     machine.pos += 1
-    machine.pop()
+    machine.value = machine.pop()
     return True
 
 

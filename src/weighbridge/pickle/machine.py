@@ -35,12 +35,15 @@ class Program(NamedTuple):
     """What one pickle stream does. `end` is the offset behind STOP, or where it broke, and `broken` why.
 
     `payloads` are places and sizes of constants that begin like a format of their own; `storages` maps the keys of
-    torch storages to their class and number of elements.
+    torch storages to their class and number of elements; `arrays` are places and sizes of raw bytes between the
+    opcodes; `value` is what the pickle leaves, symbolically.
     """
 
     facts: tuple[Fact, ...]
     payloads: tuple[tuple[int, int], ...]
     storages: dict[str, tuple[str, int]]
+    arrays: tuple[tuple[int, int], ...]
+    value: object
     end: int
     protocol: int
     complete: bool
@@ -48,9 +51,14 @@ class Program(NamedTuple):
     exhausted: bool
 
 
-def interpret(reader: Reader, start: int, budget: Budget) -> Program:
-    """Follow the pickle that starts at `start` to its STOP or to where it breaks. Raises nothing on any bytes."""
+def interpret(reader: Reader, start: int, budget: Budget, *, arrays: bool = True) -> Program:
+    """Follow the pickle that starts at `start` to its STOP or to where it breaks. Raises nothing on any bytes.
+
+    With `arrays`, raw bytes that joblib put between the opcodes are skipped as its loader does; without, they are
+    taken for opcodes as every other loader does.
+    """
     machine = Machine(reader, start, budget)
+    machine.nested = interpret if arrays else None
     broken = ""
     complete = exhausted = False
     try:
@@ -62,14 +70,24 @@ def interpret(reader: Reader, start: int, budget: Budget) -> Program:
         limit = "memo" if isinstance(error, MemoFull) else str(error)
         machine.oddities.append(Limit(limit, int(getattr(budget.limits, limit)), machine.at))
     end = min(machine.here(), reader.size)
-    payloads, storages = tuple(machine.payloads), machine.storages
-    return Program(machine.facts(), payloads, storages, end, machine.protocol, complete, broken, exhausted)
+    return Program(
+        machine.facts(),
+        tuple(machine.payloads),
+        machine.storages,
+        tuple(machine.arrays),
+        machine.value,
+        end,
+        machine.protocol,
+        complete,
+        broken,
+        exhausted,
+    )
 
 
 def _follow(machine: Machine) -> bool:
     """Execute until STOP; true if it was reached. Raises Broken, Exhausted or MemoFull."""
     skip_runs = RUNS_AFTER == 0
-    steps = budget = machine.budget.operations
+    steps = before = machine.budget.operations
     stack, marks, memo = machine.stack, machine.marks, machine.memo
     kept, keep, simple = memo.kept, memo.keep, SIMPLE
     data = machine.data
@@ -79,7 +97,7 @@ def _follow(machine: Machine) -> bool:
         if pos >= low:
             machine.pos = pos
             machine.refill()
-            skip_runs = skip_runs or budget - steps > RUNS_AFTER
+            skip_runs = skip_runs or before - steps >= RUNS_AFTER
             if skip_runs and stack and isinstance(stack[-1], Run):
                 steps -= machine.skip_run(1)
             pos, data, low = machine.pos, machine.data, machine.low

@@ -108,6 +108,12 @@ def memoized_constant() -> re.Pattern[bytes]:
     return re.compile(skip + rb"(" + _CONSTANT + rb")([\x94]|q.|r.{4})", re.DOTALL)
 
 
+@cache
+def dunder_string() -> re.Pattern[bytes]:
+    """Finds where a string that begins with two underscores may stand; numbers can look the same."""
+    return re.compile(rb"(?:\x8c.|X.\x00\x00\x00)__", re.DOTALL)
+
+
 def _counted(opcode: bytes, tail: bytes = b"") -> bytes:
     cases = b"|".join(b"\\x%02x" % n + tail + (b".{%d}" % n if n else b"") for n in range(256))
     return opcode + b"(?:" + cases + b")"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core.facts import Call, ComputedImport, Import
 from weighbridge.pickle.constants import ENCODED, constant_of
 from weighbridge.pickle.memo import Memo
-from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run
+from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, dunder_string
 from weighbridge.pickle.values import (
     KEPT_ITEMS,
     Container,
@@ -30,11 +30,12 @@ from weighbridge.pickle.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from weighbridge.core.facts import CallMode, Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
+    from weighbridge.pickle.machine import Program
 
 FIRST_BUFFER = 4 * 1024
 BUFFER = 256 * 1024
@@ -75,6 +76,9 @@ class Machine:
         self.oddities: list[Fact] = []
         self.payloads: list[tuple[int, int]] = []
         self.storages: dict[str, tuple[str, int]] = {}
+        self.arrays: list[tuple[int, int]] = []
+        self.value: object = None
+        self.nested: Callable[[Reader, int, Budget], Program] | None = None
         self.imports: dict[tuple[str, str], list[object]] = {}
         self.calls: dict[tuple[str, str, str], list[object]] = {}
         self.shapes: dict[tuple[str, str], int] = {}
@@ -314,6 +318,8 @@ class Machine:
         self.call(name, mode, arguments, arguments_shape(arguments))
         if name in ("builtins.getattr", "__builtin__.getattr") and isinstance(arguments, tuple) and len(arguments) == 2:
             owner, attribute = arguments
+            if isinstance(attribute, bytes):
+                attribute = attribute.decode("latin-1")
             if isinstance(owner, Global) and isinstance(attribute, str):
                 return self.imported(f"{owner.name}.{attribute}", "getattr")
         if self.kept <= 0:
@@ -384,8 +390,10 @@ class Machine:
                 self.kept -= min(room, len(plain))
             if mode == "setitem":
                 for key in plain[::2]:
-                    if type(key) is str and key[:2] == "__" and len(target.dunder) < 8:
-                        target.dunder = (*target.dunder, key)
+                    # Text of Python 2 is kept as bytes, and the unpickler makes text of it.
+                    if isinstance(key, str | bytes) and key[:2] in ("__", b"__") and len(target.dunder) < 8:
+                        name = key if isinstance(key, str) else key.decode("latin-1")
+                        target.dunder = (*target.dunder, name)
             return
         self.call(class_name(target), mode, tuple(values[:4]), _growth_shape(values))
 
@@ -403,7 +411,8 @@ class Machine:
         """Look for keys such as `__class__` in skipped runs, each of which is searched once."""
         runs, container.runs = container.runs, ()
         for run in runs:
-            if b"__" not in self.reader.read(run.start, run.end - run.start):
+            data = self.reader.read(run.start, run.end - run.start)
+            if b"__" not in data or not dunder_string().search(data):
                 continue
             # Keys cannot be told from values without counting; a value that looks like such a key counts too.
             found = (value for value in self.expand(run) if isinstance(value, str) and value.startswith("__"))

@@ -133,6 +133,7 @@ def unexpected_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Call("numpy.dtype", "call", "('f8', False, True)", "('f8', bool, bool)")
         Call("collections.OrderedDict", "setitem", "('a', 1)", "constants")
+        Call("_codecs.encode", "call", "('b', 'latin1')", "('b', 'latin1')")
     """
     entry = ctx.knowledge.globals.find(call.callable)
     if entry is None or entry.trust == "dangerous" or call.mode == "persistent":
@@ -225,9 +226,20 @@ def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
 
 def _fits(shape: str, accepted: tuple[str, ...]) -> bool:
     """Whether an argument shape is among the accepted ones; none given means constants of any kind."""
-    if "any" in accepted or shape in accepted:
+    if "any" in accepted or any(_alike(shape, form) for form in accepted):
         return True
     return "@" not in shape and (not accepted or "constants" in accepted)
+
+
+def _alike(shape: str, form: str) -> bool:
+    """Part by part the same; `str` in the accepted form stands for any string without a comma in it."""
+    if shape == form:
+        return True
+    parts, wanted = shape.strip("()").split(", "), form.strip("()").split(", ")
+    return len(parts) == len(wanted) and all(
+        part == want or (want == "str" and part[:1] in ("'", '"') and part[-1:] == part[:1])
+        for part, want in zip(parts, wanted, strict=True)
+    )
 
 
 RULES = (

@@ -11,7 +11,7 @@ from weighbridge.rules.base import Hit, RuleContext, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ARCHIVES = ("zip", "torch-zip")
+_SAFETENSORS = ("hole", "duplicate-key", "metadata-type", "overlap", "trailing-bytes")
 _AMBIGUOUS = (
     "name-mismatch",
     "header-mismatch",
@@ -37,7 +37,7 @@ def ambiguous(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Oddity("trailing-bytes", "3 bytes behind the archive")
     """
-    if ctx.format in ("", *_ARCHIVES) and oddity.kind in _AMBIGUOUS:
+    if oddity.kind in _AMBIGUOUS and not (ctx.format == "safetensors" and oddity.kind in _SAFETENSORS):
         yield Hit(f"{oddity.kind}: {oddity.detail}")
 
 
@@ -90,7 +90,8 @@ def extra_bytes(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Oddity("name-mismatch", "'a' in the directory, 'b' at the member")
     """
-    if oddity.kind in ("trailing-bytes", "prefix") and ctx.format != "safetensors":
+    tail = oddity.kind == "trailing-bytes" and ctx.format != "safetensors"
+    if tail or oddity.kind == "prefix":
         yield Hit(oddity.detail)
 
 
@@ -179,8 +180,8 @@ def safetensors_structure(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Oddity("polyglot", "it can be read as safetensors and as pickle")
     """
-    kinds = ("hole", "duplicate-key", "metadata-type", "overlap", "trailing-bytes")
-    if ctx.format in ("", "safetensors") and oddity.kind in kinds:
+    everywhere = oddity.kind in ("hole", "metadata-type")
+    if everywhere or (ctx.format == "safetensors" and oddity.kind in _SAFETENSORS):
         yield Hit(f"{oddity.kind}: {oddity.detail}")
 
 
@@ -197,7 +198,7 @@ def duplicate_key(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Oddity("prefix", "12 bytes before the archive")
     """
-    if oddity.kind == "duplicate-key" and ctx.format in ("", "hub-config"):
+    if oddity.kind == "duplicate-key" and ctx.format != "safetensors":
         yield Hit(oddity.detail)
 
 

@@ -29,7 +29,7 @@ from weighbridge.core.facts import (
 from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
-from weighbridge.formats import FORMATS
+from weighbridge.formats import FORMATS, INCLUDES
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.rules import RULES
@@ -153,7 +153,7 @@ def _opened(
     size = before.st_size
     budget = Budget(limits, size)
     if size <= SMALL_FILE:
-        content = _read_all(fd, size + 1)
+        content = _read_all(fd, size)
         digest = digest_bytes(content)
         reader = Reader(MemorySource(content))
         blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, about)
@@ -174,6 +174,7 @@ def _opened(
 
 
 def _read_all(fd: int, most: int) -> bytes:
+    """Up to `most` bytes; a file that grew meanwhile shows in its status afterwards."""
     pieces = []
     while most > 0:
         piece = os.read(fd, most)
@@ -257,7 +258,7 @@ def _readings(data: Reader, info: BlobInfo) -> list[Format]:
     perhaps: list[Format] = []
     for found in FORMATS:
         match = found.sniff(data, info)
-        if match is Match.YES and not (found.name == "zip" and any(other.name == "torch-zip" for other in sure)):
+        if match is Match.YES and not any(INCLUDES.get(other.name) == found.name for other in sure):
             sure.append(found)
         elif match is Match.MAYBE:
             perhaps.append(found)
@@ -270,8 +271,8 @@ def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:
     if not extension:
         return []
     promised = [found.name for found in FORMATS if extension in found.extensions]
-    found_names = {found.name for found in readings}
-    if promised and not found_names & set(promised) and not (promised == ["zip"] and "torch-zip" in found_names):
+    found_names = {found.name for found in readings} | {INCLUDES.get(found.name, "") for found in readings}
+    if promised and not found_names & set(promised):
         return [NameMismatch(promised[0], readings[0].name)]
     return []
 

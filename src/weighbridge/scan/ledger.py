@@ -43,6 +43,10 @@ class Ledger(NamedTuple):
 
 def settle(claims: Iterable[Claim], size: int) -> Ledger:
     """Turn claims, which may overlap and reach outside, into a ledger of a blob of `size` bytes."""
+    claims = list(claims)
+    if len(claims) == 1 and claims[0].start == 0 and claims[0].end == size > 0 and claims[0].kind != "unread":
+        whole = ((0, size),)
+        return Ledger(whole, (), ()) if claims[0].kind == "parsed" else Ledger((), whole, ())
     by_kind: dict[str, list[Range]] = {"parsed": [], "data": [], "unread": []}
     for claim in claims:
         start, end = max(0, claim.start), min(size, claim.end)
