@@ -30,7 +30,8 @@ def normal_form(raw: str) -> str:
     version = max(entry["date"] for entry in entries).replace("-", ".")
     lines = ["{", f'"schema": {json.dumps(table["schema"])},', f'"version": "{version}",']
     lines += [f'"renamed": {json.dumps(table["renamed"], sort_keys=True)},']
-    lines += [f'"segments": {json.dumps(table["segments"])},', '"entries": [']
+    lines += [f'"segments": {json.dumps(table["segments"])},', f'"packages": {json.dumps(table["packages"])},']
+    lines += [f'"lookalikes": {json.dumps(table["lookalikes"])},', '"entries": [']
     lines.append(",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries))
     return "\n".join([*lines, "]", "}", ""])
 
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
             print(f"{path.name} is not in its form: run python tools/knowledge.py", file=sys.stderr)
         return int(raw != wanted)
     path.write_text(wanted, encoding="utf-8")
-    print(f"{path.name}: {wanted.count(chr(10)) - 8} entries")
+    print(f"{path.name}: {wanted.count(chr(10)) - 10} entries")
     return 0
 
 

@@ -50,7 +50,11 @@ def test_the_file_is_in_its_form() -> None:
 def test_an_entry_that_lacks_something_is_refused(change: dict[str, object]) -> None:
     entry = {"name": "a.b", "trust": "inert", "why": "x", "source": "y", "date": "2026-01-31"} | change
     with pytest.raises(ValueError, match=r"a\.b"):
-        tool.normal_form(json.dumps({"schema": "s", "renamed": {}, "segments": [], "entries": [entry]}))
+        tool.normal_form(
+            json.dumps(
+                {"schema": "s", "renamed": {}, "segments": [], "packages": [], "lookalikes": {}, "entries": [entry]}
+            )
+        )
 
 
 def test_broken_knowledge_judges_nothing() -> None:

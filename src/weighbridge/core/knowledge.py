@@ -35,13 +35,15 @@ class Globals:
     The file is read when the first name is looked up: most models name none.
     """
 
-    __slots__ = ("_raw", "_renamed", "_rows", "_segments")
+    __slots__ = ("_lookalikes", "_packages", "_raw", "_renamed", "_rows", "_segments")
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._rows: dict[str, dict[str, Any]] = {}
         self._renamed: dict[str, str] = {}
         self._segments: frozenset[str] = frozenset()
+        self._packages: tuple[str, ...] = ()
+        self._lookalikes: dict[str, str] = {}
 
     def find(self, name: str) -> GlobalEntry | None:
         """The entry for a dotted name: exact first, then the longest prefix; None if it is not known.
@@ -72,6 +74,20 @@ class Globals:
             return GlobalEntry(name, "dangerous", f"reaches {min(through)} through another module", ())
         return None
 
+    def mistaken_for(self, name: str) -> str:
+        """The well-known package that the top package of a dotted name could be taken for, or an empty string.
+
+        Two names are alike if they differ in one letter or in the order of two, or in letters of another script.
+        """
+        if not self._rows:
+            self._read()
+        top = name.partition(".")[0]
+        if top in self._packages:
+            return ""
+        if top in self._lookalikes:
+            return self._lookalikes[top]
+        return next((package for package in self._packages if _alike(top, package)), "")
+
     def _read(self) -> None:
         import json
 
@@ -80,6 +96,8 @@ class Globals:
             self._rows = {row["name"]: row for row in table["entries"]}
             self._renamed = table["renamed"]
             self._segments = frozenset(table["segments"])
+            self._packages = tuple(table["packages"])
+            self._lookalikes = table["lookalikes"]
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"the knowledge of globals is broken: {error}", "reinstall weighbridge") from error
 
@@ -104,6 +122,17 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     _, _, version = raw[:400].partition(b'"version": "')
     name = version.partition(b'"')[0].decode("ascii", "replace")
     return Knowledge(f"{name}+{digest_bytes(raw).hex[:12]}", Globals(raw))
+
+
+def _alike(name: str, package: str) -> bool:
+    if len(name) != len(package) or len(name) < 5:
+        return False
+    differ = [place for place in range(len(name)) if name[place] != package[place]]
+    if len(differ) == 2:
+        first, second = differ
+        swapped = name[first] == package[second] and name[second] == package[first]
+        return swapped and second == first + 1
+    return len(differ) == 1 or all(not name[place].isascii() for place in differ)
 
 
 def _entry(row: dict[str, Any]) -> GlobalEntry:

@@ -117,6 +117,28 @@ def unknown_global(found: Import, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(f"{found.name}, named by {found.how}")
 
 
+@rule("pickle/lookalike", Severity.CRITICAL, on=Import, refs=("CWE-829", "ATLAS AML.T0074"), since="0.1")
+def lookalike(found: Import, ctx: RuleContext) -> Iterator[Hit]:
+    """Loading the file imports a package with the name of another one, almost.
+
+    What it finds: A global whose package differs from a well-known one in one letter, in two that changed places, or
+        in letters of another script, and names that people type by mistake.
+    Why it matters: Packages under such names are made to be installed by mistake, and importing one runs it.
+    What to do: Do not load the file. If the package is yours and honest, rename it, or save the weights alone.
+    Fires on:
+        Import("numpi.ndarray")
+        Import("scikitlearn.tree.Tree")
+        Import("tor\\u0441h.load")
+    Stays silent on:
+        Import("numpy.ndarray")
+        Import("mypackage.Model")
+    """
+    if ctx.knowledge.globals.find(found.name) is None:
+        package = ctx.knowledge.globals.mistaken_for(found.name)
+        if package:
+            yield Hit(f"{found.name} is not {package}")
+
+
 @rule("pickle/unexpected-call", Severity.HIGH, on=Call, refs=_REFERENCES, since="0.1")
 def unexpected_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
     """Loading the file uses known code in a way that honest writers do not.
@@ -248,6 +270,7 @@ RULES = (
     dangerous_import,
     computed_import,
     unknown_global,
+    lookalike,
     unexpected_call,
     state_tampering,
     persistent_id,
