@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
         now=datetime.now(UTC),
     )
     if options.format == "json":
-        import json
+        from weighbridge.render.documents import document_json
 
-        common.write(options, json.dumps(decision.document(), indent=2, sort_keys=True))
+        common.write(options, document_json(decision.document()))
     else:
         from weighbridge.render.decision import decision_text
         from weighbridge.render.terminal import style_for

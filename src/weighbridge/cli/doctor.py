@@ -59,10 +59,10 @@ def run(options: argparse.Namespace) -> int:
     place = tempfile.gettempdir()
     checks.append(Check("quarantine", os.access(place, os.W_OK), f"{place}, {free / 1e9:.1f} GB free"))
     if options.format == "json":
-        import json
+        from weighbridge.render.documents import document_json
 
         rows = [check._asdict() for check in checks]
-        common.write(options, json.dumps({"schema": "weighbridge.doctor/1", "checks": rows}, indent=2))
+        common.write(options, document_json({"schema": "weighbridge.doctor/1", "checks": rows}))
     else:
         lines = [f"{'ok  ' if check.well else 'MISS'}  {check.name:<13} {plain(check.text)}" for check in checks]
         common.write(options, "\n".join(lines))

@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
         progress.finish()
     reference = str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
     if options.format == "json":
-        import json
+        from weighbridge.render.documents import document_json
 
-        common.write(options, json.dumps(_document(outcome, reference), indent=2, sort_keys=True))
+        common.write(options, document_json(_document(outcome, reference)))
     else:
         common.write(options, _text(outcome, reference, options))
     return 0 if outcome.admitted else 1

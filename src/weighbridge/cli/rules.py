@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the list."""
     ordered = sorted(RULES, key=lambda rule: rule.id)
     if options.format == "json":
-        import json
+        from weighbridge.render.documents import document_json
 
         rows = [
             {
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
             }
             for rule in ordered
         ]
-        common.write(options, json.dumps({"schema": "weighbridge.rules/1", "rules": rows}, indent=2))
+        common.write(options, document_json({"schema": "weighbridge.rules/1", "rules": rows}))
         return 0
     width = max(len(rule.id) for rule in ordered)
     lines = [f"{rule.id:<{width}}  {rule.severity.value:<8}  {rule.title}" for rule in ordered]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.core.knowledge import load_knowledge
+from weighbridge.render.documents import document_json
 from weighbridge.sbom.collect import collect
 from weighbridge.scan.engine import inspect
 
@@ -31,8 +32,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Inspect the model and print its bill."""
-    import json
-
     settings = common.settings_for(options, [options.path])
     progress = common.progress_for(options)
     try:
@@ -49,5 +48,5 @@ def run(options: argparse.Namespace) -> int:
         from weighbridge.sbom.minimal import render_minimal
 
         document = render_minimal(bill, made_at=made_at)
-    common.write(options, json.dumps(document, indent=2, sort_keys=True))
+    common.write(options, document_json(document))
     return 0

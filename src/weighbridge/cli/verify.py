@@ -87,7 +87,7 @@ def _read(path: str) -> bytes:
 
 
 def _json(options: argparse.Namespace, document: dict[str, object]) -> None:
-    import json
+    from weighbridge.render.documents import document_json
 
-    common.write(options, json.dumps({"schema": "weighbridge.verify/1", **document}, indent=2, sort_keys=True))
+    common.write(options, document_json({"schema": "weighbridge.verify/1", **document}))
     sys.stdout.flush()

@@ -119,7 +119,7 @@ def unknown_global(found: Import, ctx: RuleContext) -> Iterator[Hit]:
 
 @rule("pickle/lookalike", Severity.CRITICAL, on=Import, refs=("CWE-829", "ATLAS AML.T0074"), since="0.1")
 def lookalike(found: Import, ctx: RuleContext) -> Iterator[Hit]:
-    """Loading the file imports a package with the name of another one, almost.
+    r"""Loading the file imports a package with the name of another one, almost.
 
     What it finds: A global whose package differs from a well-known one in one letter, in two that changed places, or
         in letters of another script, and names that people type by mistake.
@@ -128,7 +128,7 @@ def lookalike(found: Import, ctx: RuleContext) -> Iterator[Hit]:
     Fires on:
         Import("numpi.ndarray")
         Import("scikitlearn.tree.Tree")
-        Import("tor\\u0441h.load")
+        Import("tor\u0441h.load")
     Stays silent on:
         Import("numpy.ndarray")
         Import("mypackage.Model")
