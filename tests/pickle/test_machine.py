@@ -298,3 +298,11 @@ def test_names_are_known_beyond_the_memo_limit_in_every_protocol(protocol: int) 
     assert program.complete, program
     calls = [fact for fact in program.facts if isinstance(fact, Call) and fact.callable.endswith(".print")]
     assert [(call.arguments, call.times) for call in calls] == [("('late argument')", 1)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"), [(b"cevil\nx", "evil."), (b"cevil\n", "evil."), (b"cevil\nname.", "evil.name")]
+)
+def test_a_name_that_the_end_of_the_file_cuts_off_is_still_imported(raw: bytes, name: str) -> None:
+    """Unpicklers take what is left as the operand and drop its last byte: the module is imported before they fail."""
+    assert imported(raw) == [name]

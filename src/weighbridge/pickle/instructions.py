@@ -167,7 +167,10 @@ def _memo_key(machine: Machine, opcode: int, text_opcode: int) -> int:
 def _global(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     try:
-        module, attribute = machine.line().decode("utf-8"), machine.line().decode("utf-8")
+        module = machine.line().decode("utf-8")
+        # The unpickler written in Python imports the module even if the file ends here.
+        ended = machine.here() >= machine.reader.size
+        attribute = "" if ended else machine.line().decode("utf-8")
     except UnicodeDecodeError:
         raise Broken("the name of a global is not UTF-8") from None
     value = machine.name(module, attribute, TEXT[opcode])

@@ -152,11 +152,16 @@ class Machine:
             self.data = b""
 
     def line(self) -> bytes:
-        """The text operand up to the next line feed, which is taken too."""
+        """The text operand up to the next line feed, which is taken too.
+
+        At the end of the file unpicklers take what is left without looking, and drop its last byte.
+        """
         end = self.data.find(b"\n", self.pos)
         if end < 0 or self.base + end >= self.reader.size:
             rest = self.reader.peek(self.here(), LINE)
             end = rest.find(b"\n")
+            if end < 0 and rest and self.here() + len(rest) >= self.reader.size:
+                end = len(rest) - 1
             if end < 0:
                 raise Broken("a text operand has no end")
             self.skip(end + 1)
