@@ -9,6 +9,7 @@ from weighbridge.formats.compressed import STREAMS
 from weighbridge.formats.hub_config import HubConfig
 from weighbridge.formats.images import Image
 from weighbridge.formats.joblib_file import JoblibFile
+from weighbridge.formats.numpy_files import Npy
 from weighbridge.formats.pickle_stream import PickleStream
 from weighbridge.formats.safetensors import Safetensors
 from weighbridge.formats.text import PlainText
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMATS: tuple[Format, ...] = (
     Safetensors(),
+    Npy(),
     TorchZip(),
     TorchLegacy(),
     Zip(),
