@@ -12,6 +12,7 @@ from weighbridge.formats.joblib_file import JoblibFile
 from weighbridge.formats.numpy_files import Npy
 from weighbridge.formats.pickle_stream import PickleStream
 from weighbridge.formats.safetensors import Safetensors
+from weighbridge.formats.tar import Tar
 from weighbridge.formats.text import PlainText
 from weighbridge.formats.torch_legacy import TorchLegacy
 from weighbridge.formats.torch_zip import TorchZip
@@ -25,6 +26,7 @@ FORMATS: tuple[Format, ...] = (
     TorchZip(),
     TorchLegacy(),
     Zip(),
+    Tar(),
     Image(),
     *STREAMS,
     JoblibFile(),
