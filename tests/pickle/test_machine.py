@@ -262,7 +262,14 @@ def test_skipping_runs_of_constants_changes_nothing(
         def __reduce__(self) -> object:
             return print, (value, dict(pairs), "os")
 
-    raw = pickle.dumps([dict(pairs), "os", Trojan(), [text for text, _ in pairs]], protocol)
+    tuples = (
+        [(text, number) for text, number in pairs]
+        + [(text,) for text, _ in pairs]
+        + [(1, text, None) for text, _ in pairs]
+    )
+    raw = pickle.dumps(
+        [dict(pairs), "os", Trojan(), [text for text, _ in pairs], tuples, tuples[:9], Trojan()], protocol
+    )
     slow = follow(raw)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine_module, "RUNS_AFTER", 0)

@@ -81,7 +81,7 @@ def _tuple(machine: Machine, opcode: int) -> None:
         return
     stack, count = machine.stack, opcode - 0x84
     taken = stack[-count:]
-    if len(stack) - (machine.marks[-1] if machine.marks else 0) < count or any(type(value) is Run for value in taken):
+    if len(stack) - (machine.marks[-1] if machine.marks else 0) < count or Run in map(type, taken):
         taken = [machine.pop() for _ in range(count)]
         taken.reverse()
     else:

@@ -130,6 +130,10 @@ def _follow(machine: Machine) -> bool:
                 else:
                     kept[len(kept)] = value
                 pos += 1
+                if kind is tuple and skip_runs:
+                    machine.pos = pos
+                    steps -= machine.skip_run(RUN_LEAST)
+                    pos = machine.pos
         elif opcode == 0x4B:  # BININT1
             stack.append(data[pos + 1])
             machine.last_constant = machine.base + pos

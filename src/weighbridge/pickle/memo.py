@@ -32,6 +32,13 @@ class Later:
         self.offset = offset
 
 
+WAITING = 50_000
+"""Entries that may wait for their number."""
+_A_TUPLE = Opaque("tuple")
+_CONSTANT_TUPLE = Opaque("tuple", "constants")
+_TUPLES = (b"\x85", b"\x86", b"\x87")
+
+
 class MemoFull(Exception):
     """Keys out of order beyond the limit: the pickle cannot be followed any further within the memory allowed."""
 
@@ -52,7 +59,7 @@ class Memo:
         self._late: array[int] = array("q")
         self._shared: list[object] = []
         self._shared_index: dict[tuple[str, str], int] = {}
-        self.pending: list[Run] = []
+        self.pending: list[Run | tuple[int, object, int]] = []
         self._read = read
         self._constant = constant
 
@@ -63,14 +70,16 @@ class Memo:
     def memoize(self, value: object, offset: int) -> None:
         """MEMOIZE: the key is the number of keys so far."""
         if self.pending:
-            self._number_pending()
-        self._put(len(self.kept) + len(self._late), value, offset)
+            self._wait(-1, value, offset)
+        else:
+            self._put(len(self.kept) + len(self._late), value, offset)
 
     def put(self, key: int, value: object, offset: int) -> None:
         """PUT, BINPUT, LONG_BINPUT. `offset` is where the value's own opcode stands if it is a constant, else -1."""
         if self.pending:
-            self._number_pending()
-        self._put(key, value, offset)
+            self._wait(key, value, offset)
+        else:
+            self._put(key, value, offset)
 
     def get(self, key: int) -> object:
         """GET, BINGET, LONG_BINGET. Raises KeyError if nothing was stored."""
@@ -89,6 +98,12 @@ class Memo:
                 raise
             entry = self._late[place]
             return self._constant(entry) if entry >= 0 else self._shared[-1 - entry]
+
+    def _wait(self, key: int, value: object, offset: int) -> None:
+        """Behind runs that are not numbered yet nothing can be numbered either; key -1 is the next number."""
+        self.pending.append((key, value, offset))
+        if len(self.pending) > WAITING:
+            self._number_pending()
 
     def _put(self, key: int, value: object, offset: int, *, later: bool = False) -> None:
         kept = self.kept
@@ -111,7 +126,11 @@ class Memo:
             raise MemoFull
 
     def _share(self, value: object) -> int:
-        if isinstance(value, Global):
+        if value is _CONSTANT_TUPLE:
+            key = ("other", "tuple of constants")
+        elif type(value) is tuple:
+            key, value = ("other", "tuple"), _A_TUPLE
+        elif isinstance(value, Global):
             key = ("global", value.name)
         elif isinstance(value, Result) and isinstance(value.callee, Global):
             key, value = ("result", value.callee.name), Result(value.callee, Opaque("arguments"))
@@ -134,12 +153,19 @@ class Memo:
         pending, self.pending = self.pending, []
         pattern = memoized_constant()
         for run in pending:
+            if isinstance(run, tuple):
+                key, value, offset = run
+                self._put(len(self.kept) + len(self._late) if key < 0 else key, value, offset)
+                continue
             data = self._read(run.start, run.end - run.start)
             for match in pattern.finditer(data):
                 opcode = match[2]
                 offset = run.start + match.start(1)
                 key = len(self.kept) + len(self._late) if len(opcode) == 1 else int.from_bytes(opcode[1:], "little")
-                self._put(key, "", offset, later=True)
+                if match[1] in _TUPLES:
+                    self._put(key, _CONSTANT_TUPLE, -1)
+                else:
+                    self._put(key, "", offset, later=True)
 
 
 def _emptied(kind: str) -> Container:

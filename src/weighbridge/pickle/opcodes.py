@@ -98,14 +98,24 @@ KNOWN = frozenset(FIXED) | frozenset(COUNTED) | frozenset(TEXT)
 @cache
 def constant_run() -> re.Pattern[bytes]:
     """Matches as many opcodes as possible that only push constants and memoize them (BINPUT, LONG_BINPUT, MEMOIZE)."""
-    return re.compile(rb"(?:" + _CONSTANT + rb"(?:[\x94]|q.|r.{4})?)*+", re.DOTALL)
+    return re.compile(rb"(?:" + _CONSTANT + _MEMOIZED + rb")*+", re.DOTALL)
+
+
+@cache
+def tuple_run() -> re.Pattern[bytes]:
+    """Matches as many tuples of one to three short constants as possible, memoized or not."""
+    item = _SHORT_CONSTANT + _MEMOIZED
+    one = item + rb"(?:\x85|" + item + rb"(?:\x86|" + item + rb"\x87))" + _MEMOIZED
+    return re.compile(rb"(?:" + one + rb")*+", re.DOTALL)
 
 
 @cache
 def memoized_constant() -> re.Pattern[bytes]:
-    """Inside a run: steps to the next memoized constant. Groups: the constant; the memoizing opcode with its key."""
-    skip = rb"(?:" + _CONSTANT + rb"(?![\x94qr]))*+"
-    return re.compile(skip + rb"(" + _CONSTANT + rb")([\x94]|q.|r.{4})", re.DOTALL)
+    """Inside a run: steps to the next memoized constant or tuple. Groups: it, or the opcode that makes the tuple; the
+    memoizing opcode with its key.
+    """
+    value = rb"(?:" + _CONSTANT + rb"|[\x85-\x87])"
+    return re.compile(rb"(?:" + value + rb"(?![\x94qr]))*+(" + value + rb")([\x94]|q.|r.{4})", re.DOTALL)
 
 
 @cache
@@ -114,8 +124,8 @@ def dunder_string() -> re.Pattern[bytes]:
     return re.compile(rb"(?:\x8c.|X.\x00\x00\x00)__", re.DOTALL)
 
 
-def _counted(opcode: bytes, tail: bytes = b"") -> bytes:
-    cases = b"|".join(b"\\x%02x" % n + tail + (b".{%d}" % n if n else b"") for n in range(256))
+def _counted(opcode: bytes, tail: bytes = b"", most: int = 256) -> bytes:
+    cases = b"|".join(b"\\x%02x" % n + tail + (b".{%d}" % n if n else b"") for n in range(most))
     return opcode + b"(?:" + cases + b")"
 
 
@@ -124,3 +134,8 @@ _CONSTANT = b"(?:N|[\\x88\\x89]|K.|M.{2}|J.{4}|G.{8}|%s|%s|%s)" % (
     _counted(b"X", b"\\x00\\x00\\x00"),
     b"\\x8a\\x00|\\x8a\\x01.|\\x8a\\x02.{2}|\\x8a\\x03.{3}|\\x8a\\x04.{4}|\\x8a\\x05.{5}|\\x8a\\x08.{8}",
 )
+_SHORT_CONSTANT = b"(?:N|[\\x88\\x89]|K.|M.{2}|J.{4}|G.{8}|%s|%s)" % (
+    _counted(b"\\x8c", most=100),
+    _counted(b"X", b"\\x00\\x00\\x00", most=100),
+)
+_MEMOIZED = b"(?:[\\x94]|q.|r.{4})?"

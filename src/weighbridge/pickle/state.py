@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core.facts import Call, ComputedImport, Import
 from weighbridge.pickle.constants import ENCODED, constant_of
 from weighbridge.pickle.memo import Memo
-from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, dunder_string
+from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, dunder_string, tuple_run
 from weighbridge.pickle.values import (
     KEPT_ITEMS,
     Container,
@@ -118,6 +118,9 @@ class Machine:
     def skip_run(self, least: int) -> int:
         """Push a run of constants of at least `least` bytes as one value; gives what it costs in operations."""
         end = constant_run().match(self.data, self.pos, self.limit).end()  # type: ignore[union-attr] # may be empty
+        if end < self.limit and self.data[end] in (0x85, 0x86, 0x87):
+            # These constants become a tuple: it is skipped whole, with those that follow, or not at all.
+            end = tuple_run().match(self.data, self.pos, self.limit).end()  # type: ignore[union-attr] # same
         size = end - self.pos
         if size < least:
             return 0
@@ -180,7 +183,10 @@ class Machine:
 
     def constant_at(self, offset: int) -> object:
         """Decode the constant whose opcode stands at `offset`; used for memo entries that keep only their place."""
-        return constant_of(self.reader.peek(offset, ENCODED), offset)
+        try:
+            return constant_of(self.reader.peek(offset, ENCODED), offset)
+        except ValueError:
+            raise Broken("a constant cannot be read") from None
 
     # Stack
 
@@ -223,7 +229,10 @@ class Machine:
                 offset += 1 + width + int.from_bytes(head[1 : 1 + width], "little")
                 continue
             operand = head[1 : 1 + FIXED[opcode][1]]
-            if opcode == 0x4E:
+            if opcode in (0x85, 0x86, 0x87):
+                count = opcode - 0x84
+                values[-count:] = [tuple(values[-count:])]
+            elif opcode == 0x4E:
                 values.append(None)
             elif opcode in (0x88, 0x89):
                 values.append(opcode == 0x88)
@@ -336,8 +345,8 @@ class Machine:
         """A tuple of `values`; once enough nested values are kept, those inside keep only their shape."""
         self.kept -= 1 + (len(values) >> 3)
         if self.kept > 0:
-            kinds = list(map(type, values))
             made = tuple(values)
+            kinds = list(map(type, values))
             inner = kinds.count(tuple) + kinds.count(Container)
             if inner:
                 weight = self.weigh(values)
