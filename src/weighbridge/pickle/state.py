@@ -60,6 +60,18 @@ class Exhausted(Exception):
     """A limit was reached: the unpickler would go on, the machine does not."""
 
 
+class _Seen:
+    """The first time that something was seen, and how often since."""
+
+    __slots__ = ("arguments", "at", "excerpt", "times")
+
+    def __init__(self, arguments: str, at: int, excerpt: str) -> None:
+        self.arguments = arguments
+        self.at = at
+        self.excerpt = excerpt
+        self.times = 1
+
+
 class Machine:
     """The state between opcodes. `base` + `pos` is the absolute offset of the next opcode."""
 
@@ -79,8 +91,8 @@ class Machine:
         self.arrays: list[tuple[int, int]] = []
         self.value: object = None
         self.nested: Callable[[Reader, int, Budget], Program] | None = None
-        self.imports: dict[tuple[str, str], list[object]] = {}
-        self.calls: dict[tuple[str, str, str], list[object]] = {}
+        self.imports: dict[tuple[str, str], _Seen] = {}
+        self.calls: dict[tuple[str, CallMode, str], _Seen] = {}
         self.shapes: dict[tuple[str, str], int] = {}
         self.globals: dict[str, Global] = {}
         self.at = start
@@ -266,9 +278,10 @@ class Machine:
     def facts(self) -> tuple[Fact, ...]:
         """Everything seen so far, by offset."""
         found: list[Fact] = list(self.oddities)
-        found.extend(Import(name, how, at, raw, count) for (name, how), (at, raw, count) in self.imports.items())  # type: ignore[arg-type]
-        for (name, mode, form), (arguments, at, raw, count) in self.calls.items():
-            found.append(Call(name, mode, arguments, form, at, raw, count))  # type: ignore[arg-type]
+        for (name, how), seen in self.imports.items():
+            found.append(Import(name, how, seen.at, seen.excerpt, seen.times))
+        for (name, mode, form), seen in self.calls.items():
+            found.append(Call(name, mode, seen.arguments, form, seen.at, seen.excerpt, seen.times))
         return tuple(sorted(found, key=_place))
 
     def excerpt(self) -> str:
@@ -302,9 +315,9 @@ class Machine:
             if self.budget.facts <= 0:
                 raise Exhausted("facts")
             self.budget.facts -= 1
-            self.imports[dotted, how] = [self.at, self.excerpt(), 1]
+            self.imports[dotted, how] = _Seen("", self.at, self.excerpt())
         else:
-            entry[2] += 1  # type: ignore[operator]
+            entry.times += 1
         value = self.globals.get(dotted)
         if value is None:
             value = self.globals[dotted] = Global(dotted)
@@ -318,13 +331,13 @@ class Machine:
             key = (name, mode, arguments_shape(arguments, text=False))
             entry = self.calls.get(key)
         if entry is not None:
-            entry[3] += 1  # type: ignore[operator]
+            entry.times += 1
             return
         if self.budget.facts <= 0:
             raise Exhausted("facts")
         self.budget.facts -= 1
         self.shapes[name, mode] = self.shapes.get((name, mode), 0) + 1
-        self.calls[key] = [describe(arguments), self.at, self.excerpt(), 1]
+        self.calls[key] = _Seen(describe(arguments), self.at, self.excerpt())
 
     def apply(self, callee: object, arguments: object, mode: CallMode) -> object:
         """Call `callee`; gives the symbolic result. getattr on a global with a constant name gives that attribute."""
