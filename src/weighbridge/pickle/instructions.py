@@ -29,6 +29,8 @@ from weighbridge.pickle.values import (
 if TYPE_CHECKING:
     from weighbridge.core.facts import CallMode
 
+KEY = 10_000
+"""Characters of the longest memo key in text; Python converts at most 4300 digits, underscores between them."""
 PAYLOADS = 1000
 """Constants of one stream that are looked into."""
 _PAYLOADS = (b"\x80", b"PK\x03\x04", b"\x1f\x8b", b"\x78", b"BZh", b"\xfd7zXZ", b"\x93NUMPY", b"\x7fELF", b"MZ")
@@ -155,8 +157,12 @@ def _memo_put(machine: Machine, opcode: int) -> None:
 def _memo_key(machine: Machine, opcode: int, text_opcode: int) -> int:
     if opcode != text_opcode:
         return int.from_bytes(machine.take(FIXED[opcode][1]), "little")
+    # The unpickler written in C reads up to a zero byte. No digit may be dropped: another key is another value.
+    digits = machine.line().partition(b"\x00")[0].strip()
+    if len(digits) > KEY:
+        raise Broken("a memo key is too long")
     try:
-        key = int(machine.line()[:64])
+        key = int(digits)
     except ValueError:
         raise Broken("a memo key is not a number") from None
     if key < 0:
@@ -240,6 +246,7 @@ def _build(machine: Machine, _: int) -> None:
 
 def _skip_array(machine: Machine, array: RawArray) -> None:
     """Move over the raw bytes that joblib put here, or follow the pickle that they are."""
+    machine.leave_frame()
     if array.aligned:
         padding = machine.take(1)[0]
         if machine.take(padding).strip(b"\xff"):
@@ -261,7 +268,9 @@ def _skip_array(machine: Machine, array: RawArray) -> None:
 def _persistent(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     if opcode == 0x50:
-        pid: object = machine.line().decode("latin-1")
+        # The unpickler written in Python asks for an empty id if the file ends here.
+        ended = machine.here() >= machine.reader.size
+        pid: object = "" if ended else machine.line().decode("latin-1")
     else:
         pid = machine.pop()
     form = arguments_shape(pid, text=False)
@@ -297,6 +306,8 @@ def _frame(machine: Machine, _: int) -> None:
     size = int.from_bytes(machine.take(8), "little")
     if size > machine.reader.size - machine.here():
         machine.note(Oddity("frame-beyond-end", f"a frame of {size} bytes", machine.at))
+    else:
+        machine.frame(size)
 
 
 def _buffer(machine: Machine, opcode: int) -> None:

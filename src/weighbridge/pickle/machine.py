@@ -65,11 +65,16 @@ def interpret(reader: Reader, start: int, budget: Budget, *, arrays: bool = True
         complete = _follow(machine)
     except Broken as error:
         broken = str(error)
+        if 0 <= machine.frame_end < machine.here():
+            machine.cut()
     except (MemoFull, Exhausted) as error:
         exhausted = True
         limit = "memo" if isinstance(error, MemoFull) else str(error)
         machine.oddities.append(Limit(limit, int(getattr(budget.limits, limit)), machine.at))
     end = min(machine.here(), reader.size)
+    if machine.cut_at >= 0:
+        # From there on this is only one of the readings: its facts count, but it is not all that may happen.
+        complete, broken, end = False, broken or "an opcode crosses the end of its frame", machine.cut_at
     return Program(
         machine.facts(),
         tuple(machine.payloads),

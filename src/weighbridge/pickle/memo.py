@@ -160,6 +160,8 @@ class Memo:
             data = self._read(run.start, run.end - run.start)
             for match in pattern.finditer(data):
                 opcode = match[2]
+                if opcode is None:
+                    break
                 offset = run.start + match.start(1)
                 key = len(self.kept) + len(self._late) if len(opcode) == 1 else int.from_bytes(opcode[1:], "little")
                 if match[1] in _TUPLES:

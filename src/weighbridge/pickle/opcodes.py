@@ -112,10 +112,11 @@ def tuple_run() -> re.Pattern[bytes]:
 @cache
 def memoized_constant() -> re.Pattern[bytes]:
     """Inside a run: steps to the next memoized constant or tuple. Groups: it, or the opcode that makes the tuple; the
-    memoizing opcode with its key.
+    memoizing opcode with its key. Both are missing at the end of the run.
     """
     value = rb"(?:" + _CONSTANT + rb"|[\x85-\x87])"
-    return re.compile(rb"(?:" + value + rb"(?![\x94qr]))*+(" + value + rb")([\x94]|q.|r.{4})", re.DOTALL)
+    # It must match the end too: a search that fails there would go on inside the operands.
+    return re.compile(rb"(?:" + value + rb"(?![\x94qr]))*+(?:(" + value + rb")([\x94]|q.|r.{4})|\Z)", re.DOTALL)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Call, ComputedImport, Import
+from weighbridge.core.facts import Call, ComputedImport, Import, Oddity
 from weighbridge.pickle.constants import ENCODED, constant_of
 from weighbridge.pickle.memo import Memo
 from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, dunder_string, tuple_run
@@ -44,6 +44,8 @@ REFILL = 512
 """Fewer bytes than this left in the buffer: it is moved on, so that short operands never straddle its end."""
 LINE = 1024 * 1024
 """Bytes of the longest text operand."""
+SHORT_FRAME = 4
+"""Bytes of the shortest frame that a pickler writes (`_FRAME_SIZE_MIN` of CPython's Lib/pickle.py)."""
 SHAPES = 256
 """Different argument shapes kept for one callable; further ones are folded with their strings left out."""
 
@@ -96,9 +98,10 @@ class Machine:
         self.shapes: dict[tuple[str, str], int] = {}
         self.globals: dict[str, Global] = {}
         self.at = start
-        self.last_constant = self.constant_before = -1
+        self.last_constant = self.constant_before = self.run_end = -1
         self.room = FIRST_BUFFER
         self.low = self.limit = 0
+        self.frame_end = self.cut_at = -1
         self.cost = 0
         self.kept = budget.limits.values
         self.flat: dict[str, Opaque] = {}
@@ -110,22 +113,69 @@ class Machine:
         return self.base + self.pos
 
     def refill(self) -> None:
-        """Move the buffer on so that it begins at the next opcode."""
+        """Move the buffer on so that it begins at the next opcode; only look at the frame if that is all that ended."""
         offset = self.here()
         self.at = offset
         if len(self.stack) + len(self.marks) > self.budget.limits.stack:
             raise Exhausted("stack")
+        if 0 <= self.frame_end <= offset:
+            if offset > self.frame_end:
+                self.cut()
+            self.frame_end = -1
+            if self.pos < self._fresh_until():
+                self._bound()
+                return
         self.data = self.reader.peek(offset, self.room)
         self.room = min(BUFFER, self.room * 4)
         self.base, self.pos = offset, 0
         if not self.data:
             raise Broken("the stream ends before STOP")
-        self.limit = len(self.data)
-        self.low = self.limit - REFILL
-        if offset + self.limit >= self.reader.size:
+        if offset + len(self.data) >= self.reader.size:
             # An operand cut off by the end of the file reads as zeros here; the next refill notices that it was.
-            self.low = self.limit
             self.data += bytes(REFILL)
+        self._bound()
+
+    def _fresh_until(self) -> int:
+        """Where in the buffer the next opcode needs more of the stream; both ways `REFILL` bytes are behind it."""
+        return len(self.data) - REFILL
+
+    def _bound(self) -> None:
+        """Set `limit`, the end of what was read, and `low`, where to refill; the frame may end before both."""
+        self.low = self._fresh_until()
+        self.limit = min(len(self.data), self.reader.size - self.base)
+        if self.frame_end >= 0:
+            end = self.frame_end - self.base
+            self.low, self.limit = min(self.low, end), min(self.limit, end)
+
+    def frame(self, size: int) -> None:
+        """A frame of `size` bytes begins here. One that lies inside another changes nothing for the unpickler in C."""
+        start, end = self.here(), self.here() + size
+        if size < SHORT_FRAME:
+            self.note(Oddity("frame-short", f"a frame of {size} bytes", self.at))
+        if start < self.frame_end:
+            self.note(Oddity("frame-nested", "a frame begins inside of another", self.at))
+        if self.frame_end >= 0 and (start > self.frame_end or start < self.frame_end < end):
+            self.cut()
+        self.frame_end = max(self.frame_end, end)
+        self._bound()
+
+    def leave_frame(self) -> None:
+        """What follows is read from the file itself: a frame must not have anything left."""
+        if self.frame_end > self.here():
+            self.cut()
+        self.frame_end = -1
+        self._bound()
+
+    def cut(self) -> None:
+        """Note that an opcode crosses the end of its frame.
+
+        The unpickler written in Python stops there. The one written in C reads on behind the operand, or, from a file
+        without `peek`, drops the rest of the frame and takes the operand from behind it: other opcodes altogether.
+        """
+        if self.cut_at < 0:
+            self.cut_at = self.frame_end
+            detail = "an opcode crosses the end of its frame: loaders disagree"
+            self.oddities.append(Oddity("frame-cut", detail, self.frame_end))
 
     def skip_run(self, least: int) -> int:
         """Push a run of constants of at least `least` bytes as one value; gives what it costs in operations."""
@@ -214,9 +264,12 @@ class Machine:
         return value
 
     def top(self) -> object:
-        """The topmost value, left where it is."""
+        """The topmost value, left where it is. If it ends a run, `last_constant` becomes its place."""
+        run = self.stack[-1] if self.stack else None
         value = self.pop()
         self.stack.append(value)
+        if isinstance(run, Run):
+            self.last_constant = self.constant_before = self.run_end
         return value
 
     def pop_mark(self) -> list[object]:
@@ -232,9 +285,12 @@ class Machine:
         """The constants of a skipped run, one by one; needed when one of them is used and not just collected."""
         values: list[object] = []
         offset = run.start
+        self.run_end = -1
         while offset < run.end:
             head = self.reader.peek(offset, 9)
             opcode = head[0]
+            if opcode not in (0x94, 0x71, 0x72):
+                self.run_end = -1 if opcode in (0x85, 0x86, 0x87) else offset
             if opcode in COUNTED:
                 width = COUNTED[opcode][1]
                 values.append(self.constant_at(offset))

@@ -218,16 +218,21 @@ def persistent_id(call: Call, ctx: RuleContext) -> Iterator[Hit]:
 def malformed(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     """The pickle is built in a way that unpicklers and analysers read differently.
 
-    What it finds: A frame that is longer than the file, or a buffer that must come from outside of it.
-    Why it matters: What one reader skips another one runs.
-    What to do: Save the file again with the library that made it.
+    What it finds: Frames that are longer than the file, shorter than any writer makes them, inside one another or cut
+        through by an opcode, and buffers that must come from outside of the file.
+    Why it matters: What one reader skips another one runs. With a frame that ends inside of an operand, a file does
+        one thing under the unpickler written in C and another under every disassembler.
+    What to do: Save the file again with the library that made it. Do not load one whose frames are cut through.
     Fires on:
         Oddity("frame-beyond-end", "a frame of 99 bytes")
+        Oddity("frame-cut", "an opcode crosses the end of its frame")
     Stays silent on:
         Oddity("prefix", "12 bytes before the archive")
     """
     del ctx
-    if oddity.kind in ("frame-beyond-end", "out-of-band-buffer"):
+    if oddity.kind == "frame-cut":
+        yield Hit(oddity.detail, Severity.HIGH)
+    elif oddity.kind in ("frame-beyond-end", "frame-nested", "frame-short", "out-of-band-buffer"):
         yield Hit(oddity.detail)
 
 
