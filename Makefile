@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs corpus bench clean
+.PHONY: help demo intake test check lint types floors docs corpus knowledge bench clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
+	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make docs                write the generated pages and schemas again"
 
@@ -53,6 +54,9 @@ docs: .venv/.dev
 
 corpus: .venv/.made
 	$(BIN)/python tools/corpus.py
+
+knowledge: .venv/.dev
+	$(BIN)/python -m tools.derive
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py

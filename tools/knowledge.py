@@ -1,11 +1,12 @@
 """Brings the knowledge files into their one form: entries sorted by name, one per line; `--check` only looks.
 
 An entry needs a name, what is trusted about it, why, a source and the date on which somebody last looked. The version
-of a file is the date of its newest entry.
+of a file is the date of its newest entry. `index.json` names all files with their digests.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -45,8 +46,15 @@ def _check(entry: dict[str, Any]) -> None:
         raise ValueError(f"{name}: trust is one of {', '.join(TRUSTS)}")
     if not DATE.fullmatch(entry["date"]):
         raise ValueError(f"{name}: the date is written 2026-01-31")
-    if set(entry) - {"name", "trust", "why", "source", "date", "arguments"}:
+    if set(entry) - {"name", "trust", "why", "source", "date", "arguments", "states"}:
         raise ValueError(f"{name}: has a field that nobody reads")
+
+
+def index(folder: Path = FOLDER) -> str:
+    """The file that names every other knowledge file with its SHA-256."""
+    files = {"globals": folder / "globals.json"} | {path.stem: path for path in sorted(folder.glob("classes/*.tsv"))}
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    return json.dumps({"schema": "weighbridge.knowledge.index/1", "tables": digests}, indent=0) + "\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -57,8 +65,12 @@ def main(arguments: list[str]) -> int:
     if "--check" in arguments:
         if raw != wanted:
             print(f"{path.name} is not in its form: run python tools/knowledge.py", file=sys.stderr)
-        return int(raw != wanted)
+        stale = (FOLDER / "index.json").read_text(encoding="utf-8") != index()
+        if stale:
+            print("index.json names other files: run python tools/knowledge.py", file=sys.stderr)
+        return int(raw != wanted or stale)
     path.write_text(wanted, encoding="utf-8")
+    (FOLDER / "index.json").write_text(index(), encoding="utf-8")
     print(f"{path.name}: {wanted.count(chr(10)) - 10} entries")
     return 0
 

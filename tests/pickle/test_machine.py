@@ -124,7 +124,7 @@ def test_a_state_with_dunder_keys_is_named(filler: int) -> None:
 
 def test_a_slot_state_is_looked_into() -> None:
     raw = p.call("m", "C") + b"N}" + p.text("__dict__") + b"K\x01s\x86b."
-    assert [fact.shape for fact in follow(raw).facts if isinstance(fact, Call)][-1] == "state with __dict__"
+    assert [fact.shape for fact in follow(raw).facts if isinstance(fact, Call)][-1] == "(None, state with __dict__)"
 
 
 def test_a_computed_name_is_a_fact_of_its_own() -> None:

@@ -1,7 +1,8 @@
 """What the world is known to contain: data files with a source and a date on each entry, never code.
 
 Files are JSON with one entry per line, so that a change reads well in review and loading costs a millisecond.
-The knowledge version in every report is a digest over all files: same bytes and same knowledge give the same report.
+The knowledge version in every report is the digest of `index.json`, which names every other file with its own digest:
+same bytes and same knowledge give the same report.
 """
 
 from __future__ import annotations
@@ -9,66 +10,97 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
 
+_TRUSTS = {
+    "inert": ("inert", (), ()),
+    "inert-dict": ("inert", (), ("state",)),
+    "container": ("container", ("()",), ()),
+    "function": ("inert", (), ()),
+    "review": ("review", (), ()),
+    "enum": ("callable", ("(int)", "(str)", "(float)", "(bool)"), ()),
+}
+"""What is derived of a class, as an entry: its trust, and the shapes of arguments and states that are harmless."""
+
+
 class GlobalEntry(NamedTuple):
     """What is known about one dotted name that a pickle may import.
 
     `trust`: `dangerous` runs code, reaches files or the network, or leads to something that does; `callable` may be
-    called with any constant arguments; `inert` may be referenced, created and given a state, but not called.
-    `arguments`: for `callable`, the argument shapes that are harmless (empty: any constants).
+    called with any constant arguments; `inert` may be referenced, created and given a state, but not called; `review`
+    runs code of its own that a person has to read.
+    `arguments`: for `callable`, the argument shapes that are harmless (empty: any constants). `states`: the shapes of
+    states that are (empty: any).
     """
 
     name: str
     trust: str
     why: str
     arguments: tuple[str, ...]
+    states: tuple[str, ...] = ()
 
 
 class Globals:
-    """Known globals: exact names, and prefixes that end in a dot and hold for everything below them.
+    """Known globals: exact names, prefixes that end in a dot and hold for everything below them, and derived classes.
 
-    The file is read when the first name is looked up: most models name none.
+    The file has one entry per line. It is searched, not parsed as a whole: a model names a few of the many globals.
     """
 
-    __slots__ = ("_lookalikes", "_packages", "_raw", "_renamed", "_rows", "_segments")
+    __slots__ = ("_classes", "_entries", "_lookalikes", "_packages", "_raw", "_read", "_renamed", "_rows", "_segments")
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, classes: Classes | None = None) -> None:
         self._raw = raw
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._classes = classes
+        self._rows: dict[str, dict[str, Any] | None] = {}
+        self._entries: dict[str, GlobalEntry | None] = {}
+        self._read = False
         self._renamed: dict[str, str] = {}
         self._segments: frozenset[str] = frozenset()
         self._packages: tuple[str, ...] = ()
         self._lookalikes: dict[str, str] = {}
 
     def find(self, name: str) -> GlobalEntry | None:
-        """The entry for a dotted name: exact first, then the longest prefix; None if it is not known.
+        """The entry for a dotted name; None if it is not known.
+
+        An exact entry comes first, then a class or function whose source was read and found harmless, then the longest
+        prefix: a prefix says what a module is for, not what each class in it does.
 
         An attribute path through another module (`collections._sys.modules`) or into the object model
         (`x.__class__`) is dangerous wherever it starts.
 
         Raises UsageError if the knowledge file is broken: without knowledge nothing is judged.
         """
-        if not self._rows:
-            self._read()
+        if name not in self._entries:
+            self._entries[name] = self._find(name)
+        return self._entries[name]
+
+    def _find(self, name: str) -> GlobalEntry | None:
+        if not self._read:
+            self._read_head()
         name = self._renamed.get(name, name)
-        row = self._rows.get(name)
+        row = self._row(name)
         if row is not None:
             return _entry(row)
+        known = self._classes.find(name) if self._classes else None
+        if known is not None and known.trust != "review":
+            return _derived(name, known)
         end = name.rfind(".")
         while end > 0:
             parent = name[: end + 1]
             renamed = self._renamed.get(parent)
             if renamed is not None:
                 return self.find(renamed + name[end + 1 :])
-            row = self._rows.get(parent)
+            row = self._row(parent)
             if row is not None:
                 return _entry(row)
             end = name.rfind(".", 0, end)
+        if known is not None:
+            return _derived(name, known)
         through = self._segments.intersection(name.split(".")[1:])
         if through:
             return GlobalEntry(name, "dangerous", f"reaches {min(through)} through another module", ())
@@ -79,8 +111,8 @@ class Globals:
 
         Two names are alike if they differ in one letter or in the order of two, or in letters of another script.
         """
-        if not self._rows:
-            self._read()
+        if not self._read:
+            self._read_head()
         top = name.partition(".")[0]
         if top in self._packages:
             return ""
@@ -88,18 +120,39 @@ class Globals:
             return self._lookalikes[top]
         return next((package for package in self._packages if _alike(top, package)), "")
 
-    def _read(self) -> None:
+    def _read_head(self) -> None:
         import json
 
+        head, entries, _ = self._raw.partition(b'"entries": [')
         try:
-            table: dict[str, Any] = json.loads(self._raw)
-            self._rows = {row["name"]: row for row in table["entries"]}
+            table: dict[str, Any] = json.loads(head + entries + b"]}")
             self._renamed = table["renamed"]
             self._segments = frozenset(table["segments"])
             self._packages = tuple(table["packages"])
             self._lookalikes = table["lookalikes"]
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"the knowledge of globals is broken: {error}", "reinstall weighbridge") from error
+        self._read = True
+
+    def _row(self, name: str) -> dict[str, Any] | None:
+        """The line of an exact name. Names are stored in ASCII, without quotes: anything else has no line."""
+        if name not in self._rows:
+            self._rows[name] = self._line(name)
+        return self._rows[name]
+
+    def _line(self, name: str) -> dict[str, Any] | None:
+        if not name.isascii() or not name.isprintable() or '"' in name or "\\" in name:
+            return None
+        start = self._raw.find(b'\n{"name": "' + name.encode() + b'"') + 1
+        if not start:
+            return None
+        import json
+
+        try:
+            row: dict[str, Any] = json.loads(self._raw[start : self._raw.index(b"\n", start)].rstrip(b","))
+        except ValueError as error:
+            raise UsageError(f"the knowledge of globals is broken: {error}", "reinstall weighbridge") from error
+        return row
 
 
 class Knowledge(NamedTuple):
@@ -111,17 +164,23 @@ class Knowledge(NamedTuple):
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
     """Open the knowledge files. Raises UsageError if one is missing: without it nothing is judged."""
-    path = os.path.join(folder, "globals.json")
+    raw = _read(os.path.join(folder, "globals.json"))
+    index = _read(os.path.join(folder, "index.json"))
+    _, _, version = raw[:400].partition(b'"version": "')
+    name = version.partition(b'"')[0].decode("ascii", "replace")
+    return Knowledge(
+        f"{name}+{digest_bytes(index).hex[:12]}", Globals(raw, Classes(os.path.join(folder, "classes"), index))
+    )
+
+
+def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            raw = file.read()
+            return file.read()
     except OSError as error:
         raise UsageError(
             f"the knowledge file {path} cannot be read: {error.strerror}", "reinstall weighbridge"
         ) from error
-    _, _, version = raw[:400].partition(b'"version": "')
-    name = version.partition(b'"')[0].decode("ascii", "replace")
-    return Knowledge(f"{name}+{digest_bytes(raw).hex[:12]}", Globals(raw))
 
 
 def _alike(name: str, package: str) -> bool:
@@ -135,5 +194,11 @@ def _alike(name: str, package: str) -> bool:
     return len(differ) == 1 or all(not name[place].isascii() for place in differ)
 
 
+def _derived(name: str, known: KnownClass) -> GlobalEntry:
+    trust, arguments, states = _TRUSTS[known.trust]
+    return GlobalEntry(name, trust, known.why, arguments, states)
+
+
 def _entry(row: dict[str, Any]) -> GlobalEntry:
-    return GlobalEntry(row["name"], row["trust"], row["why"], tuple(row.get("arguments", ())))
+    shapes = (tuple(row.get(field, ())) for field in ("arguments", "states"))
+    return GlobalEntry(row["name"], row["trust"], row["why"], *shapes)

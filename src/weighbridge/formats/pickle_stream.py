@@ -42,7 +42,8 @@ class PickleStream:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES if opcodes follow a protocol header, or lead to a call or to STOP; a name alone is a MAYBE."""
         head = info.head
-        if not head or head[0] not in KNOWN:
+        if not head or head[0] not in KNOWN or head.startswith(b"PK\x03\x04"):
+            # A zip archive begins like PERSID, which raises in every loader that does not know such ids.
             return Match.NO
         if len(head) > 1 and head[0] == PROTO and head[1] <= 5:
             # The size of a safetensors header can look like this, but no opcodes follow it.

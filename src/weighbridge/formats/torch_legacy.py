@@ -43,7 +43,10 @@ class TorchLegacy:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES if the first pickle is the magic number as a constant."""
         del data
-        return Match.YES if info.head[2:].startswith(_HEAD) and info.head[0] == 0x80 else Match.NO
+        head = info.head
+        # From protocol 4 on the number stands in a frame.
+        start = 11 if head[2:3] == b"\x95" else 2
+        return Match.YES if head[:1] == b"\x80" and head.startswith(_HEAD, start) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Follow the five pickles, then account for the storages that the fourth asks for."""

@@ -35,6 +35,8 @@ PAYLOADS = 1000
 """Constants of one stream that are looked into."""
 _PAYLOADS = (b"\x80", b"PK\x03\x04", b"\x1f\x8b", b"\x78", b"BZh", b"\xfd7zXZ", b"\x93NUMPY", b"\x7fELF", b"MZ")
 """How a constant may begin that is worth a look of its own: pickle, archives, compressed data, arrays, machine code."""
+_TORCH = (b"\x80\x02\x8a\x0al\xfc", b"PK\x03\x04")
+"""How a nested torch file begins. It is looked into like a file of its own, so its loader may be given it."""
 
 
 def _counted(machine: Machine, opcode: int) -> None:
@@ -59,6 +61,8 @@ def _counted(machine: Machine, opcode: int) -> None:
         if len(machine.payloads) >= PAYLOADS:
             raise Exhausted("facts")
         machine.payloads.append((offset, size))
+        if raw.startswith(_TORCH):
+            value = Bulk("payload", offset, size)
     machine.last_constant = start
     machine.stack.append(value)
 
@@ -279,6 +283,10 @@ def _persistent(machine: Machine, opcode: int) -> None:
     machine.call("persistent_load", "persistent", pid, form)
     _note_storage(machine, pid)
     machine.kept -= 1
+    if isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module" and isinstance(pid[1], Global):
+        # Old versions of torch give back the class itself (torch/serialization.py, _legacy_load).
+        machine.stack.append(pid[1])
+        return
     machine.stack.append(Persistent(pid if machine.kept > 0 else Opaque("id")))
 
 

@@ -15,6 +15,7 @@ from weighbridge.pickle.memo import Memo
 from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, dunder_string, tuple_run
 from weighbridge.pickle.values import (
     KEPT_ITEMS,
+    Bulk,
     Container,
     Global,
     Opaque,
@@ -50,6 +51,8 @@ SHAPES = 256
 """Different argument shapes kept for one callable; further ones are folded with their strings left out."""
 
 
+NOTES = frozenset(("__doc__", "__name__", "__module__", "__qualname__", "__orig_class__", "__version__"))
+"""Names of the object model that only describe: libraries keep them among the attributes of an object."""
 NAME = 1024
 """Characters of the longest dotted name that is believed to be one."""
 
@@ -405,6 +408,13 @@ class Machine:
                 attribute = attribute.decode("latin-1")
             if isinstance(owner, Global) and isinstance(attribute, str):
                 return self.imported(f"{owner.name}.{attribute}", "getattr")
+        if name == "_codecs.encode" and isinstance(arguments, tuple) and len(arguments) == 2:
+            # How bytes are written under protocol 2 and older (Modules/_pickle.c, save_bytes).
+            text = arguments[0]
+            if isinstance(text, Bulk):
+                return Bulk("bytes", text.offset, text.size)
+            if isinstance(text, str) and arguments[1] in ("latin1", "latin-1"):
+                return text.encode("latin-1", "replace")
         if self.kept <= 0:
             return Result(callee if isinstance(callee, Global) else Opaque("callable"), Opaque("arguments"))
         self.kept -= 1
@@ -476,7 +486,7 @@ class Machine:
                     # Text of Python 2 is kept as bytes, and the unpickler makes text of it.
                     if isinstance(key, str | bytes) and key[:2] in ("__", b"__") and len(target.dunder) < 8:
                         name = key if isinstance(key, str) else key.decode("latin-1")
-                        target.dunder = (*target.dunder, name)
+                        target.dunder = (*target.dunder, name) if name not in NOTES else target.dunder
             return
         self.call(class_name(target), mode, tuple(values[:4]), _growth_shape(values))
 
@@ -487,7 +497,7 @@ class Machine:
             return f"state with {', '.join(sorted(set(state.dunder)))}" if state.dunder else "state"
         if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], Container) and state[1].kind == "dict":
             slots = self.state_shape(state[1])
-            return slots if state[0] is None else f"({self.state_shape(state[0])}, {slots})"
+            return f"({'None' if state[0] is None else self.state_shape(state[0])}, {slots})"
         return shape(state, text=False)
 
     def search_runs(self, container: Container) -> None:
@@ -498,8 +508,8 @@ class Machine:
             if b"__" not in data or not dunder_string().search(data):
                 continue
             # Keys cannot be told from values without counting; a value that looks like such a key counts too.
-            found = (value for value in self.expand(run) if isinstance(value, str) and value.startswith("__"))
-            container.dunder = tuple(sorted({*container.dunder, *found}))[:8]
+            found = {value for value in self.expand(run) if isinstance(value, str) and value.startswith("__")}
+            container.dunder = tuple(sorted({*container.dunder, *(found - NOTES)}))[:8]
 
 
 def _growth_shape(values: list[object]) -> str:

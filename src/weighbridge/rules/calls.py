@@ -102,7 +102,8 @@ def computed_import(found: ComputedImport, ctx: RuleContext) -> Iterator[Hit]:
 def unknown_global(found: Import, ctx: RuleContext) -> Iterator[Hit]:
     """Loading the file imports code that nobody vouches for.
 
-    What it finds: A global that the knowledge does not contain.
+    What it finds: A global that the knowledge does not contain, or one whose source was read and runs code of its own
+        when it is created, given a state or thrown away.
     Why it matters: Importing a module runs it, and a class decides itself what happens when it is created. Known
         attacks use ordinary-looking names outside every list of bad ones.
     What to do: Look at the code that the name stands for. If it is your own, save the weights alone (safetensors,
@@ -113,8 +114,13 @@ def unknown_global(found: Import, ctx: RuleContext) -> Iterator[Hit]:
         Import("numpy.ndarray")
         Import("os.system")
     """
-    if ctx.knowledge.globals.find(found.name) is None:
+    entry = ctx.knowledge.globals.find(found.name)
+    if entry is None and not _attribute_of_known(found, ctx):
         yield Hit(f"{found.name}, named by {found.how}")
+    elif entry is None:
+        return
+    elif entry.trust == "review":
+        yield Hit(f"{found.name}, named by {found.how}: {entry.why}")
 
 
 @rule("pickle/lookalike", Severity.CRITICAL, on=Import, refs=("CWE-829", "ATLAS AML.T0074"), since="0.1")
@@ -158,9 +164,11 @@ def unexpected_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
         Call("_codecs.encode", "call", "('b', 'latin1')", "('b', 'latin1')")
     """
     entry = ctx.knowledge.globals.find(call.callable)
-    if entry is None or entry.trust == "dangerous" or call.mode == "persistent":
+    if entry is None or entry.trust in ("dangerous", "review") or call.mode == "persistent":
         return
-    if call.mode in ("new", "build"):
+    if call.mode == "build" and entry.states and not _fits(call.shape, entry.states, ctx):
+        yield Hit(f"{_written(call)}: a state of the shape {call.shape} is not known to be harmless")
+    if call.mode == "build" or (call.mode == "new" and entry.trust != "callable"):
         return
     if call.mode in _CONTAINER_MODES:
         if entry.trust != "container":
@@ -168,7 +176,7 @@ def unexpected_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
         return
     if entry.trust == "inert":
         yield Hit(f"{_written(call)}: it is created, never called, by honest writers")
-    elif not _fits(call.shape, entry.arguments):
+    elif not _fits(call.shape, entry.arguments, ctx):
         yield Hit(f"{_written(call)}: arguments of the shape {call.shape} are not known to be harmless")
 
 
@@ -196,7 +204,7 @@ def state_tampering(call: Call, ctx: RuleContext) -> Iterator[Hit]:
 def persistent_id(call: Call, ctx: RuleContext) -> Iterator[Hit]:
     """The file asks its loader for an object by an id of unknown shape.
 
-    What it finds: A persistent id that is not the one of a torch storage.
+    What it finds: A persistent id that is not the one of a torch storage, or of a torch module with its source.
     Why it matters: What happens is up to the loader: it may open files, call what the id contains, or read beyond
         its memory.
     What to do: Find out which program wrote the file. For torch checkpoints ask for safetensors.
@@ -208,6 +216,8 @@ def persistent_id(call: Call, ctx: RuleContext) -> Iterator[Hit]:
     del ctx
     if call.mode != "persistent":
         return
+    if call.shape.startswith("('module', @") and call.shape.count("@") == 1:
+        return  # the class of a module with its source, as old versions of torch write it: the class is judged
     storage, _, rest = call.shape.removeprefix("('storage', @torch.").partition(", ")
     known = call.shape.startswith("('storage', @torch.") and storage.removeprefix("storage.").endswith("Storage")
     if not known or rest not in ("str, str, int)", "str, str, int, None)", "str, str, int, (str, int, int))"):
@@ -240,33 +250,80 @@ def _is_name(callable_: str) -> bool:
     return all(character.isalnum() or character in "._-<>" for character in callable_)
 
 
+def _attribute_of_known(found: Import, ctx: RuleContext) -> bool:
+    """A plain attribute of a known class that is not called: enum members and methods are pickled like this."""
+    owner, _, name = found.name.rpartition(".")
+    entry = ctx.knowledge.globals.find(owner)
+    if entry is None or entry.trust in ("dangerous", "review") or name.startswith("__"):
+        return False
+    return not any(isinstance(fact, Call) and fact.callable == found.name for fact in ctx.facts)
+
+
 def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
-    """A plain constant attribute of a known class: enum members and methods are pickled like this."""
+    """A constant attribute of a known class, judged as an import of its own; the type of None."""
+    if call.callable in ("builtins.type", "__builtin__.type") and call.shape == "(None)":
+        return True
     if call.callable not in ("builtins.getattr", "__builtin__.getattr") or call.mode != "call":
         return False
     owner, comma, name = call.shape.strip("()").removeprefix("@").partition(", ")
     plain = name.strip("'")
     entry = ctx.knowledge.globals.find(owner)
-    known = entry is not None and entry.trust != "dangerous"
-    return bool(comma) and known and plain.isidentifier() and not plain.startswith("_")
+    known = entry is not None and entry.trust not in ("dangerous", "review")
+    return bool(comma) and known and plain.isidentifier() and not plain.startswith("__")
 
 
-def _fits(shape: str, accepted: tuple[str, ...]) -> bool:
+def _fits(shape: str, accepted: tuple[str, ...], ctx: RuleContext) -> bool:
     """Whether an argument shape is among the accepted ones; none given means constants of any kind."""
-    if "any" in accepted or any(_alike(shape, form) for form in accepted):
+    if "any" in accepted or any(_alike(shape, form, ctx) for form in accepted):
         return True
     return "@" not in shape and (not accepted or "constants" in accepted)
 
 
-def _alike(shape: str, form: str) -> bool:
-    """Part by part the same; `str` in the accepted form stands for any string without a comma in it."""
+def _alike(shape: str, form: str, ctx: RuleContext) -> bool:
+    """Part by part the same.
+
+    In the accepted form `str` stands for any string, `@inert` for anything known that may be referred to, `@made` for
+    the result of a known call (which is judged by itself), `any` for anything.
+    """
     if shape == form:
         return True
-    parts, wanted = shape.strip("()").split(", "), form.strip("()").split(", ")
+    parts, wanted = _parts(shape), _parts(form)
     return len(parts) == len(wanted) and all(
-        part == want or (want == "str" and part[:1] in ("'", '"') and part[-1:] == part[:1])
+        want in (part, "any")
+        or (want == "str" and part[:1] in ("'", '"') and part[-1:] == part[:1])
+        or (want == "@inert" and _is_known(part, ctx))
+        or (want == "@made" and part.endswith("()") and _is_known(part.removesuffix("()"), ctx))
         for part, want in zip(parts, wanted, strict=True)
     )
+
+
+def _is_known(part: str, ctx: RuleContext) -> bool:
+    entry = ctx.knowledge.globals.find(part[1:]) if part.startswith("@") else None
+    return entry is not None and entry.trust not in ("dangerous", "review")
+
+
+def _parts(shape: str) -> list[str]:
+    """The arguments in a shape, parted at commas outside of brackets and quotes."""
+    if not (shape.startswith("(") and shape.endswith(")")):
+        return [shape]
+    parts, depth, quote, start, escaped = [], 0, "", 1, False
+    for place in range(1, len(shape) - 1):
+        character = shape[place]
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = character == "\\"
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(shape[start:place])
+            start = place + 2
+    return [*parts, shape[start:-1]] if len(shape) > 2 else []
 
 
 RULES = (

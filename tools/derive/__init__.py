@@ -1,0 +1,1 @@
+"""Derives what is known of frameworks' classes from their published source, which is parsed and never imported."""
