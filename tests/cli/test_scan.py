@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build import pickles as p
-from build.containers import safetensors
+from build.containers import safetensors, zipped
 from build.running import command
 
 if TYPE_CHECKING:
@@ -157,3 +157,29 @@ def test_an_internal_failure_is_a_sentence(models: Path, monkeypatch: pytest.Mon
     outcome = command("scan", models / "clean")
     assert outcome.status == 2
     assert "internal error: ZeroDivisionError: by\\x1bzero" in outcome.err
+
+
+def test_a_trace_shows_every_pickle_wherever_it_lies(tmp_path: Path) -> None:
+    model = tmp_path / "traced"
+    model.mkdir()
+    (model / "a.pkl").write_bytes(EVIL)
+    (model / "b.npz").write_bytes(zipped({"inner.pkl": p.call("mine", "Net") + p.STOP}))
+    (model / "c.json").write_text("{}")
+    outcome = command("scan", model, "--trace")
+    assert outcome.status == 1
+    sections = outcome.out.partition("\n\nMALICIOUS")[0].split("\n\n")
+    assert [section.splitlines()[0] for section in sections] == ["# a.pkl", "# b.npz!inner.pkl"]
+    assert [line.split("  ")[-1] for line in sections[0].splitlines()[1:]] == [
+        "import os.system",
+        "_0 = os.system('id')",
+        "return _0",
+    ]
+
+
+def test_a_trace_without_a_pickle_says_so(models: Path) -> None:
+    assert command("scan", models / "clean", "--trace").out.startswith("# no pickle was found\n\nCLEAN")
+
+
+def test_a_trace_is_text_only(models: Path) -> None:
+    outcome = command("scan", models / "clean", "--trace", "--format", "json")
+    assert (outcome.status, "--trace" in outcome.err) == (2, True)

@@ -8,6 +8,7 @@ Examples:
   weighbridge scan model.pt --format json --output report.json
   weighbridge scan ./model --format sarif --fail-on medium
   weighbridge scan ./a ./b --exit-verdict
+  weighbridge scan model.pkl --trace
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
+from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.scan.engine import inspect
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from weighbridge.core.limits import Limits
     from weighbridge.scan.report import ScanReport
+    from weighbridge.scan.tracing import Tracer
 
 FORMATS = ("text", "json", "sarif", "html", "markdown", "junit")
 _SPLIT = {Verdict.SUSPICIOUS: 10, Verdict.MALICIOUS: 11, Verdict.INCOMPLETE: 12}
@@ -34,25 +38,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `scan` takes."""
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
     parser.add_argument("--exit-verdict", action="store_true", help="status 10 suspicious, 11 malicious, 12 incomplete")
+    parser.add_argument("--trace", action="store_true", help="write every pickle down as the program that it is")
     common.add_fail_on(parser)
     common.add_output(parser, FORMATS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Inspect every path and print one report, or a set of them."""
+    if options.trace and options.format != "text":
+        raise UsageError("--trace is for people to read", "leave out --format, or leave out --trace")
     settings = common.settings_for(options, options.paths)
     threshold = common.severity_of(options, settings)
     knowledge = load_knowledge()
     progress = common.progress_for(options)
     reports = []
+    tracer = _tracer(settings.limits) if options.trace else None
     for path in options.paths:
         try:
-            inspection = inspect(path, knowledge=knowledge, limits=settings.limits, watcher=progress, host=_host())
+            inspection = inspect(
+                path,
+                knowledge=knowledge,
+                limits=settings.limits,
+                watcher=progress,
+                host=_host(),
+                visitor=tracer.visit if tracer else None,
+            )
         finally:
             progress.finish()
         reports.append(inspection.report)
-    common.write(options, _rendered(options, reports))
+    common.write(options, (tracer.text() if tracer else "") + _rendered(options, reports))
     return max(_status(report, threshold, split=options.exit_verdict) for report in reports)
+
+
+def _tracer(limits: Limits) -> Tracer:
+    from weighbridge.scan.tracing import Tracer
+
+    return Tracer(limits)
 
 
 def _status(report: ScanReport, threshold: Severity, *, split: bool) -> int:

@@ -239,6 +239,8 @@ def _build(machine: Machine, _: int) -> None:
     if isinstance(target, Global):
         form = f"on the global itself: {form}"
     machine.call(class_name(target), "build", state, form)
+    if machine.trace is not None:
+        machine.trace.filled(machine.at, target, "build", [state])
     if machine.nested is not None:
         try:
             array = announced_array(target, state)
@@ -259,7 +261,11 @@ def _skip_array(machine: Machine, array: RawArray) -> None:
     if array.size >= 0:
         machine.arrays.append((start, array.size))
         machine.skip(array.size)
+        if machine.trace is not None:
+            machine.trace.remark(start, f"{array.size} bytes of an array")
         return
+    if machine.trace is not None:
+        machine.trace.remark(start, "an array of objects: a pickle of its own follows")
     inner = machine.nested(machine.reader, start, machine.budget)  # type: ignore[misc] # the caller looked
     machine.oddities.extend(inner.facts)
     machine.arrays.extend(inner.arrays)
@@ -285,9 +291,12 @@ def _persistent(machine: Machine, opcode: int) -> None:
     machine.kept -= 1
     if isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module" and isinstance(pid[1], Global):
         # Old versions of torch give back the class itself (torch/serialization.py, _legacy_load).
-        machine.stack.append(pid[1])
-        return
-    machine.stack.append(Persistent(pid if machine.kept > 0 else Opaque("id")))
+        result: object = pid[1]
+    else:
+        result = Persistent(pid if machine.kept > 0 else Opaque("id"))
+    machine.stack.append(result)
+    if machine.trace is not None:
+        machine.trace.called(machine.at, "persistent_load", pid if isinstance(pid, tuple) else (pid,), "call", result)
 
 
 def _note_storage(machine: Machine, pid: object) -> None:

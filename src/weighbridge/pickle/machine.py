@@ -5,6 +5,7 @@ What would have run before an error has run, so facts gathered before a broken t
 
 from __future__ import annotations
 
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
+    from weighbridge.pickle.trace import Trace
 
 RUNS_AFTER = 20_000
 """Opcodes after which skipping runs of constants pays for compiling the pattern that does it."""
@@ -51,14 +53,17 @@ class Program(NamedTuple):
     exhausted: bool
 
 
-def interpret(reader: Reader, start: int, budget: Budget, *, arrays: bool = True) -> Program:
+def interpret(
+    reader: Reader, start: int, budget: Budget, *, arrays: bool = True, trace: Trace | None = None
+) -> Program:
     """Follow the pickle that starts at `start` to its STOP or to where it breaks. Raises nothing on any bytes.
 
     With `arrays`, raw bytes that joblib put between the opcodes are skipped as its loader does; without, they are
-    taken for opcodes as every other loader does.
+    taken for opcodes as every other loader does. A `trace` is told of everything that has an effect, in its order.
     """
     machine = Machine(reader, start, budget)
-    machine.nested = interpret if arrays else None
+    machine.nested = partial(interpret, trace=trace) if arrays else None
+    machine.trace = trace
     broken = ""
     complete = exhausted = False
     try:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
     from weighbridge.pickle.machine import Program
+    from weighbridge.pickle.trace import Trace
 
 FIRST_BUFFER = 4 * 1024
 BUFFER = 256 * 1024
@@ -96,6 +97,7 @@ class Machine:
         self.arrays: list[tuple[int, int]] = []
         self.value: object = None
         self.nested: Callable[[Reader, int, Budget], Program] | None = None
+        self.trace: Trace | None = None
         self.imports: dict[tuple[str, str], _Seen] = {}
         self.calls: dict[tuple[str, CallMode, str], _Seen] = {}
         self.shapes: dict[tuple[str, str], int] = {}
@@ -366,6 +368,8 @@ class Machine:
             raise Exhausted("facts")
         self.budget.facts -= 1
         self.oddities.append(fact)
+        if self.trace is not None:
+            self.trace.remark(self.at, getattr(fact, "detail", "") or getattr(fact, "expression", ""))
 
     def imported(self, dotted: str, how: str) -> Global:
         """Note that `dotted` is imported and give the value that stands for it."""
@@ -377,6 +381,8 @@ class Machine:
             self.imports[dotted, how] = _Seen("", self.at, self.excerpt())
         else:
             entry.times += 1
+        if self.trace is not None:
+            self.trace.imported(self.at, dotted, how)
         value = self.globals.get(dotted)
         if value is None:
             value = self.globals[dotted] = Global(dotted)
@@ -402,6 +408,12 @@ class Machine:
         """Call `callee`; gives the symbolic result. getattr on a global with a constant name gives that attribute."""
         name = callee_name(callee)
         self.call(name, mode, arguments, arguments_shape(arguments))
+        result = self._result(name, callee, arguments)
+        if self.trace is not None:
+            self.trace.called(self.at, callee, arguments, mode, result)
+        return result
+
+    def _result(self, name: str, callee: object, arguments: object) -> object:
         if name in ("builtins.getattr", "__builtin__.getattr") and isinstance(arguments, tuple) and len(arguments) == 2:
             owner, attribute = arguments
             if isinstance(attribute, bytes):
@@ -489,6 +501,8 @@ class Machine:
                         target.dunder = (*target.dunder, name) if name not in NOTES else target.dunder
             return
         self.call(class_name(target), mode, tuple(values[:4]), _growth_shape(values))
+        if self.trace is not None:
+            self.trace.filled(self.at, target, mode, values)
 
     def state_shape(self, state: object) -> str:
         """The shape of a BUILD state: `state` for attributes with ordinary names, else what is unusual about it."""

@@ -39,6 +39,8 @@ from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, 
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weighbridge.core.digests import Digest
     from weighbridge.core.facts import Fact
     from weighbridge.core.findings import Finding
@@ -61,6 +63,12 @@ class Watcher(Protocol):
     def advance(self, size: int, /) -> None: ...
 
 
+class Visitor(Protocol):
+    """Who wants to look at each blob himself, with what was seen of it. The reader is good for this call only."""
+
+    def __call__(self, location: str, data: Reader, facts: Sequence[Fact], /) -> None: ...
+
+
 class Blob(NamedTuple):
     """One blob after inspection, and all blobs inside it."""
 
@@ -71,7 +79,14 @@ class Blob(NamedTuple):
 
 
 def inspect(
-    path: str, *, knowledge: Knowledge, limits: Limits, watcher: Watcher, host: str = "", name: str = ""
+    path: str,
+    *,
+    knowledge: Knowledge,
+    limits: Limits,
+    watcher: Watcher,
+    host: str = "",
+    name: str = "",
+    visitor: Visitor | None = None,
 ) -> Inspection:
     """Inspect the file or folder at `path` as one artifact.
 
@@ -84,7 +99,7 @@ def inspect(
     unread: list[Unread] = []
     for entry in walk(path, limits.files):
         watcher.note(entry.path)
-        file, blob = _file(entry, limits, watcher)
+        file, blob = _file(entry, limits, watcher, visitor)
         facts.extend(blob.facts)
         unread.extend(blob.unread)
         if file is not None:
@@ -122,7 +137,7 @@ def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge) -> tuple[Finding, 
     return tuple(findings)
 
 
-def _file(entry: Entry, limits: Limits, watcher: Watcher) -> tuple[InspectedFile | None, Blob]:
+def _file(entry: Entry, limits: Limits, watcher: Watcher, visitor: Visitor | None) -> tuple[InspectedFile | None, Blob]:
     """Inspect one entry of the artifact. Only regular files, and links to them, become files of the artifact."""
     path = escape_name(entry.path)
     about = _about_name(entry)
@@ -139,7 +154,7 @@ def _file(entry: Entry, limits: Limits, watcher: Watcher) -> tuple[InspectedFile
     except OSError as error:
         return None, _unreadable(path, about, f"it cannot be opened: {error.strerror}")
     try:
-        return _opened(fd, entry, path, about, limits, watcher)
+        return _opened(fd, entry, path, about, limits, watcher, visitor)
     except OSError as error:
         return None, _unreadable(path, about, f"it cannot be read: {error.strerror}")
     finally:
@@ -147,7 +162,7 @@ def _file(entry: Entry, limits: Limits, watcher: Watcher) -> tuple[InspectedFile
 
 
 def _opened(
-    fd: int, entry: Entry, path: str, about: list[Fact], limits: Limits, watcher: Watcher
+    fd: int, entry: Entry, path: str, about: list[Fact], limits: Limits, watcher: Watcher, visitor: Visitor | None
 ) -> tuple[InspectedFile | None, Blob]:
     before = os.fstat(fd)
     size = before.st_size
@@ -156,14 +171,14 @@ def _opened(
         content = _read_all(fd, size)
         digest = digest_bytes(content)
         reader = Reader(MemorySource(content))
-        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, about)
+        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about)
         same = len(content) == size
         size = len(content)
         watcher.advance(size)
     else:
         source = FileSource(fd, size)
         reader = Reader(source)
-        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, about)
+        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about)
         digest, same = hash_file(source, watcher.advance)
     after = os.fstat(fd)
     if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -185,7 +200,14 @@ def _read_all(fd: int, most: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _blob(data: Reader, info: BlobInfo, at: Location, budget: Budget, about: list[Fact] | None = None) -> Blob:
+def _blob(
+    data: Reader,
+    info: BlobInfo,
+    at: Location,
+    budget: Budget,
+    visitor: Visitor | None,
+    about: list[Fact] | None = None,
+) -> Blob:
     """Sniff and parse one blob in every format that it is, and go into its children by the same way."""
     facts: list[Fact] = list(about or ())
     claims: list[Claim] = []
@@ -206,7 +228,7 @@ def _blob(data: Reader, info: BlobInfo, at: Location, budget: Budget, about: lis
                 if isinstance(seen, Span):
                     claims.append(Claim(seen.offset, seen.offset + seen.size, seen.kind))
                 elif isinstance(seen, Child):
-                    child = _child(seen, info, at, budget)
+                    child = _child(seen, info, at, budget, visitor)
                     if child is None:
                         continue
                     inner.append(child)
@@ -239,6 +261,8 @@ def _blob(data: Reader, info: BlobInfo, at: Location, budget: Budget, about: lis
         for fact in facts
         if isinstance(fact, Pointer)
     )
+    if visitor is not None:
+        visitor(at.path, data, facts)
     name = readings[0].name if readings else "opaque"
     version = readings[0].version if readings else 1
     own = (BlobFacts(at.path, name, version, tuple(facts)),) if facts else ()
@@ -277,14 +301,14 @@ def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:
     return []
 
 
-def _child(child: Child, parent: BlobInfo, at: Location, budget: Budget) -> Blob | None:
+def _child(child: Child, parent: BlobInfo, at: Location, budget: Budget, visitor: Visitor | None) -> Blob | None:
     place = at.inside(child.name)
     if parent.depth + 1 > budget.limits.depth:
         limit = Limit("depth", budget.limits.depth)
         unread = Unread(place.path, child.size, f"the limit depth of {limit.value} was reached")
         facts = BlobFacts(place.path, "opaque", 1, (limit,))
         return Blob(settle((), child.reader.size), "opaque", (facts,), (unread,))
-    blob = _blob(child.reader, blob_info(child.name, child.reader, parent.depth + 1), place, budget)
+    blob = _blob(child.reader, blob_info(child.name, child.reader, parent.depth + 1), place, budget, visitor)
     if child.offset < 0:
         # A value inside text or a constant of a pickle: its bytes are the parent's, which accounts for them.
         limited = tuple(item for item in blob.unread if item.size == 0)
