@@ -13,6 +13,9 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+import lz4.frame
+from backports import zstd
+
 from build import pickles as p
 from build.containers import safetensors, torch_zip, zipped
 
@@ -190,6 +193,9 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("m.joblib", gzip.compress),
     "bzip2": ("m.pkl.bz2", bz2.compress),
     "xz": ("m.xz", lzma.compress),
+    "lz4": ("m.pkl.lz4", lz4.frame.compress),
+    "zstd": ("m.pkl.zst", zstd.compress),
+    "a member under LZMA": ("m.zip", lambda raw: zipped({"m.pkl": raw}, method=zipfile.ZIP_LZMA)),
     "lzma": ("m.lzma", lambda raw: lzma.compress(raw, format=lzma.FORMAT_ALONE)),
     "zlib": ("m.z", zlib.compress),
     "gzip in gzip": ("m.gz", lambda raw: gzip.compress(gzip.compress(raw))),

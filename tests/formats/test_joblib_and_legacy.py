@@ -29,7 +29,7 @@ OBJECT = {
 WRAPPER = "joblib.numpy_pickle"
 
 
-@pytest.mark.parametrize("compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)])
+@pytest.mark.parametrize("compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3), ("lz4", 3)])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_what_joblib_writes_is_clean(tmp_path: Path, compress: object, protocol: int) -> None:
     path = tmp_path / "model.joblib"

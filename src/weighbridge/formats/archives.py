@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
 from weighbridge.formats.base import Match
-from weighbridge.formats.compressed import decompressor, expand
+from weighbridge.formats.compressed import decompressor, expand, lzma1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 END_RECORD = b"PK\x05\x06"
 _TAIL = 65557
-_METHODS = {8: "deflate", 12: "bzip2"}
+_METHODS = {8: "deflate", 12: "bzip2", 93: "zstd"}
+_LZMA = 14
 _MASKED = 0xFFFFFFFF
 
 
@@ -195,11 +196,24 @@ def read_member(member: Member, data: Reader, budget: Budget) -> Iterator[Fact |
             yield Oddity("header-mismatch", f"{member.name[:100]!r} is stored but has two sizes", member.local)
         yield Child(member.name, member.data, member.compressed, data.part(member.data, member.compressed))
         return
-    if member.method not in _METHODS:
+    start, packed = member.data, member.compressed
+    if member.method == _LZMA:
+        # APPNOTE 5.8.8: two bytes of version, the size of the properties, the properties, then the stream.
+        head = data.peek(start, min(9, packed))
+        try:
+            engine = lzma1(head[4:] if head[2:4] == b"\x05\x00" else b"")
+        except (ValueError, IndexError):
+            yield UnreadSpan(start, packed, "the LZMA stream has odd properties")
+            return
+        start, packed = start + 9, packed - 9
+    elif member.method in _METHODS:
+        engine = decompressor(_METHODS[member.method])
+    else:
         yield UnreadSpan(member.data, member.compressed, f"compression method {member.method} is not supported")
         return
-    engine = decompressor(_METHODS[member.method])
-    content, _, why = expand(data, member.data, member.compressed, engine, budget)
+    content, _, why = expand(data, start, packed, engine, budget)
+    if member.method == _LZMA and not member.flags & 2 and content.size == member.size:
+        why = ""  # without its end mark the stream ends where its size says
     yield Child(member.name, member.data, member.compressed, content.reader())
     if why == "expansion":
         yield Limit("expansion_ratio", budget.limits.expansion_ratio, member.data)

@@ -1,4 +1,4 @@
-"""One compressed stream, or several in a row: gzip, zlib, bzip2, xz, lzma. What comes out is a child.
+"""One compressed stream, or several in a row: gzip, zlib, bzip2, xz, lzma, lz4, zstd. What comes out is a child.
 
 Decompression stops at the budget of the file: a bomb costs what the limits say and is reported, never believed.
 """
@@ -132,11 +132,45 @@ def decompressor(name: str) -> Decompressor:
         import bz2
 
         return bz2.BZ2Decompressor()
+    if name == "lz4":
+        from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped] # it has no type hints
+
+        return LZ4FrameDecompressor()  # type: ignore[no-any-return] # it has what the protocol asks for
+    if name == "zstd":
+        return _zstd()
     import lzma
 
     if name == "xz":
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=128 * 1024 * 1024)
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=128 * 1024 * 1024)
+
+
+def _zstd() -> Decompressor:
+    import sys
+
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    # The window that a frame asks for is memory that it takes.
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 27})
+
+
+def lzma1(properties: bytes) -> Decompressor:
+    """The raw LZMA of zip and 7z by its five bytes of properties. Raises ValueError if they are none."""
+    import lzma
+
+    first, size = properties[0], int.from_bytes(properties[1:5], "little")
+    if len(properties) != 5 or first >= 225 or size > 128 * 1024 * 1024:
+        raise ValueError("the properties of the LZMA stream are out of bounds")
+    form = {
+        "id": lzma.FILTER_LZMA1,
+        "dict_size": max(size, 4096),
+        "lc": first % 9,
+        "lp": first // 9 % 5,
+        "pb": first // 45,
+    }
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[form])
 
 
 def expand(data: Reader, offset: int, size: int, engine: Decompressor, budget: Budget) -> tuple[Expanded, int, str]:
@@ -165,10 +199,18 @@ def expand(data: Reader, offset: int, size: int, engine: Decompressor, budget: B
                 budget.expansion = 0
                 return out, size, "expansion"
     except Exception as error:
-        if type(error).__name__ not in ("error", "LZMAError", "OSError", "EOFError", "ValueError"):
+        if type(error).__name__ not in (
+            "error",
+            "LZMAError",
+            "OSError",
+            "EOFError",
+            "ValueError",
+            "ZstdError",
+            "RuntimeError",
+        ):
             raise
         return out, size, f"{error}"[:200]
-    return out, position - offset - len(engine.unused_data) - len(pending), ""
+    return out, position - offset - len(engine.unused_data or b"") - len(pending), ""
 
 
 def _step(engine: object, pending: bytes, allowed: int) -> tuple[bytes, bytes]:
@@ -198,6 +240,9 @@ STREAMS = (
     Stream("bzip2", lambda head: head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90")),
     Stream("xz", lambda head: head.startswith(b"\xfd7zXZ\x00")),
     Stream("lzma", lambda head: head.startswith(b"\x5d\x00\x00") and len(head) > 13 and head[13] == 0),
+    Stream("lz4", lambda head: head.startswith(b"\x04\x22\x4d\x18")),
+    Stream("zstd", lambda head: head.startswith(b"\x28\xb5\x2f\xfd")),
     Stream("zlib", lambda head: len(head) > 6 and head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0),
 )
-"""All kinds. gzip: RFC 1952; zlib: RFC 1950; xz: the .xz file format 1.1; bzip2 and lzma by their reference code."""
+"""All kinds. gzip: RFC 1952; zlib: RFC 1950; zstd: RFC 8878; lz4: the LZ4 frame format 1.6.4;
+xz: the .xz file format 1.1; bzip2 and lzma by their reference code."""

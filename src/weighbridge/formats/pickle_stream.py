@@ -29,6 +29,11 @@ TRIAL = Limits(operations_floor=20_000, facts=200, values=2_000, memo=2_000, sta
 """What finding out whether something without a header is a pickle may cost."""
 GLANCE = TRIAL._replace(operations_floor=8)
 """What confirming a header may cost."""
+GLIMPSE = TRIAL._replace(operations_floor=500)
+"""What one place may cost where a pickle may be hidden."""
+NEAR = 256
+FAR = 4 * 1024 * 1024
+TRIES = 256
 _NAMED = frozenset((".pkl", ".pickle", ".p", ".joblib", ".dill", ".pth", ".pt", ".ckpt", ".bin", ".dat", ".data"))
 
 
@@ -62,7 +67,8 @@ class PickleStream:
         start = 0
         while start < data.size:
             if start and not _continues(data, start):
-                break
+                yield from hidden_pickle(data, start)
+                return
             program = interpret(data, start, budget)
             yield from program.facts
             yield PickleEnd(start, program.end - start, program.protocol, program.complete)
@@ -78,6 +84,27 @@ class PickleStream:
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, start)
                 return
+
+
+def hidden_pickle(data: Reader, start: int) -> Iterator[Child]:
+    """A pickle somewhere behind `start` where the format ends: behind padding, behind other bytes.
+
+    Loaders that read on from a known place find it there. Tried are the first `NEAR` bytes and the first `TRIES`
+    headers in the next `FAR` bytes; what is not found stays unread.
+    """
+    near = data.peek(start, NEAR)
+    places = [place for place, byte in enumerate(near) if byte in KNOWN]
+    rest = data.peek(start, FAR)
+    at = rest.find(b"\x80")
+    while at >= 0 and len(places) < NEAR + TRIES:
+        if 2 <= rest[at + 1 : at + 2].rjust(1)[0] <= 5:
+            places.append(at)
+        at = rest.find(b"\x80", at + 1)
+    for place in places:
+        reader = data.part(start + place, data.size - start - place)
+        if runs_something(interpret(reader, 0, Budget(GLIMPSE, 0))):
+            yield Child(f"hidden@{start + place}", start + place, reader.size, reader)
+            return
 
 
 def _accounted(program: Program, start: int) -> Iterator[Span]:

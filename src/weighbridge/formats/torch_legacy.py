@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Oddity, PickleEnd, Span, Tensor, UnreadSpan
 from weighbridge.formats.base import Match
+from weighbridge.formats.pickle_stream import hidden_pickle
 from weighbridge.formats.torch_zip import ITEM_BYTES
 from weighbridge.pickle.machine import interpret
 
@@ -78,4 +79,5 @@ class TorchLegacy:
                 yield Tensor(f"storage/{key[:100]}", kind.rpartition(".")[2], (elements,), start + 8, count * item)
             start += 8 + count * item
         if start < data.size:
+            yield from hidden_pickle(data, start)
             yield Oddity("trailing-bytes", f"{data.size - start} bytes behind the last storage", start)
