@@ -176,6 +176,11 @@ def base64_json(raw: bytes) -> bytes:
     return json.dumps({"x": {"y": [base64.b64encode(raw).decode()]}}).encode()
 
 
+def proto(raw: bytes) -> bytes:
+    """With a header: what is only named, or written in old opcodes, is not told from a word of a vocabulary."""
+    return raw if raw[:1] == b"\x80" else p.proto(2) + raw
+
+
 CONTAINERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "a pickle": ("m.pkl", lambda raw: raw),
     "under another name": ("m.bin", lambda raw: raw),
@@ -185,6 +190,15 @@ CONTAINERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "behind a harmless pickle": ("m.pkl", lambda raw: pickle.dumps([1, 2, 3]) + raw),
     "before a broken tail": ("m.pkl", lambda raw: raw[:-1] + b"\xff\xff"),
     "as bytes in a pickle": ("m.pkl", lambda raw: p.proto(4) + b"B" + struct.pack("<I", len(raw)) + raw + b"."),
+    "as base64 in a pickle": (
+        "m.pkl",
+        lambda raw: p.proto(4) + p.text(base64.b64encode(proto(raw)).decode()) + b".",
+    ),
+    "as hexadecimal in a pickle": ("m.pkl", lambda raw: p.proto(4) + b"V" + proto(raw).hex().encode() + b"\n."),
+    "as compressed base64 in a pickle": (
+        "m.pkl",
+        lambda raw: p.proto(4) + b"S'" + base64.b64encode(zlib.compress(proto(raw))) + b"'\n.",
+    ),
     "a zip member": ("m.zip", lambda raw: zipped({"weights.dat": raw})),
     "a deflated zip member": ("m.zip", lambda raw: zipped({"a/b.txt": raw}, method=zipfile.ZIP_DEFLATED)),
     "a zip in a zip": ("m.zip", lambda raw: zipped({"i.zip": zipped({"x": raw}, method=zipfile.ZIP_BZIP2)})),

@@ -76,6 +76,8 @@ class PickleStream:
             yield from _other_reading(program, data)
             for offset, size in program.payloads:
                 yield Child(f"bytes@{offset}", -1, size, data.part(offset, size))
+            if program.texts:
+                yield from _encoded(program, data, budget)
             if not program.complete:
                 why = program.broken or "a limit was reached"
                 yield UnreadSpan(program.end, data.size - program.end, f"the pickle cannot be followed: {why}")
@@ -84,6 +86,15 @@ class PickleStream:
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, start)
                 return
+
+
+def _encoded(program: Program, data: Reader, budget: Budget) -> Iterator[Fact | Child]:
+    """Objects that are written as text in the constants of a pickle."""
+    from weighbridge.formats.embedded import embedded_in_text
+
+    for offset, size in program.texts:
+        text = data.read(offset, min(size, budget.limits.embedded * 2 + 1)).decode("latin-1")
+        yield from embedded_in_text(text.strip("'\""), f"text@{offset}", offset, budget)
 
 
 def hidden_pickle(data: Reader, start: int) -> Iterator[Child]:

@@ -12,6 +12,14 @@ SMALL = 1024
 """Bytes of the largest constant that is kept; a command line or a module name is shorter."""
 DIGITS = 64
 """Digits of the longest number in text that is converted."""
+LETTERS = 20
+"""Characters of the shortest text that may be an encoded pickle that names something."""
+ENCODINGS: tuple[bytes, ...] = (b"gA", b"UEsDB", b"H4sI", b"eJ", b"eN", b"eA", b"eF", b"Qlpo", b"/Td6WFo", b"Y29z")
+ENCODINGS += (b"Y3Bvc2l4", b"KGRw", b"KGxw", b"800", b"504b0304", b"504B0304", b"1f8b08", b"1F8B08")
+ENCODINGS += (b"789c", b"78da", b"7801", b"785e", b"636f730a")
+"""How base64 and hexadecimal text of a serialized object begins: pickles, archives, compressed data. Plain opcodes in a
+text are not among them: a word that reads like a program is a word until a loader is given it, and that is a call.
+"""
 ENCODED = 10 + 10 * SMALL
 """Bytes that a small constant can take with its opcode: an escape in text has up to ten characters."""
 

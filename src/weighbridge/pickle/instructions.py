@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import ComputedImport, Oddity
-from weighbridge.pickle.constants import SMALL, counted_constant, text_constant
+from weighbridge.pickle.constants import ENCODINGS, LETTERS, SMALL, counted_constant, text_constant
 from weighbridge.pickle.joblib_arrays import RawArray, announced_array
 from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
 from weighbridge.pickle.state import Broken, Exhausted, Machine
@@ -54,7 +54,7 @@ def _counted(machine: Machine, opcode: int) -> None:
         except UnicodeDecodeError:
             raise Broken("a string operand is not UTF-8") from None
     else:
-        raw = machine.reader.peek(offset, 8)
+        raw = machine.reader.peek(offset, 16)
         machine.skip(size)
         value = Bulk(kind, offset, size)
     if kind == "bytes" and size >= 8 and raw.startswith(_PAYLOADS):
@@ -63,6 +63,8 @@ def _counted(machine: Machine, opcode: int) -> None:
         machine.payloads.append((offset, size))
         if raw.startswith(_TORCH):
             value = Bulk("payload", offset, size)
+    elif kind != "int" and size >= LETTERS and raw.startswith(ENCODINGS):
+        machine.encoded(offset, size)
     machine.last_constant = start
     machine.stack.append(value)
 
@@ -70,6 +72,8 @@ def _counted(machine: Machine, opcode: int) -> None:
 def _text_constant(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     raw = machine.line()
+    if len(raw) >= LETTERS and raw.lstrip(b"'\"").startswith(ENCODINGS):
+        machine.encoded(machine.at + 1, len(raw))
     try:
         machine.stack.append(text_constant(opcode, raw, machine.at))
     except ValueError:

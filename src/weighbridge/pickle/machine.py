@@ -10,6 +10,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.facts import Limit
+from weighbridge.pickle.constants import ENCODINGS, LETTERS
 from weighbridge.pickle.instructions import INSTRUCTIONS
 from weighbridge.pickle.memo import LONG, Later, MemoFull
 from weighbridge.pickle.state import Broken, Exhausted, Machine
@@ -36,13 +37,15 @@ unpack_double = Struct(">d").unpack_from
 class Program(NamedTuple):
     """What one pickle stream does. `end` is the offset behind STOP, or where it broke, and `broken` why.
 
-    `payloads` are places and sizes of constants that begin like a format of their own; `storages` maps the keys of
+    `payloads` are places and sizes of constants that begin like a format of their own, `texts` of those that begin like
+    the text form of one; `storages` maps the keys of
     torch storages to their class and number of elements; `arrays` are places and sizes of raw bytes between the
     opcodes; `value` is what the pickle leaves, symbolically.
     """
 
     facts: tuple[Fact, ...]
     payloads: tuple[tuple[int, int], ...]
+    texts: tuple[tuple[int, int], ...]
     storages: dict[str, tuple[str, int]]
     arrays: tuple[tuple[int, int], ...]
     value: object
@@ -83,6 +86,7 @@ def interpret(
     return Program(
         machine.facts(),
         tuple(machine.payloads),
+        tuple(machine.texts),
         machine.storages,
         tuple(machine.arrays),
         machine.value,
@@ -152,6 +156,8 @@ def _follow(machine: Machine) -> bool:
             end = pos + 2 + data[pos + 1]
             machine.last_constant = machine.base + pos
             machine.pos = pos
+            if data[pos + 1] >= LETTERS and data.startswith(ENCODINGS, pos + 2):
+                machine.encoded(machine.base + pos + 2, data[pos + 1])
             stack.append(machine.text(data[pos + 2 : end]))
             pos = end
         elif opcode == 0x47:  # BINFLOAT

@@ -52,6 +52,8 @@ SHAPES = 256
 """Different argument shapes kept for one callable; further ones are folded with their strings left out."""
 
 
+TEXTS = 5_000
+"""Texts of one stream that are looked into because they begin like an encoded object."""
 NOTES = frozenset(("__doc__", "__name__", "__module__", "__qualname__", "__orig_class__", "__version__"))
 """Names of the object model that only describe: libraries keep them among the attributes of an object."""
 NAME = 1024
@@ -93,6 +95,7 @@ class Machine:
         self.protocol = 0
         self.oddities: list[Fact] = []
         self.payloads: list[tuple[int, int]] = []
+        self.texts: list[tuple[int, int]] = []
         self.storages: dict[str, tuple[str, int]] = {}
         self.arrays: list[tuple[int, int]] = []
         self.value: object = None
@@ -333,6 +336,12 @@ class Machine:
         except KeyError:
             raise Broken(f"memo entry {key} was never stored") from None
         self.last_constant = -1
+
+    def encoded(self, offset: int, size: int) -> None:
+        """Note a text that begins like an encoded object. There are only so many that are looked into."""
+        if len(self.texts) >= TEXTS:
+            raise Exhausted("facts")
+        self.texts.append((offset, size))
 
     # Facts
 
