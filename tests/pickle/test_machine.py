@@ -313,3 +313,27 @@ def test_names_are_known_beyond_the_memo_limit_in_every_protocol(protocol: int) 
 def test_a_name_that_the_end_of_the_file_cuts_off_is_still_imported(raw: bytes, name: str) -> None:
     """Unpicklers take what is left as the operand and drop its last byte: the module is imported before they fail."""
     assert imported(raw) == [name]
+
+
+def test_a_number_that_is_too_long_is_a_limit() -> None:
+    raw = b"\x80\x04\x8b" + (2 << 20).to_bytes(4, "little") + b"\x7f" * (2 << 20) + b"."
+    program = follow(raw)
+    assert [(fact.limit, fact.offset) for fact in program.facts if isinstance(fact, Limit)] == [("number", 2)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x80\x04\x8e" + (2**63).to_bytes(8, "little") + b"abc.",
+        b"\x80\x04\x8d" + (2**63).to_bytes(8, "little") + b"abc.",
+        b"\x80\x05\x96" + (2**63).to_bytes(8, "little") + b"abc.",
+        b"\x80\x04\x95" + (2**63).to_bytes(8, "little") + b"N.",
+        b"\x80\x04" + b"]" * 1_200_000 + b"a" * 1_199_999 + b".",
+        b"(" * 1_200_000 + b".",
+    ],
+    ids=["bytes of 2^63", "text of 2^63", "bytearray of 2^63", "frame of 2^63", "lists in lists", "marks"],
+)
+def test_absurd_sizes_are_within_bounds_and_never_clean(raw: bytes) -> None:
+    program = follow(raw)
+    lies = any(isinstance(fact, Oddity) for fact in program.facts)
+    assert not program.complete or lies

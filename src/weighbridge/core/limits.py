@@ -30,6 +30,9 @@ class Limits(NamedTuple):
     sharing: int = 1_000
     """Values that a pickle may seem to hold per byte of it, shared ones counted each time: hashing or copying them
     costs as much, and a bomb of memo references holds 10^30."""
+    number: int = 1 * MIB
+    """Bytes of the longest integer in a pickle: printing or dividing such a number takes time that grows with its
+    square, and no model needs one."""
     facts: int = 20_000
     """Facts kept per file: more would only repeat themselves, and every one is stored with the evidence."""
     header: int = 100_000_000

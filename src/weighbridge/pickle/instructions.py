@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import ComputedImport, Oddity
+from weighbridge.core.facts import ComputedImport, Limit, Oddity
 from weighbridge.pickle.constants import ENCODINGS, LETTERS, SMALL, counted_constant, text_constant
 from weighbridge.pickle.joblib_arrays import RawArray, announced_array
 from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
@@ -57,6 +57,8 @@ def _counted(machine: Machine, opcode: int) -> None:
         raw = machine.reader.peek(offset, 16)
         machine.skip(size)
         value = Bulk(kind, offset, size)
+    if kind == "int" and size > machine.budget.limits.number:
+        machine.note(Limit("number", machine.budget.limits.number, start))
     if kind == "bytes" and size >= 8 and raw.startswith(_PAYLOADS):
         if len(machine.payloads) >= PAYLOADS:
             raise Exhausted("facts")

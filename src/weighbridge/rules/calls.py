@@ -240,9 +240,9 @@ def malformed(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
         Oddity("prefix", "12 bytes before the archive")
     """
     del ctx
-    if oddity.kind == "frame-cut":
+    if oddity.kind in ("frame-cut", "frame-nested", "frame-beyond-end"):
         yield Hit(oddity.detail, Severity.HIGH)
-    elif oddity.kind in ("frame-beyond-end", "frame-nested", "frame-short", "out-of-band-buffer"):
+    elif oddity.kind in ("frame-short", "out-of-band-buffer"):
         yield Hit(oddity.detail)
 
 
