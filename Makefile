@@ -60,7 +60,7 @@ knowledge: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py
-	$(BIN)/python bench/routes.py
+	PYTHONPATH=tests $(BIN)/python bench/routes.py
 
 clean:
 	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -17,11 +17,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from archive_routes import legacy, tarred
+from build.containers import zipped
 from corpus import PROTOCOL
 from route import Route
 from torch_archive import COLUMNS, Member, checkpoint_pickle, write_archive
-
-from build.containers import zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +131,7 @@ def arguments() -> bytes:
 
 
 def vocabulary() -> dict[str, int]:
-    return {word: number for number, word in enumerate(WORDS * 1 + [f"word{number}" for number in range(2000)])}
+    return {word: number for number, word in enumerate([*WORDS, *(f"word{number}" for number in range(2000))])}
 
 
 def honest(route: str, about: str, name: str, build: Callable[[], bytes]) -> Route:

@@ -7,17 +7,10 @@ and scanned, never loaded.
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, NamedTuple
-
-from corpus import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-TESTS = os.path.join(os.path.dirname(HERE), "tests")
-if TESTS not in sys.path:
-    sys.path.insert(0, TESTS)
 
 GROUPS = {
     "callable": "Ways to get at a callable",

@@ -1,9 +1,9 @@
 """Ask every scanner about every attack route and every honest file, and write down what each one says.
 
-    python bench/routes.py                       # all: about fifteen minutes
-    python bench/routes.py --tool weighbridge    # one tool (may stand several times); the others' answers stay
-    python bench/routes.py --only zip-name       # one route (may stand several times); the other routes stay
-    python bench/routes.py --page                # measure nothing: write docs/peers.md from the result again
+    PYTHONPATH=tests python bench/routes.py     # all: about six minutes
+    … bench/routes.py --tool weighbridge         # one tool (may stand several times); the others' answers stay
+    … bench/routes.py --only zip-name            # one route (may stand several times); the other routes stay
+    … bench/routes.py --page                     # measure nothing: write docs/peers.md from the result again
 
 Each file is scanned by the installed command-line tool in a process of its own, with limited time and memory. The
 answers go to results/routes.json and, as a page, to docs/peers.md. Status 2 means that it could not be run.
@@ -21,6 +21,8 @@ import sys
 from typing import Any
 
 import archive_routes
+import disguise_routes
+import gadget_routes
 import honest_routes
 import peer_page
 import pickle_routes
@@ -33,9 +35,9 @@ from peers import OURS as OUR_FOLDER
 from peers import PEERS, peer_bin, prepare_ours, prepare_peer
 from route import GROUPS, Route, write
 
-ROUTES = sorted(
-    [*pickle_routes.ROUTES, *stream_routes.ROUTES, *archive_routes.ROUTES, *honest_routes.ROUTES],
-    key=lambda route: list(GROUPS).index(route.group),
+MODULES = (pickle_routes, gadget_routes, stream_routes, archive_routes, disguise_routes, honest_routes)
+ROUTES: list[Route] = sorted(
+    (route for module in MODULES for route in module.ROUTES), key=lambda route: list(GROUPS).index(route.group)
 )
 PATIENCE = 60.0
 """Seconds of wall time for one file; who takes longer is stopped, and has failed."""

@@ -11,11 +11,10 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from bombs import MIB, nested_zip
-from pickle_routes import CALL, EVIL, SYSTEM, pickle, v4
-from route import Route
-
 from build import pickles as p
 from build.containers import zipped
+from pickle_routes import CALL, EVIL, SYSTEM, pickle, v4
+from route import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
