@@ -100,7 +100,7 @@ def modelaudit(status: int, out: str, err: str) -> Said:
     """The highest severity of the issues in its JSON report; notices of the severity `info` are none."""
     try:
         report = json.loads(out)
-        issues = {str(issue["severity"]): str(issue["message"]) for issue in reversed(report["issues"])}
+        issues = {str(issue["severity"]): _short(str(issue["message"])) for issue in reversed(report["issues"])}
         outcomes = {str(data.get("scan_outcome")) for data in report.get("file_metadata", {}).values()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return Said("fails", _last(err) or f"status {status}")
@@ -187,6 +187,6 @@ def _line(text: str, *marks: str) -> str:
 
 
 def _short(line: str) -> str:
-    """One line that is safe to keep: no path of the machine, nothing but printable ASCII."""
-    line = re.sub(r"(?:/[\w.~-]+)+/", "", line.strip())
+    """One line that is safe to keep: no path or address of the machine, nothing but printable ASCII."""
+    line = re.sub(r"(?:/[\w.~-]+)+/|0x[0-9a-f]{8,}", "", line.strip())
     return "".join(character if " " <= character <= "~" else "?" for character in line)[:EXCERPT]

@@ -41,6 +41,10 @@ LEGEND = """
 
 A small ⁰ marks a warning or a failure with exit status 0: a pipeline that looks at the status alone goes on.
 """
+SAME = """
+Attacks of which another tool says more than Weighbridge, and honest files that it lets be. A warning counts here even
+where the tool gives the same one for every file of that kind, as picklescan does for JSON.
+"""
 METHOD = """
 ## How it was measured
 
@@ -65,9 +69,11 @@ The answers with their exit statuses and reasons are in `bench/results/routes.js
 - The tools promise different things. picklescan and fickling are for pickles: what they say of a zip, a JSON file or a
   text is shown because people run them over whole downloads, not because they claim to read these. A folder is given
   to fickling file by file.
-- Every tool runs as installed by default. Extras change answers: picklescan opens 7z with one, modelscan Keras and
-  TensorFlow models. modelaudit has a strict mode, and opens many formats that are not in the list. Only picklescan's
-  strict mode is shown, because it trusts by the same principle as Weighbridge: what is not known is not safe.
+- Every tool runs as installed by default, picklescan with NumPy beside it. Extras change answers: with one picklescan
+  opens 7z, with another modelscan Keras and TensorFlow models. With the NumPy that its installation brings today,
+  modelscan cannot read NumPy files. modelaudit has a strict mode, and opens many formats that are not in the list. Only
+  picklescan's strict mode is shown, because it trusts by the same principle as Weighbridge: what is not known is not
+  safe.
 - A warning about an honest file can be right by the tool's own rules, as every import of an unknown package is.
 """
 
@@ -121,7 +127,7 @@ def _groups(rows: list[Row]) -> str:
 
 def _behind(rows: list[Row]) -> str:
     """What another tool says and ours does not: attacks of which it says more, honest files that it lets be."""
-    lines = ["## Where another one does better", ""]
+    lines = ["## Where another one says more", SAME]
     for row in rows:
         order = WORDS if is_attack(row) else HONEST_WORDS
         ranks = {tool: order.index(answer["outcome"]) for tool, answer in row["outcomes"].items()}

@@ -34,7 +34,8 @@ class Peer(NamedTuple):
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("picklescan", "1.0.5", ("{bin}/picklescan", "-p", "{path}")),
+        # It reads NumPy files with NumPy, which whoever has such files has, and does not require it.
+        Peer("picklescan", "1.0.5", ("{bin}/picklescan", "-p", "{path}"), ("numpy==2.4.6",)),
         Peer("modelscan", "0.8.8", ("{bin}/modelscan", "scan", "-p", "{path}")),
         # It imports typing_extensions without requiring it on every Python.
         Peer("fickling", "0.1.12", ("{bin}/fickling", "--check-safety", "{path}"), ("typing_extensions==4.16.0",)),
