@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "src" / "weighbridge" / "knowledge"
-TRUSTS = ("dangerous", "callable", "container", "inert")
+TRUSTS = ("dangerous", "callable", "container", "function", "inert")
 DATE = re.compile(r"20\d\d-\d\d-\d\d")
 
 

@@ -72,7 +72,7 @@ def test_another_table_is_not_believed(tmp_path: Path) -> None:
         ("sklearn.ensemble.forest.RandomForestClassifier", "inert"),
         ("torch.nn.modules.linear.Linear", "inert"),
         ("transformers.training_args.TrainingArguments", "inert"),
-        ("transformers.trainer_utils.IntervalStrategy", "callable"),
+        ("transformers.trainer_utils.IntervalStrategy", "enum"),
         ("xgboost.sklearn.XGBClassifier", "inert"),
         ("omegaconf.dictconfig.DictConfig", "inert"),
         ("scipy.stats._continuous_distns.norm_gen", "review"),

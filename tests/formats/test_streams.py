@@ -11,6 +11,7 @@ import pytest
 from backports import zstd
 
 from build import pickles as p
+from build.containers import zipped
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict
 
@@ -73,3 +74,16 @@ def test_odd_properties_of_lzma_are_unread(tmp_path: Path) -> None:
     raw = bytearray(lzma_zip(GOOD))
     raw[raw.index(b"\x05\x00]") + 2] = 0xFF
     assert scanned(tmp_path, "m.zip", bytes(raw)).verdict is Verdict.INCOMPLETE
+
+
+def test_a_member_under_zstd_is_read(tmp_path: Path) -> None:
+    for content, verdict in ((GOOD, Verdict.CLEAN), (EVIL, Verdict.MALICIOUS)):
+        packed = zstd.compress(content)
+        raw = bytearray(zipped({"m.pkl": packed}))
+        for header, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+            start = raw.index(header)
+            raw[start + at : start + at + 2] = (93).to_bytes(2, "little")
+            size = start + at + 14
+            raw[size : size + 4] = len(content).to_bytes(4, "little")
+        report = scanned(tmp_path, "m.zip", bytes(raw))
+        assert report.verdict is verdict, report.findings

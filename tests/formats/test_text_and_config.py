@@ -119,3 +119,11 @@ def test_a_pointer_to_a_large_file_is_not_the_file(tmp_path: Path) -> None:
     report = scanned(tmp_path, "model.safetensors", pointer)
     assert "file/pointer" in rules_of(report)
     assert report.verdict is not Verdict.CLEAN
+
+
+def test_compressed_texts_are_paid_from_the_budget_of_the_file(tmp_path: Path) -> None:
+    bomb = b64(zlib.compress(bytes(8 * 1024 * 1024)))
+    raw = p.proto(4) + b"(" + p.text(bomb) * 40 + b"t."
+    report = scanned(tmp_path, "m.pkl", raw)
+    assert "expansion_ratio" in report.limits_reached
+    assert report.verdict is Verdict.INCOMPLETE

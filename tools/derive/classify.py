@@ -78,7 +78,7 @@ def lineage_of(library: Library, found: Class) -> tuple[Lineage, tuple[str, ...]
             symbols = set().union(*(library.resolve(module, part) for part in _parts(base)))
             if not symbols and not ast.unparse(base).rpartition(")")[0].endswith("with_metaclass(ABCMeta"):
                 missing.append(ast.unparse(base)[:60])
-            for named in symbols:
+            for named in sorted(symbols):
                 definition = library.defined(named)
                 if isinstance(definition, Class):
                     waiting.append(definition)
@@ -166,7 +166,7 @@ def sink_of(owner: Class, library: Library, sinks: frozenset[str]) -> str:
             written = callee.id if isinstance(callee, ast.Name) else getattr(callee, "attr", "")
             if written not in last:
                 continue
-            for symbol in library.resolve(module, callee):  # type: ignore[arg-type] # the loop is empty without one
+            for symbol in sorted(library.resolve(module, callee)):  # type: ignore[arg-type] # the loop is empty without one
                 plain = symbol.replace(":", ".")
                 if plain in sinks:
                     return f"its method {name} calls {plain.removeprefix('builtins.')}"
@@ -204,7 +204,7 @@ def reaches(symbol: str, function: ast.FunctionDef, module_name: str, library: L
         for call in ast.walk(node):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
                 continue
-            for found in library.resolve(module, call.func):
+            for found in sorted(library.resolve(module, call.func)):
                 plain = found.replace(":", ".")
                 if plain in sinks:
                     return f"{at} calls {plain.removeprefix('builtins.')}"

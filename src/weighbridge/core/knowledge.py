@@ -21,9 +21,9 @@ _TRUSTS = {
     "inert": ("inert", (), ()),
     "inert-dict": ("inert", (), ("state",)),
     "container": ("container", ("()",), ()),
-    "function": ("inert", (), ()),
+    "function": ("function", (), ()),
     "review": ("review", (), ()),
-    "enum": ("callable", ("(int)", "(str)", "(float)", "(bool)"), ()),
+    "enum": ("enum", ("(int)", "(str)", "(float)", "(bool)"), ()),
 }
 """What is derived of a class, as an entry: its trust, and the shapes of arguments and states that are harmless."""
 
@@ -32,10 +32,11 @@ class GlobalEntry(NamedTuple):
     """What is known about one dotted name that a pickle may import.
 
     `trust`: `dangerous` runs code, reaches files or the network, or leads to something that does; `callable` may be
-    called with any constant arguments; `inert` may be referenced, created and given a state, but not called; `review`
-    runs code of its own that a person has to read.
-    `arguments`: for `callable`, the argument shapes that are harmless (empty: any constants). `states`: the shapes of
-    states that are (empty: any).
+    called with any constant arguments, and so may an `enum`; `container` may be filled too; `inert` may be referenced,
+    created and given a state, but not called; `function` may only be referenced; `review` runs code of its own that a
+    person has to read.
+    `arguments`: for `callable`, the argument shapes that are harmless (empty: any constants), in the
+    language of `rules/shapes.py`. `states`: the shapes of states that are (empty: any).
     """
 
     name: str

@@ -50,16 +50,23 @@ def embedded_in_text(text: str, key: str, offset: int, budget: Budget) -> Iterat
     """Look for serialized objects in one text value. `key` says where it stands, `offset` at which byte of the blob."""
     if len(text) < SHORTEST:
         return
+    yield from _looked_into(text, key, offset, budget)
+    if budget.expansion < 0:
+        budget.expansion = 0
+        yield Limit("expansion_ratio", budget.limits.expansion_ratio, offset)
+
+
+def _looked_into(text: str, key: str, offset: int, budget: Budget) -> Iterator[Fact | Child]:
     if len(text) > budget.limits.embedded * 2:
         yield Limit("embedded", budget.limits.embedded, offset)
         text = text[: budget.limits.embedded * 2]
-    found = _whole(text)
+    found = _whole(text, budget)
     if found is not None:
         yield from _report(found, key, text, offset)
         return
     if len(text) > SHORTEST_INSIDE:
         for match in _patterns()[2].finditer(text):
-            found = _whole(match[0])
+            found = _whole(match[0], budget)
             if found is not None:
                 yield from _report(found, key, match[0], offset + len(text[: match.start()].encode("utf-8", "replace")))
 
@@ -70,7 +77,7 @@ def _report(found: tuple[str, str, bytes], key: str, text: str, offset: int) -> 
     yield Child(f"{key[:200]}:{encoding}", -1, len(content), Reader(MemorySource(content)))
 
 
-def _whole(text: str) -> tuple[str, str, bytes] | None:
+def _whole(text: str, budget: Budget) -> tuple[str, str, bytes] | None:
     """The layers that lead from `text` to a known format, its name, and its bytes; None if there is none."""
     layers: list[str] = []
     content: bytes | None = None
@@ -80,7 +87,7 @@ def _whole(text: str) -> tuple[str, str, bytes] | None:
         while len(layers) <= LAYERS:
             kind = kind_of(content)
             if kind == "zlib":
-                inner = _inflate(content)
+                inner = _inflate(content, budget)
                 if inner is None:
                     break
                 layers.append("zlib")
@@ -122,14 +129,17 @@ def _decodings(text: str) -> Iterator[tuple[str, bytes]]:
             return
 
 
-def _inflate(content: bytes) -> bytes | None:
+def _inflate(content: bytes, budget: Budget) -> bytes | None:
     import zlib
 
     try:
-        # Whatever comes out counts, also when the stream breaks off later.
-        return zlib.decompressobj().decompress(content, 8 * 1024 * 1024) or None
+        # Whatever comes out counts, also when the stream breaks off later. The budget of the file pays for it.
+        most = min(budget.limits.embedded, max(budget.expansion, 0) + 1)
+        inflated = zlib.decompressobj().decompress(content, most)
     except zlib.error:
         return None
+    budget.expansion -= len(inflated)
+    return inflated or None
 
 
 def kind_of(content: bytes) -> str:

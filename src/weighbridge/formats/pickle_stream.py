@@ -8,6 +8,7 @@ Source: CPython `Lib/pickletools.py`.
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Call, Child, Import, Limit, Oddity, PickleEnd, Span, UnreadSpan
@@ -31,9 +32,11 @@ GLANCE = TRIAL._replace(operations_floor=8)
 """What confirming a header may cost."""
 GLIMPSE = TRIAL._replace(operations_floor=500)
 """What one place may cost where a pickle may be hidden."""
+PLACE = 50
+"""Operations that looking at a place costs besides."""
 NEAR = 256
 FAR = 4 * 1024 * 1024
-TRIES = 256
+TRIES = 512
 _NAMED = frozenset((".pkl", ".pickle", ".p", ".joblib", ".dill", ".pth", ".pt", ".ckpt", ".bin", ".dat", ".data"))
 
 
@@ -67,7 +70,7 @@ class PickleStream:
         start = 0
         while start < data.size:
             if start and not _continues(data, start):
-                yield from hidden_pickle(data, start)
+                yield from hidden_pickle(data, start, budget)
                 return
             program = interpret(data, start, budget)
             yield from program.facts
@@ -97,23 +100,24 @@ def _encoded(program: Program, data: Reader, budget: Budget) -> Iterator[Fact | 
         yield from embedded_in_text(text.strip("'\""), f"text@{offset}", offset, budget)
 
 
-def hidden_pickle(data: Reader, start: int) -> Iterator[Child]:
+def hidden_pickle(data: Reader, start: int, budget: Budget) -> Iterator[Child]:
     """A pickle somewhere behind `start` where the format ends: behind padding, behind other bytes.
 
-    Loaders that read on from a known place find it there. Tried are the first `NEAR` bytes and the first `TRIES`
-    headers in the next `FAR` bytes; what is not found stays unread.
+    Loaders that read on from a known place find it there. Tried are the first `NEAR` bytes and the headers in the next
+    `FAR` bytes, `TRIES` places in all; each costs the file operations. What is not found stays unread.
     """
-    near = data.peek(start, NEAR)
-    places = [place for place, byte in enumerate(near) if byte in KNOWN]
-    rest = data.peek(start, FAR)
-    at = rest.find(b"\x80")
-    while at >= 0 and len(places) < NEAR + TRIES:
-        if 2 <= rest[at + 1 : at + 2].rjust(1)[0] <= 5:
-            places.append(at)
-        at = rest.find(b"\x80", at + 1)
-    for place in places:
+    import re
+
+    near = (place for place, byte in enumerate(data.peek(start, NEAR)) if byte in KNOWN)
+    headers = (match.start() for match in re.finditer(rb"\x80[\x02-\x05]", data.peek(start, FAR)))
+    for place in islice(chain(near, headers), TRIES):
+        if budget.operations <= GLIMPSE.operations_floor:
+            return
         reader = data.part(start + place, data.size - start - place)
-        if runs_something(interpret(reader, 0, Budget(GLIMPSE, 0))):
+        glimpse = Budget(GLIMPSE, 0)
+        found = runs_something(interpret(reader, 0, glimpse))
+        budget.operations -= PLACE + GLIMPSE.operations_floor - glimpse.operations
+        if found:
             yield Child(f"hidden@{start + place}", start + place, reader.size, reader)
             return
 

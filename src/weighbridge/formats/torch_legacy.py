@@ -79,5 +79,5 @@ class TorchLegacy:
                 yield Tensor(f"storage/{key[:100]}", kind.rpartition(".")[2], (elements,), start + 8, count * item)
             start += 8 + count * item
         if start < data.size:
-            yield from hidden_pickle(data, start)
+            yield from hidden_pickle(data, start, budget)
             yield Oddity("trailing-bytes", f"{data.size - start} bytes behind the last storage", start)

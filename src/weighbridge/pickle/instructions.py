@@ -276,6 +276,7 @@ def _skip_array(machine: Machine, array: RawArray) -> None:
     machine.oddities.extend(inner.facts)
     machine.arrays.extend(inner.arrays)
     machine.payloads.extend(inner.payloads)
+    machine.texts.extend(inner.texts)
     if not inner.complete:
         raise Broken(f"the array of objects cannot be followed: {inner.broken or 'a limit was reached'}")
     machine.skip(inner.end - start)

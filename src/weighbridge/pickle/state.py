@@ -14,6 +14,7 @@ from weighbridge.pickle.constants import ENCODED, constant_of
 from weighbridge.pickle.memo import Memo
 from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, dunder_string, tuple_run
 from weighbridge.pickle.values import (
+    CONSTANTS,
     KEPT_ITEMS,
     Bulk,
     Container,
@@ -52,6 +53,10 @@ SHAPES = 256
 """Different argument shapes kept for one callable; further ones are folded with their strings left out."""
 
 
+MAKERS = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__", "copy_reg.__newobj__")
+"""Functions that give an object of the class that is their first argument (CPython, Lib/copyreg.py)."""
+OWN = CONSTANTS | {tuple, Container}
+"""Types of the values that a pickle makes without calling anything."""
 TEXTS = 5_000
 """Texts of one stream that are looked into because they begin like an encoded object."""
 NOTES = frozenset(("__doc__", "__name__", "__module__", "__qualname__", "__orig_class__", "__version__"))
@@ -429,6 +434,8 @@ class Machine:
                 attribute = attribute.decode("latin-1")
             if isinstance(owner, Global) and isinstance(attribute, str):
                 return self.imported(f"{owner.name}.{attribute}", "getattr")
+        if name in MAKERS and isinstance(arguments, tuple) and arguments and isinstance(arguments[0], Global):
+            callee = arguments[0]
         if name == "_codecs.encode" and isinstance(arguments, tuple) and len(arguments) == 2:
             # How bytes are written under protocol 2 and older (Modules/_pickle.c, save_bytes).
             text = arguments[0]
@@ -496,6 +503,7 @@ class Machine:
             target.more = target.more or len(plain) > room or len(plain) < len(values)
             if not all_constant(plain):
                 target.constant = False
+                target.objects = target.objects or not OWN.issuperset(map(type, plain))
                 target.weight += self.weigh(plain)
                 if target.weight > self.heaviest:
                     raise Exhausted("sharing")

@@ -51,22 +51,27 @@ class Trace:
         self.more = 0
         self._most = most
         self._visits = VISITS
+        self._imported: set[tuple[str, str]] = set()
         self._names: dict[int, tuple[object, str]] = {}
 
     def imported(self, at: int, dotted: str, how: str) -> None:
         """A global is fetched. The same one is written down once."""
-        line = f"import {dotted}" + (f"  # {how}" if how == "getattr" else "")
-        if not any(found.text == line for found in self.statements[-64:]):
-            self._add(at, line)
+        if (dotted, how) in self._imported:
+            return
+        self._imported.add((dotted, how))
+        if not self._full():
+            self._add(at, f"import {dotted}" + (f"  # {how}" if how == "getattr" else ""))
 
     def called(self, at: int, callee: object, arguments: object, mode: CallMode, result: object) -> None:
         """Something is called or created, and `result` is what comes of it."""
+        if self._full():
+            return
         name = callee if isinstance(callee, str) else self._written(callee, DEEP)
         values = arguments if isinstance(arguments, tuple) else (arguments,)
         dot_new = ".__new__" if mode == "new" else ""
         inner = ", ".join(([name] if dot_new else []) + [self._written(value, DEEP) for value in values])
         line = f"{name}{dot_new}({inner})"
-        if isinstance(result, Result | Persistent) and len(self.statements) < self._most:
+        if isinstance(result, Result | Persistent):
             given = f"_{len(self._names)}"
             # The value is kept beside its name so that its identity stays its own.
             self._names[id(result)] = (result, given)
@@ -75,6 +80,8 @@ class Trace:
 
     def filled(self, at: int, target: object, mode: CallMode, values: Iterable[object]) -> None:
         """An object is given a state, items or members by a method of its own."""
+        if self._full():
+            return
         method = {"build": "__setstate__", "append": "extend", "setitem": "update", "additems": "update"}[mode]
         shown = list(values)
         if mode == "build":
@@ -85,17 +92,23 @@ class Trace:
 
     def remark(self, at: int, text: str) -> None:
         """Something that is no statement."""
-        self._add(at, f"# {text}")
+        if not self._full():
+            self._add(at, f"# {text}")
 
     def returned(self, at: int, value: object) -> None:
         """What the pickle leaves."""
-        self._add(at, f"return {self._written(value, DEEP)}")
+        if not self._full():
+            self._add(at, f"return {self._written(value, DEEP)}")
+
+    def _full(self) -> bool:
+        """Whether no line fits any more. What is not written down is counted, and costs no more than that."""
+        if len(self.statements) < self._most:
+            return False
+        self.more += 1
+        return True
 
     def _add(self, at: int, text: str) -> None:
         self._visits = VISITS
-        if len(self.statements) >= self._most:
-            self.more += 1
-            return
         self.statements.append(Statement(at, plain(text, WIDTH)))
 
     def _written(self, value: object, depth: int) -> str:

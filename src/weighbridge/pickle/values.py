@@ -42,17 +42,19 @@ class Container:
     """A list, dict or set made by the pickle itself.
 
     `items` are the first of its items (a dict: keys and values in turn), `more` says that there are others, `constant`
-    that all of them are constants; `dunder` are keys such as `__class__`, `runs` the skipped runs not yet searched for
-    such keys; `weight` is the number of values inside it when shared ones are counted each time.
+    that all of them are constants, `objects` that some are neither constants nor containers; `dunder` are keys such as
+    `__class__`, `runs` the skipped runs not yet searched for such keys; `weight` is the number of values inside it when
+    shared ones are counted each time.
     """
 
-    __slots__ = ("constant", "dunder", "items", "kind", "more", "runs", "weight")
+    __slots__ = ("constant", "dunder", "items", "kind", "more", "objects", "runs", "weight")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.items: tuple[object, ...] = ()
         self.more = False
         self.constant = True
+        self.objects = False
         self.dunder: tuple[str, ...] = ()
         self.runs: tuple[Run, ...] = ()
         self.weight = 0
@@ -171,7 +173,8 @@ def shape(value: object, *, text: bool = True, depth: int = _DEPTH, allowance: _
     """A value as rules see it: constants by their type, short strings in quotes, globals and results after an `@`.
 
     A shape without `@` is made of constants alone (strings have theirs escaped). Tuples and lists of integers only,
-    the empty ones too, are `ints`, those of strings `strs`; what is too deep or too large to look at is `@…`.
+    the empty ones too, are `ints`, those of strings `strs`; what is too deep or too large to look at is `@…`, or `@[…]`
+    if it is a container without objects directly in it.
     """
     scalar = _SCALARS.get(type(value))
     if scalar is not None:
@@ -199,7 +202,7 @@ def shape(value: object, *, text: bool = True, depth: int = _DEPTH, allowance: _
         return _sequence(value, "()", text, depth, allowance)
     if isinstance(value, Container):
         if value.more:
-            return f"{value.kind} of constants" if value.constant else "@…"
+            return f"{value.kind} of constants" if value.constant else "@…" if value.objects else "@[…]"
         return _sequence(value.items, "[]" if value.kind == "list" else "{}", text, depth, allowance)
     return "@…"
 
@@ -226,12 +229,12 @@ def arguments_shape(arguments: object, *, text: bool = True) -> str:
     return "(" + ", ".join(shape(value, text=text, allowance=allowance) for value in arguments) + ")"
 
 
-_CONSTANTS = frozenset((type(None), bool, int, float, str, bytes, Bulk, Run))
+CONSTANTS: frozenset[type] = frozenset((type(None), bool, int, float, str, bytes, Bulk, Run))
 
 
 def all_constant(values: Iterable[object]) -> bool:
     """Whether all of these values are constants of the stream itself."""
-    return _CONSTANTS.issuperset(map(type, values))
+    return CONSTANTS.issuperset(map(type, values))
 
 
 def is_composite(value: object) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core.facts import Call, ComputedImport, Import, Oddity
 from weighbridge.core.findings import Severity
 from weighbridge.rules.base import Hit, RuleContext, rule
+from weighbridge.rules.shapes import fits, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,12 +116,10 @@ def unknown_global(found: Import, ctx: RuleContext) -> Iterator[Hit]:
         Import("os.system")
     """
     entry = ctx.knowledge.globals.find(found.name)
-    if entry is None and not _attribute_of_known(found, ctx):
-        yield Hit(f"{found.name}, named by {found.how}")
-    elif entry is None:
-        return
-    elif entry.trust == "review":
+    if entry is not None and entry.trust == "review":
         yield Hit(f"{found.name}, named by {found.how}: {entry.why}")
+    elif entry is None and not _is_member(found, ctx):
+        yield Hit(f"{found.name}, named by {found.how}")
 
 
 @rule("pickle/lookalike", Severity.CRITICAL, on=Import, refs=("CWE-829", "ATLAS AML.T0074"), since="0.1")
@@ -166,17 +165,19 @@ def unexpected_call(call: Call, ctx: RuleContext) -> Iterator[Hit]:
     entry = ctx.knowledge.globals.find(call.callable)
     if entry is None or entry.trust in ("dangerous", "review") or call.mode == "persistent":
         return
-    if call.mode == "build" and entry.states and not _fits(call.shape, entry.states, ctx):
-        yield Hit(f"{_written(call)}: a state of the shape {call.shape} is not known to be harmless")
-    if call.mode == "build" or (call.mode == "new" and entry.trust != "callable"):
+    if call.mode == "build":
+        if not fits(call.shape, entry.states or ("any",), ctx.knowledge.globals) or not _plain_state(call, ctx):
+            yield Hit(f"{_written(call)}: a state of the shape {call.shape} is not known to be harmless")
+        return
+    if call.mode == "new" and entry.trust not in ("callable", "enum"):
         return
     if call.mode in _CONTAINER_MODES:
         if entry.trust != "container":
             yield Hit(f"{_written(call)}: it is no container")
         return
-    if entry.trust == "inert":
+    if entry.trust in ("inert", "function"):
         yield Hit(f"{_written(call)}: it is created, never called, by honest writers")
-    elif not _fits(call.shape, entry.arguments, ctx):
+    elif not fits(call.shape, entry.arguments, ctx.knowledge.globals):
         yield Hit(f"{_written(call)}: arguments of the shape {call.shape} are not known to be harmless")
 
 
@@ -250,13 +251,17 @@ def _is_name(callable_: str) -> bool:
     return all(character.isalnum() or character in "._-<>" for character in callable_)
 
 
-def _attribute_of_known(found: Import, ctx: RuleContext) -> bool:
-    """A plain attribute of a known class that is not called: enum members and methods are pickled like this."""
+def _is_member(found: Import, ctx: RuleContext) -> bool:
+    """A member of a known enumeration: some versions of Python write them as attributes."""
     owner, _, name = found.name.rpartition(".")
     entry = ctx.knowledge.globals.find(owner)
-    if entry is None or entry.trust in ("dangerous", "review") or name.startswith("__"):
-        return False
-    return not any(isinstance(fact, Call) and fact.callable == found.name for fact in ctx.facts)
+    return entry is not None and entry.trust == "enum" and not name.startswith("_")
+
+
+def _plain_state(call: Call, ctx: RuleContext) -> bool:
+    """A state that is an object of a class of its own would have its methods called for items and lengths."""
+    entry = None if is_own(call.shape) else ctx.knowledge.globals.find(call.shape[1:].removesuffix("()"))
+    return is_own(call.shape) or (entry is not None and entry.trust == "container")
 
 
 def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
@@ -270,60 +275,6 @@ def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
     entry = ctx.knowledge.globals.find(owner)
     known = entry is not None and entry.trust not in ("dangerous", "review")
     return bool(comma) and known and plain.isidentifier() and not plain.startswith("__")
-
-
-def _fits(shape: str, accepted: tuple[str, ...], ctx: RuleContext) -> bool:
-    """Whether an argument shape is among the accepted ones; none given means constants of any kind."""
-    if "any" in accepted or any(_alike(shape, form, ctx) for form in accepted):
-        return True
-    return "@" not in shape and (not accepted or "constants" in accepted)
-
-
-def _alike(shape: str, form: str, ctx: RuleContext) -> bool:
-    """Part by part the same.
-
-    In the accepted form `str` stands for any string, `@inert` for anything known that may be referred to, `@made` for
-    the result of a known call (which is judged by itself), `any` for anything.
-    """
-    if shape == form:
-        return True
-    parts, wanted = _parts(shape), _parts(form)
-    return len(parts) == len(wanted) and all(
-        want in (part, "any")
-        or (want == "str" and part[:1] in ("'", '"') and part[-1:] == part[:1])
-        or (want == "@inert" and _is_known(part, ctx))
-        or (want == "@made" and part.endswith("()") and _is_known(part.removesuffix("()"), ctx))
-        for part, want in zip(parts, wanted, strict=True)
-    )
-
-
-def _is_known(part: str, ctx: RuleContext) -> bool:
-    entry = ctx.knowledge.globals.find(part[1:]) if part.startswith("@") else None
-    return entry is not None and entry.trust not in ("dangerous", "review")
-
-
-def _parts(shape: str) -> list[str]:
-    """The arguments in a shape, parted at commas outside of brackets and quotes."""
-    if not (shape.startswith("(") and shape.endswith(")")):
-        return [shape]
-    parts, depth, quote, start, escaped = [], 0, "", 1, False
-    for place in range(1, len(shape) - 1):
-        character = shape[place]
-        if escaped:
-            escaped = False
-        elif quote:
-            escaped = character == "\\"
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif character == "," and depth == 0:
-            parts.append(shape[start:place])
-            start = place + 2
-    return [*parts, shape[start:-1]] if len(shape) > 2 else []
 
 
 RULES = (
