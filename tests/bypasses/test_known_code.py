@@ -44,6 +44,12 @@ CASES = {
     "an ordered dict of pairs, one of which is the object": (
         p.global_("collections", "OrderedDict") + b"](" + LAZY + b"e\x85R."
     ),
+    "a long list of pairs, added one by one, the last of which is the object": (
+        p.global_("collections", "OrderedDict") + b"]" + (p.text("k") + b"K\x01\x86a") * 60 + LAZY + b"a\x85R."
+    ),
+    "a long list of pairs, added together": (
+        p.global_("collections", "OrderedDict") + b"](" + (p.text("k") + b"K\x01\x86") * 60 + LAZY + b"e\x85R."
+    ),
     "a range asks for an index": p.global_("builtins", "range") + LAZY + b"\x85R.",
     "an index of pandas": (
         p.global_("pandas.core.indexes.base", "_new_Index")
@@ -76,3 +82,10 @@ CASES = {
 def test_known_code_is_not_put_together_freely(tmp_path: Path, case: str) -> None:
     report = scanned(tmp_path, "m.pkl", p.proto(4) + CASES[case])
     assert report.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)
+
+
+def test_long_lists_of_pairs_are_ordinary(tmp_path: Path) -> None:
+    pair = p.text("k") + p.global_("collections", "OrderedDict") + b")R\x86"
+    for raw in (b"]" + (pair + b"a") * 60, b"](" + pair * 60 + b"e"):
+        whole = p.proto(2) + p.global_("collections", "OrderedDict") + raw + b"\x85R."
+        assert scanned(tmp_path, "m.pkl", whole).verdict is Verdict.CLEAN

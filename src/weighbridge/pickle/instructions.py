@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import ComputedImport, Limit, Oddity
 from weighbridge.pickle.constants import ENCODINGS, LETTERS, SMALL, counted_constant, text_constant
+from weighbridge.pickle.growth import OWN, flattened, grow, state_shape, weigh
 from weighbridge.pickle.joblib_arrays import RawArray, announced_array
 from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
 from weighbridge.pickle.state import Broken, Exhausted, Machine
@@ -20,7 +21,6 @@ from weighbridge.pickle.values import (
     Opaque,
     Persistent,
     Run,
-    all_constant,
     arguments_shape,
     class_name,
     shape,
@@ -89,7 +89,7 @@ def _tuple(machine: Machine, opcode: int) -> None:
         values = machine.pop_mark()
         if sum(value.end - value.start for value in values if isinstance(value, Run)) <= 4 * SMALL:
             values = machine.expanded(values)
-        machine.stack.append(machine.flattened(values))
+        machine.stack.append(flattened(machine, values))
         return
     stack, count = machine.stack, opcode - 0x84
     taken = stack[-count:]
@@ -98,14 +98,14 @@ def _tuple(machine: Machine, opcode: int) -> None:
         taken.reverse()
     else:
         del stack[-count:]
-    stack.append(machine.flattened(taken))
+    stack.append(flattened(machine, taken))
 
 
 def _collect(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     values = machine.pop_mark()
     container = Container({0x6C: "list", 0x64: "dict", 0x91: "frozenset"}[opcode])
-    machine.grow(container, values, "setitem" if opcode == 0x64 else "append")
+    grow(machine, container, values, "setitem" if opcode == 0x64 else "append")
     machine.stack.append(container)
 
 
@@ -114,7 +114,7 @@ def _grow_many(machine: Machine, opcode: int) -> None:
     values = machine.pop_mark()
     target = machine.top()
     mode: CallMode = "append" if opcode == 0x65 else "setitem" if opcode == 0x75 else "additems"
-    machine.grow(target, values, mode)
+    grow(machine, target, values, mode)
 
 
 def _grow_one(machine: Machine, opcode: int) -> None:
@@ -128,13 +128,14 @@ def _grow_one(machine: Machine, opcode: int) -> None:
         kind = type(value)
         if kind is Container or kind is tuple:
             target.constant = False
-            target.weight += machine.weigh((value,))
-        elif target.constant:
-            target.constant = all_constant((value,))
+            target.weight += weigh(machine, (value,))
+        elif kind not in OWN:
+            target.constant = False
+            target.objects = True
     elif opcode == 0x61:
-        machine.grow(target, [value], "append")
+        grow(machine, target, [value], "append")
     else:
-        machine.grow(target, [key, value], "setitem")
+        grow(machine, target, [key, value], "setitem")
 
 
 def _drop(machine: Machine, opcode: int) -> None:
@@ -241,7 +242,7 @@ def _object(machine: Machine, _: int) -> None:
 def _build(machine: Machine, _: int) -> None:
     machine.pos += 1
     state, target = machine.pop(), machine.top()
-    form = machine.state_shape(state)
+    form = state_shape(machine, state)
     if isinstance(target, Global):
         form = f"on the global itself: {form}"
     machine.call(class_name(target), "build", state, form)
