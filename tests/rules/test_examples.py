@@ -24,7 +24,7 @@ def hits(rule: Rule, line: str) -> list[object]:
     fact = eval(line, vars(facts))
     if not isinstance(fact, rule.on):
         return []
-    return list(rule.judge(fact, RuleContext("", (fact,), KNOWLEDGE)))
+    return list(rule.judge(fact, RuleContext(rule.id.partition("/")[0], (fact,), KNOWLEDGE)))
 
 
 @pytest.mark.parametrize(("rule", "line"), examples("Fires on"))

@@ -19,7 +19,7 @@ KINDS = sorted(
         kind
         for folder in ("formats", "pickle", "scan")
         for path in (SOURCE / folder).glob("*.py")
-        for kind in re.findall(r"Oddity\(\s*\"([a-z0-9-]+)\"", path.read_text(encoding="utf-8"))
+        for kind in re.findall(r"(?:Oddity|note)\(\s*\"([a-z0-9-]+)\"", path.read_text(encoding="utf-8"))
     }
 )
 

@@ -5,6 +5,7 @@ Memory is measured, time is only fenced (a runaway parser is killed by the syste
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import os
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from build import onnx_models as o
 from build import pickles as p
 from build.containers import zipped
 
@@ -47,6 +49,18 @@ def repeated_build() -> bytes:
     return p.call("m", "C") + b"q\x000}(" + keys + b"uq\x010" + b"h\x00h\x01b0" * 60_000 + b"N."
 
 
+def nested_graphs() -> bytes:
+    inside = o.graph()
+    for _ in range(3_000):
+        inside = o.graph(o.node("If", o.attribute("b", 6, inside)))
+    return o.model(inside)
+
+
+def hidden_pickles() -> bytes:
+    pickles = (p.proto(4) + p.system() + b"0" + p.text(str(number)) + p.STOP for number in range(30_000))
+    return o.model(o.graph(*(o.node(more=o.blob(6, base64.b64encode(pickle))) for pickle in pickles)))
+
+
 BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "checkpoint of zeros": ("m.pt", lambda: zipped({"a/data.pkl": bytes(1 << 29)}, method=zipfile.ZIP_DEFLATED)),
     "checkpoint of NONE opcodes": (
@@ -73,6 +87,13 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "safetensors of absurd length": ("m.safetensors", lambda: HEAVY + b"{" + b"x" * 1000),
     "nothing but quotes": ("config.json", lambda: b'"' * 1_000_000),
     "base64 without end": ("config.json", lambda: b'{"a":"' + b"gAAA" * 240_000 + b'"}'),
+    "graphs in graphs": ("m.onnx", nested_graphs),
+    "many hidden pickles": ("m.onnx", hidden_pickles),
+    "many small tensors": ("m.onnx", lambda: o.model(o.graph(tensors=(o.tensor(),) * 200_000))),
+    "tensors that lie": ("m.onnx", lambda: o.model(o.graph(tensors=(o.tensor("w", (3,)),) * 100_000))),
+    "many different operators": ("m.onnx", lambda: o.model(o.graph(*(o.node(f"Op{n}") for n in range(100_000))))),
+    "fields that nobody knows": ("m.onnx", lambda: o.model(o.graph(more=(o.number(99, 1) + o.blob(1, b"")) * 200_000))),
+    "groups in groups": ("m.onnx", lambda: o.model(more=b"\xdb\x01" * 500_000)),
     "many encoded values": ("config.json", lambda: json.dumps({"a": ["gASVKAAAAAAAAACMBXBvc2l4"] * 30_000}).encode()),
 }
 HARMLESS = {

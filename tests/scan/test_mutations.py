@@ -18,6 +18,7 @@ CHILD = """
 import gzip, json, os, random, sys, time
 sys.path[:0] = [{root!r} + "/src", {root!r} + "/tests"]
 from build import pickles as p
+from build import onnx_models as o
 from build.containers import safetensors, torch_zip, zipped
 from build.inspecting import inspected
 from pathlib import Path
@@ -31,9 +32,10 @@ seeds = [
     json.dumps({{"a": (p.proto(2) + p.system() + p.STOP).hex(), "b": [1, 2, {{"c": "x" * 50}}]}}).encode(),
     gzip.compress(b"hello" * 200, mtime=0),
     b"\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\x00IEND\\xaeB`\\x82",
+    o.model(o.graph(o.node("If", o.attribute("b", 6, o.graph(o.node()))), tensors=(o.tensor(),)), more=o.blob(25, o.function("F"))),
     b"version https://git-lfs.github.com/spec/v1\\noid sha256:00\\nsize 5\\n",
 ]
-names = ["m.safetensors", "m.pt", "m.zip", "m.pkl", "m.bin", "config.json", "m.gz", "m.png", "m.txt", "m"]
+names = ["m.safetensors", "m.pt", "m.zip", "m.pkl", "m.bin", "config.json", "m.gz", "m.png", "m.txt", "m.onnx", "m"]
 random.seed(20261124)
 folder = Path(sys.argv[1])
 for number in range(4000):

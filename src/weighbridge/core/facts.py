@@ -66,6 +66,58 @@ class Tensor(NamedTuple):
     size: int
 
 
+class Operator(NamedTuple):
+    """An operator that graphs of the model use, `times` times and first at `offset`.
+
+    `domain` says whose it is (empty: the format's own). `defined` is true if the model itself defines it as a function
+    of other operators. `text` shortens the string attributes of its first use.
+    """
+
+    domain: str
+    name: str
+    times: int
+    offset: int
+    defined: bool = False
+    text: str = ""
+
+
+class OperatorSet(NamedTuple):
+    """A version of a domain's operators that the model asks its runtime for."""
+
+    domain: str
+    version: int
+    offset: int
+
+
+class Graph(NamedTuple):
+    """A graph of `nodes` operators. `role`: `main`, `body` (of a control-flow operator), `function`, `training`.
+
+    A function is called by `domain` and `name` like an operator.
+    """
+
+    role: str
+    domain: str
+    name: str
+    nodes: int
+    offset: int
+
+
+class ExternalData(NamedTuple):
+    """A tensor whose bytes lie in another file. `location` is relative to the folder of this one.
+
+    `base` is a folder that the model names for it. `start` and `length` are bytes in that file (`length` is -1 if the
+    model does not say), `wanted` the bytes that shape and type ask for (-1 if that is not known).
+    """
+
+    tensor: str
+    location: str
+    start: int
+    length: int
+    wanted: int
+    base: str
+    offset: int
+
+
 class Metadata(NamedTuple):
     """A key and the first characters of its value in a format's own metadata; `size` is that of the whole value."""
 
@@ -164,6 +216,10 @@ Fact = (
     | ComputedImport
     | PickleEnd
     | Tensor
+    | Operator
+    | OperatorSet
+    | Graph
+    | ExternalData
     | Metadata
     | Setting
     | Embedded

@@ -10,6 +10,7 @@ from weighbridge.formats.hub_config import HubConfig
 from weighbridge.formats.images import Image
 from weighbridge.formats.joblib_file import JoblibFile
 from weighbridge.formats.numpy_files import Npy
+from weighbridge.formats.onnx import Onnx, OnnxOtherForms
 from weighbridge.formats.pickle_stream import PickleStream
 from weighbridge.formats.safetensors import Safetensors
 from weighbridge.formats.tar import Tar
@@ -30,10 +31,12 @@ FORMATS: tuple[Format, ...] = (
     Image(),
     *STREAMS,
     JoblibFile(),
+    Onnx(),
+    OnnxOtherForms(),
     HubConfig(),
     PickleStream(),
     PlainText(),
 )
 
-INCLUDES: dict[str, str] = {"torch-zip": "zip", "torch-legacy": "pickle"}
+INCLUDES: dict[str, str] = {"torch-zip": "zip", "torch-legacy": "pickle", "onnx-other": "hub-config"}
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""

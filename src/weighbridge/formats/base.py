@@ -42,7 +42,7 @@ def blob_info(path: str, data: Reader, depth: int = 0) -> BlobInfo:
     """Look at a blob for the first time."""
     name = path.rpartition("/")[2]
     _, dot, extension = name.rpartition(".")
-    return BlobInfo(name, dot + extension.lower(), data.peek(0, HEAD), depth)
+    return BlobInfo(name, dot + extension.lower() if dot else "", data.peek(0, HEAD), depth)
 
 
 class Format(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weighbridge.rules import calls, coverage, structure
+from weighbridge.rules import calls, coverage, onnx, structure
 from weighbridge.rules.base import Rule
 
-RULES: tuple[Rule, ...] = (*calls.RULES, *structure.RULES, *coverage.RULES)
+RULES: tuple[Rule, ...] = (*calls.RULES, *structure.RULES, *onnx.RULES, *coverage.RULES)

@@ -34,6 +34,7 @@ from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.rules import RULES
 from weighbridge.rules.base import RuleContext
+from weighbridge.scan.external import Claims, order, settle_external
 from weighbridge.scan.ledger import Claim, Ledger, apart, settle
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, ScanReport
 from weighbridge.scan.walk import walk
@@ -97,14 +98,22 @@ def inspect(
     identities: list[tuple[str, int, Digest]] = []
     facts: list[BlobFacts] = []
     unread: list[Unread] = []
-    for entry in walk(path, limits.files):
+    claims = Claims()
+    inspected: dict[str, tuple[InspectedFile | None, Blob]] = {}
+    entries = walk(path, limits.files)
+    for entry in order(entries):
         watcher.note(entry.path)
-        file, blob = _file(entry, limits, watcher, visitor)
+        inspected[entry.path] = _file(entry, limits, watcher, visitor, claims.of(entry.path))
+        claims.add(entry.path, inspected[entry.path][1].facts)
+    for entry in entries:
+        file, blob = inspected[entry.path]
         facts.extend(blob.facts)
         unread.extend(blob.unread)
         if file is not None:
             files.append(file)
             identities.append((entry.path, file.size, file.sha256))
+    facts, missing = settle_external(facts, files)
+    unread.extend(missing)
     findings = judge_facts(facts, knowledge)
     reached = sorted({fact.limit for blob in facts for fact in blob.facts if isinstance(fact, Limit)})
     digest = model_digest(identities)
@@ -137,7 +146,9 @@ def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge) -> tuple[Finding, 
     return tuple(findings)
 
 
-def _file(entry: Entry, limits: Limits, watcher: Watcher, visitor: Visitor | None) -> tuple[InspectedFile | None, Blob]:
+def _file(
+    entry: Entry, limits: Limits, watcher: Watcher, visitor: Visitor | None, claimed: Format | None
+) -> tuple[InspectedFile | None, Blob]:
     """Inspect one entry of the artifact. Only regular files, and links to them, become files of the artifact."""
     path = escape_name(entry.path)
     about = _about_name(entry)
@@ -154,7 +165,7 @@ def _file(entry: Entry, limits: Limits, watcher: Watcher, visitor: Visitor | Non
     except OSError as error:
         return None, _unreadable(path, about, f"it cannot be opened: {error.strerror}")
     try:
-        return _opened(fd, entry, path, about, limits, watcher, visitor)
+        return _opened(fd, entry, path, about, limits, watcher, visitor, claimed)
     except OSError as error:
         return None, _unreadable(path, about, f"it cannot be read: {error.strerror}")
     finally:
@@ -162,7 +173,14 @@ def _file(entry: Entry, limits: Limits, watcher: Watcher, visitor: Visitor | Non
 
 
 def _opened(
-    fd: int, entry: Entry, path: str, about: list[Fact], limits: Limits, watcher: Watcher, visitor: Visitor | None
+    fd: int,
+    entry: Entry,
+    path: str,
+    about: list[Fact],
+    limits: Limits,
+    watcher: Watcher,
+    visitor: Visitor | None,
+    claimed: Format | None,
 ) -> tuple[InspectedFile | None, Blob]:
     before = os.fstat(fd)
     size = before.st_size
@@ -171,14 +189,14 @@ def _opened(
         content = _read_all(fd, size)
         digest = digest_bytes(content)
         reader = Reader(MemorySource(content))
-        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about)
+        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about, claimed)
         same = len(content) == size
         size = len(content)
         watcher.advance(size)
     else:
         source = FileSource(fd, size)
         reader = Reader(source)
-        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about)
+        blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about, claimed)
         digest, same = hash_file(source, watcher.advance)
     after = os.fstat(fd)
     if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -207,14 +225,18 @@ def _blob(
     budget: Budget,
     visitor: Visitor | None,
     about: list[Fact] | None = None,
+    claimed: Format | None = None,
 ) -> Blob:
-    """Sniff and parse one blob in every format that it is, and go into its children by the same way."""
+    """Sniff and parse one blob in every format that it is, and go into its children by the same way.
+
+    `claimed` is how other files describe this one: it counts only if no format is sure of the content.
+    """
     facts: list[Fact] = list(about or ())
     claims: list[Claim] = []
     inner: list[Blob] = []
     children: list[tuple[int, int]] = []
     why: list[UnreadSpan] = []
-    readings = _readings(data, info)
+    readings = _readings(data, info, claimed)
     program = machine_code(info.head)
     if program:
         facts.append(Native(program))
@@ -274,7 +296,7 @@ def _blob(
     )
 
 
-def _readings(data: Reader, info: BlobInfo) -> list[Format]:
+def _readings(data: Reader, info: BlobInfo, claimed: Format | None) -> list[Format]:
     """Every format that is sure of the blob; if none is, the first that may be right."""
     if data.size == 0:
         return []
@@ -286,6 +308,8 @@ def _readings(data: Reader, info: BlobInfo) -> list[Format]:
             sure.append(found)
         elif match is Match.MAYBE:
             perhaps.append(found)
+    if not sure and claimed is not None and claimed.sniff(data, info) is Match.MAYBE:
+        return [claimed]
     return sure or perhaps[:1]
 
 

@@ -1,0 +1,79 @@
+"""What is known of operators: those of ONNX itself, those that runtimes bring, and whose a domain of operators is.
+
+`onnx_domains.json` is read at the first look-up, so that a scan without an operator does not pay for it. `index.json`
+names it with its SHA-256: the version of the knowledge covers it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from weighbridge.core.digests import digest_bytes
+from weighbridge.core.errors import UsageError
+
+NAME = "onnx_domains"
+
+
+class OperatorEntry(NamedTuple):
+    """What is known of an operator, or of the domain that it belongs to.
+
+    `trust`: `standard`, `deprecated`, `experimental` and `removed` are the format's own; `builtin` is part of a
+    runtime; `library` needs one that is known; `review` and `python` name something that runs outside of the graph.
+    """
+
+    domain: str
+    name: str
+    trust: str
+    why: str
+
+
+class Operators:
+    """Known operators of ONNX by domain and name, and known domains."""
+
+    __slots__ = ("_domains", "_folder", "_index", "_rows")
+
+    def __init__(self, folder: str, index: bytes) -> None:
+        self._folder = folder
+        self._index = index
+        self._rows: dict[tuple[str, str], OperatorEntry] = {}
+        self._domains: dict[str, OperatorEntry] = {}
+
+    def find(self, domain: str, name: str) -> OperatorEntry | None:
+        """The entry of one operator; None if nobody knows it by this name in this domain.
+
+        Raises UsageError if the knowledge file is missing, broken, or not the one that the index names.
+        """
+        if not self._rows:
+            self._read()
+        return self._rows.get((domain, name)) or self._rows.get(("*", name))
+
+    def domain(self, name: str) -> OperatorEntry | None:
+        """The entry of a domain; None if nobody knows it. Raises UsageError like `find`."""
+        if not self._rows:
+            self._read()
+        return self._domains.get(name)
+
+    def _read(self) -> None:
+        import json
+
+        path = os.path.join(self._folder, f"{NAME}.json")
+        try:
+            with open(path, "rb") as file:
+                raw = file.read()
+            expected = json.loads(self._index)["tables"][NAME]
+            table: dict[str, Any] = json.loads(raw)
+            rows = [*table["operators"], *table["special"]]
+            known = {(row["domain"], row["name"]): _entry(row) for row in rows}
+            domains = {row["domain"]: _entry(row) for row in table["domains"]}
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"the knowledge of operators is broken: {error}", "reinstall weighbridge") from error
+        if digest_bytes(raw).hex != expected:
+            raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
+        self._rows, self._domains = known, domains
+
+
+def _entry(row: dict[str, Any]) -> OperatorEntry:
+    return OperatorEntry(row["domain"], row.get("name", ""), row["trust"], row.get("why", ""))
