@@ -135,6 +135,43 @@ class Setting(NamedTuple):
     offset: int
 
 
+class Reference(NamedTuple):
+    """The file names code that a loader imports, builds or calls.
+
+    `road` is how the loader gets there (`auto_map`, `target`, `keras-class`, …: the format's documentation lists its
+    own), `name` the class, function or file as the document writes it, `key` the place in the document, `arguments`
+    what it would be called with, shortened for people.
+    """
+
+    road: str
+    name: str
+    key: str
+    arguments: str = ""
+    offset: int = 0
+
+
+class FileReference(NamedTuple):
+    """The file makes a loader read or write another file or address. `road` says how, `target` is as written."""
+
+    road: str
+    target: str
+    key: str
+    offset: int = 0
+
+
+class TemplateUse(NamedTuple):
+    """Something that a template does beyond printing its variables.
+
+    `key` is where the template stands, `kind` what it does (`attribute`, `call`, `import`, `computed-name`, …),
+    `expression` its source, shortened.
+    """
+
+    key: str
+    kind: str
+    expression: str
+    offset: int = 0
+
+
 class Embedded(NamedTuple):
     """Text that decodes to a known format.
 
@@ -222,6 +259,9 @@ Fact = (
     | ExternalData
     | Metadata
     | Setting
+    | Reference
+    | FileReference
+    | TemplateUse
     | Embedded
     | Oddity
     | Limit

@@ -51,11 +51,17 @@ FAMILIES = frozenset(
 
 
 class RuleContext(NamedTuple):
-    """What a rule may look at besides its fact: the format and all facts of the same blob, and the knowledge."""
+    """What a rule may look at besides its fact.
+
+    `format`, `facts` and `location` are those of the same blob; `files` are the paths of all files of the artifact, as
+    reports write them.
+    """
 
     format: str
     facts: tuple[Fact, ...]
     knowledge: Knowledge
+    location: str = ""
+    files: frozenset[str] = frozenset()
 
 
 class Hit(NamedTuple):

@@ -114,7 +114,7 @@ def inspect(
             identities.append((entry.path, file.size, file.sha256))
     facts, missing = settle_external(facts, files)
     unread.extend(missing)
-    findings = judge_facts(facts, knowledge)
+    findings = judge_facts(facts, knowledge, frozenset(file.path for file in files))
     reached = sorted({fact.limit for blob in facts for fact in blob.facts if isinstance(fact, Limit)})
     digest = model_digest(identities)
     artifact = Artifact(name or _artifact_name(path), digest, tuple(files))
@@ -131,14 +131,14 @@ def inspect(
     return Inspection(report, FactSheet(digest, tuple(facts), Tool()))
 
 
-def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge) -> tuple[Finding, ...]:
-    """Apply every rule to every fact; worst first, then by rule and location."""
+def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge, files: frozenset[str]) -> tuple[Finding, ...]:
+    """Apply every rule to every fact; worst first, then by rule and location. `files` are the artifact's paths."""
     by_type: dict[type, list[Rule]] = {}
     for rule in RULES:
         by_type.setdefault(rule.on, []).append(rule)
     findings: list[Finding] = []
     for blob in blobs:
-        context = RuleContext(blob.format, blob.facts, knowledge)
+        context = RuleContext(blob.format, blob.facts, knowledge, blob.location, files)
         for fact in blob.facts:
             for rule in by_type.get(type(fact), ()):
                 findings.extend(rule.finding(hit, fact, blob.location) for hit in rule.judge(fact, context))
