@@ -171,7 +171,8 @@ def test_stored_facts_give_the_same_findings_without_the_bytes(tmp_path: Path) -
     (tmp_path / "a.pkl").write_bytes(p.proto(2) + p.system() + p.STOP + b"rest")
     (tmp_path / "b.bin").write_bytes(b"\1\2\3")
     inspection = inspected(tmp_path)
-    assert judge_facts(list(inspection.facts.blobs), KNOWLEDGE) == inspection.report.findings
+    files = frozenset(file.path for file in inspection.report.artifact.files)
+    assert judge_facts(list(inspection.facts.blobs), KNOWLEDGE, files) == inspection.report.findings
 
 
 SEEDS = [
