@@ -21,8 +21,10 @@ import weighbridge.formats
 import weighbridge.rules
 from tools import docs, schemas
 from weighbridge.cli.main import COMMANDS
-from weighbridge.formats import FORMATS
-from weighbridge.rules import RULES
+from weighbridge.formats import FORMATS, REGISTRY, Entry
+from weighbridge.formats import loaded as format_entry
+from weighbridge.rules import JUDGED, RULES
+from weighbridge.rules import loaded as family_rules
 from weighbridge.rules.base import FAMILIES, Rule
 
 if TYPE_CHECKING:
@@ -123,8 +125,14 @@ def test_every_format_is_registered() -> None:
         for name, found in vars(module).items():
             own = isinstance(found, type) and found.__module__ == module.__name__ and name != "Format"
             if own and hasattr(found, "sniff") and hasattr(found, "parse"):
-                assert found in registered, f"{name} of formats/{info.name}.py is not in FORMATS"
+                assert found in registered, f"{name} of formats/{info.name}.py is not in REGISTRY"
     assert len({found.name for found in FORMATS}) == len(FORMATS)
+
+
+@pytest.mark.parametrize("entry", REGISTRY, ids=lambda entry: entry.attribute)
+def test_the_registry_promises_what_the_formats_do(entry: Entry) -> None:
+    formats = format_entry(entry.module, entry.attribute)
+    assert entry.promised == {extension: found.name for found in formats for extension in found.extensions}
 
 
 def test_every_rule_is_registered() -> None:
@@ -133,9 +141,14 @@ def test_every_rule_is_registered() -> None:
         module = import_module(f"weighbridge.rules.{info.name}")
         for name, found in vars(module).items():
             if isinstance(found, Rule):
-                assert found.id in registered, f"{name} of rules/{info.name}.py is not in RULES"
+                assert found.id in registered, f"{name} of rules/{info.name}.py is not in RULES, or its file in JUDGED"
                 assert found.id.partition("/")[0] in FAMILIES
     assert len(registered) == len(RULES)
+
+
+@pytest.mark.parametrize("module", JUDGED)
+def test_the_facts_of_a_family_are_those_of_its_rules(module: str) -> None:
+    assert JUDGED[module] == {rule.on.__name__ for rule in family_rules(module)}
 
 
 def test_every_command_has_a_module_and_every_module_of_a_command_is_listed() -> None:

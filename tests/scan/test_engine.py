@@ -19,7 +19,7 @@ from weighbridge.core.errors import SourceError
 from weighbridge.core.facts import Span
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats import FORMATS
+from weighbridge.formats.safetensors import Safetensors
 from weighbridge.scan import engine
 from weighbridge.scan.engine import inspect, judge_facts
 
@@ -140,7 +140,7 @@ def test_a_file_that_changes_while_it_is_read_is_incomplete(
     path = tmp_path / "a.safetensors"
     path.write_bytes(safetensors({"w": bytes(size)}))
     stat = path.stat()
-    reading = FORMATS[0].parse
+    reading = Safetensors().parse
 
     def meddling(data: Reader, info: object, budget: object) -> Iterator[object]:
         yield from reading(data, info, budget)  # type: ignore[arg-type]
@@ -149,7 +149,7 @@ def test_a_file_that_changes_while_it_is_read_is_incomplete(
             file.write(b"X")
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + (size < 10_000)))
 
-    monkeypatch.setattr(type(FORMATS[0]), "parse", lambda _, data, info, budget: meddling(data, info, budget))
+    monkeypatch.setattr(Safetensors, "parse", lambda _, data, info, budget: meddling(data, info, budget))
     report = inspected(path).report
     assert report.verdict is Verdict.INCOMPLETE
     assert any("changed" in unread.why for unread in report.unread)
@@ -160,7 +160,7 @@ def test_a_parser_that_fails_makes_incomplete(tmp_path: Path, monkeypatch: pytes
         yield Span(0, 4, "parsed")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(type(FORMATS[0]), "parse", failing)
+    monkeypatch.setattr(Safetensors, "parse", failing)
     report = scanned(tmp_path, "a.safetensors", GOOD)
     assert report.verdict is Verdict.INCOMPLETE
     assert "parser failed" in report.unread[0].why

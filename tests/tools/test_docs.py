@@ -15,12 +15,12 @@ import pytest
 from build.inspecting import KNOWLEDGE
 from build.models import TINY, publish_tiny
 from tools import docs
+from weighbridge import formats
 from weighbridge.core import facts
-from weighbridge.formats import FORMATS
+from weighbridge.formats import FORMATS, Entry
 from weighbridge.registry.read import load_model
 from weighbridge.rules import RULES
 from weighbridge.rules.base import RuleContext
-from weighbridge.scan import engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, types.ModuleType]:
         monkeypatch.setitem(sys.modules, name, module)
         exec(compile(code, path, "exec"), vars(module))
         modules[path] = module
-    monkeypatch.setattr(engine, "FORMATS", (*FORMATS, modules["src/weighbridge/formats/riff.py"].Riff()))
+    entry = Entry("riff", "Riff", {".riff": "riff"}, lambda _, info: info.head.startswith(b"RIFF"))
+    monkeypatch.setattr(formats, "REGISTRY", (*formats.REGISTRY, entry))
     return modules
 
 

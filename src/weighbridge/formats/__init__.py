@@ -1,42 +1,103 @@
-"""One file per format. `FORMATS` is the list that the engine asks, the surest first."""
+"""One file per format. `REGISTRY` is the list that the engine asks, the surest first.
+
+A format's module is loaded only when the first bytes or the name could be its own, so that a scan of one small file
+does not pay for thirty parsers. What `begins` lets through is then sniffed by the format itself.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.formats.archives import Zip
-from weighbridge.formats.compressed import STREAMS
-from weighbridge.formats.hub_config import HubConfig
-from weighbridge.formats.images import Image
-from weighbridge.formats.joblib_file import JoblibFile
-from weighbridge.formats.numpy_files import Npy
-from weighbridge.formats.onnx import Onnx, OnnxOtherForms
-from weighbridge.formats.pickle_stream import PickleStream
-from weighbridge.formats.safetensors import Safetensors
-from weighbridge.formats.tar import Tar
-from weighbridge.formats.text import PlainText
-from weighbridge.formats.torch_legacy import TorchLegacy
-from weighbridge.formats.torch_zip import TorchZip
+from weighbridge.formats.magic import COMPRESSED, IMAGES, zip_at_the_end
 
 if TYPE_CHECKING:
-    from weighbridge.formats.base import Format
+    from collections.abc import Callable, Iterator
 
-FORMATS: tuple[Format, ...] = (
-    Safetensors(),
-    Npy(),
-    TorchZip(),
-    TorchLegacy(),
-    Zip(),
-    Tar(),
-    Image(),
-    *STREAMS,
-    JoblibFile(),
-    Onnx(),
-    OnnxOtherForms(),
-    HubConfig(),
-    PickleStream(),
-    PlainText(),
+    from weighbridge.core.reader import Reader
+    from weighbridge.formats.base import BlobInfo, Format
+
+    FORMATS: tuple[Format, ...]
+
+_JSON = b'{["'
+_ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
+_SPACE = b" \t\r\n\xef\xbb\xbf"
+
+
+class Entry(NamedTuple):
+    """How a format is found without loading it.
+
+    `attribute` of the module is the format's class, or a tuple of formats. `promised` maps each extension that stands
+    for a format to its name. `begins` may say yes to foreign bytes, never no to the format's own.
+    """
+
+    module: str
+    attribute: str
+    promised: dict[str, str]
+    begins: Callable[[Reader, BlobInfo], bool]
+
+
+def _starts(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
+    return lambda _, info: info.head.startswith(magics)
+
+
+def _first(values: bytes | frozenset[int]) -> Callable[[Reader, BlobInfo], bool]:
+    return lambda _, info: bool(info.head) and info.head[0] in values
+
+
+def _forms(head: bytes) -> bool:
+    return head[4:8] == b"ORTM" or b"ir_version" in head or b"irVersion" in head
+
+
+def _always(data: Reader, info: BlobInfo) -> bool:
+    del data, info
+    return True
+
+
+REGISTRY: tuple[Entry, ...] = (
+    Entry("safetensors", "Safetensors", {".safetensors": "safetensors"}, lambda _, info: info.head[8:9] == b"{"),
+    Entry("numpy_files", "Npy", {".npy": "numpy"}, _starts(b"\x93NUMPY")),
+    Entry("torch_zip", "TorchZip", {}, _starts(b"PK\x03\x04")),
+    Entry(
+        "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
+    ),
+    Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
+    Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
+    Entry("images", "Image", dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "image"), _starts(*IMAGES)),
+    Entry("compressed", "STREAMS", {}, _starts(*COMPRESSED)),
+    Entry("joblib_file", "JoblibFile", {}, _starts(b"ZF0x")),
+    Entry("onnx", "Onnx", {".onnx": "onnx"}, _first(b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2")),
+    Entry("onnx", "OnnxOtherForms", _ONNX, lambda _, info: _forms(info.head)),
+    Entry("hub_config", "HubConfig", {".json": "hub-config"}, lambda _, info: info.head.lstrip(_SPACE)[:1] in _JSON),
+    Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
+    Entry("text", "PlainText", {}, _always),
 )
 
 INCLUDES: dict[str, str] = {"torch-zip": "zip", "torch-legacy": "pickle", "onnx-other": "hub-config"}
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
+
+
+def candidates(data: Reader, info: BlobInfo) -> Iterator[Format]:
+    """The formats that could be that of `data`, in the order of the registry."""
+    for entry in REGISTRY:
+        if entry.begins(data, info) or info.extension in entry.promised:
+            yield from loaded(entry.module, entry.attribute)
+
+
+def promised(extension: str) -> list[str]:
+    """The formats that an extension stands for."""
+    return [entry.promised[extension] for entry in REGISTRY if extension in entry.promised]
+
+
+@cache
+def loaded(module: str, attribute: str) -> tuple[Format, ...]:
+    """The formats of one entry."""
+    found = getattr(import_module(f"weighbridge.formats.{module}"), attribute)
+    return found if isinstance(found, tuple) else (found(),)
+
+
+def __getattr__(name: str) -> tuple[Format, ...]:
+    if name == "FORMATS":
+        return tuple(found for entry in REGISTRY for found in loaded(entry.module, entry.attribute))
+    raise AttributeError(name)

@@ -17,6 +17,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
 from weighbridge.formats.base import Match
 from weighbridge.formats.compressed import decompressor, expand, lzma1
+from weighbridge.formats.magic import ZIP_TAIL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
 
 END_RECORD = b"PK\x05\x06"
-_TAIL = 65557
 _METHODS = {8: "deflate", 12: "bzip2", 93: "zstd"}
 _LZMA = 14
 _MASKED = 0xFFFFFFFF
@@ -86,7 +86,7 @@ class Zip:
 
 def find_end_record(data: Reader) -> int:
     """The offset of the last end record whose directory lies inside the blob, or -1."""
-    start = max(0, data.size - _TAIL)
+    start = max(0, data.size - ZIP_TAIL)
     tail = data.peek(start, data.size - start)
     place = tail.rfind(END_RECORD)
     while place >= 0:

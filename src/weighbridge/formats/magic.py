@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weighbridge.core.reader import Reader
+
 _START = (
     (b"\x7fELF", "elf"),
     (b"\xfe\xed\xfa\xce", "mach-o"),
@@ -16,6 +21,18 @@ _SHEBANGS = (b"#!/", b"#! /")
 
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 """First bytes of PNG, JPEG and GIF."""
+COMPRESSED = (
+    b"\x1f\x8b\x08",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"\x5d\x00\x00",
+    b"\x04\x22\x4d\x18",
+    b"\x28\xb5\x2f\xfd",
+    b"\x78",
+)
+"""First bytes of gzip, bzip2, xz, lzma, lz4, zstd and zlib streams."""
+ZIP_TAIL = 65557
+"""Bytes at the end of a file in which the end record of a zip archive begins: the record and the longest comment."""
 _FIRST = frozenset(b"\x7f\xfe\xce\xcf\0dBM\xca#")
 """First bytes that a program can have; all others are none."""
 
@@ -43,3 +60,8 @@ def machine_code(head: bytes) -> str:
     if head.startswith(_SHEBANGS) and b"\n" in head:
         return "script"
     return ""
+
+
+def zip_at_the_end(data: Reader) -> bool:
+    """Whether the end record of a zip archive may lie in the last bytes, where loaders look for it."""
+    return data.peek(0, 4) == b"PK\x03\x04" or b"PK\x05\x06" in data.peek(max(0, data.size - ZIP_TAIL), ZIP_TAIL)

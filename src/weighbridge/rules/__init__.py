@@ -1,8 +1,41 @@
-"""One file per family of rules. `RULES` is the list that the engine applies."""
+"""One file per family of rules. `RULES` are all; the engine loads only those that judge the facts it has."""
 
 from __future__ import annotations
 
-from weighbridge.rules import calls, coverage, onnx, structure
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from weighbridge.rules.base import Rule
 
-RULES: tuple[Rule, ...] = (*calls.RULES, *structure.RULES, *onnx.RULES, *coverage.RULES)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    RULES: tuple[Rule, ...]
+
+JUDGED: dict[str, frozenset[str]] = {
+    "calls": frozenset(("Call", "ComputedImport", "Import", "Oddity")),
+    "structure": frozenset(("Embedded", "JudgeSettings", "Link", "NameMismatch", "Native", "Oddity", "Pointer")),
+    "onnx": frozenset(("ExternalData", "Graph", "Oddity", "Operator")),
+    "coverage": frozenset(("Limit", "UnreadSpan")),
+}
+"""Module of rules → the facts that they judge."""
+
+
+def rules_on(facts: Iterable[str]) -> list[Rule]:
+    """The rules of every module that judges one of these types of facts."""
+    wanted = frozenset(facts)
+    return [rule for module, judged in JUDGED.items() if judged & wanted for rule in loaded(module)]
+
+
+@cache
+def loaded(module: str) -> tuple[Rule, ...]:
+    """The rules of one module."""
+    found: tuple[Rule, ...] = import_module(f"weighbridge.rules.{module}").RULES
+    return found
+
+
+def __getattr__(name: str) -> tuple[Rule, ...]:
+    if name == "RULES":
+        return tuple(rule for module in JUDGED for rule in loaded(module))
+    raise AttributeError(name)

@@ -29,10 +29,10 @@ from weighbridge.core.facts import (
 from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
-from weighbridge.formats import FORMATS, INCLUDES
+from weighbridge.formats import INCLUDES, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
-from weighbridge.rules import RULES
+from weighbridge.rules import rules_on
 from weighbridge.rules.base import RuleContext
 from weighbridge.scan.external import Claims, order, settle_external
 from weighbridge.scan.ledger import Claim, Ledger, apart, settle
@@ -134,7 +134,7 @@ def inspect(
 def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge, files: frozenset[str]) -> tuple[Finding, ...]:
     """Apply every rule to every fact; worst first, then by rule and location. `files` are the artifact's paths."""
     by_type: dict[type, list[Rule]] = {}
-    for rule in RULES:
+    for rule in rules_on({type(fact).__name__ for blob in blobs for fact in blob.facts}):
         by_type.setdefault(rule.on, []).append(rule)
     findings: list[Finding] = []
     for blob in blobs:
@@ -302,7 +302,7 @@ def _readings(data: Reader, info: BlobInfo, claimed: Format | None) -> list[Form
         return []
     sure: list[Format] = []
     perhaps: list[Format] = []
-    for found in FORMATS:
+    for found in candidates(data, info):
         match = found.sniff(data, info)
         if match is Match.YES and not any(INCLUDES.get(other.name) == found.name for other in sure):
             sure.append(found)
@@ -318,10 +318,10 @@ def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:
     extension = info.extension
     if not extension:
         return []
-    promised = [found.name for found in FORMATS if extension in found.extensions]
+    names = promised(extension)
     found_names = {found.name for found in readings} | {INCLUDES.get(found.name, "") for found in readings}
-    if promised and not found_names & set(promised):
-        return [NameMismatch(promised[0], readings[0].name)]
+    if names and not found_names & set(names):
+        return [NameMismatch(names[0], readings[0].name)]
     return []
 
 
