@@ -38,6 +38,7 @@ EVERY_FACT = (
     facts.ExternalData("w", "w.bin", 0, -1, 16, "", 9),
     facts.Reference("auto_map", "modeling.Net", "auto_map.AutoModel", "", 9),
     facts.FileReference("vocabulary", "/etc/passwd", "config.vocabulary", 9),
+    facts.ActiveText("key", "python", "eval(x)", 9),
     facts.TemplateUse("chat_template", "attribute", "x.__class__", 9),
     facts.Metadata("key", "value", 5, 0),
     facts.Setting("auto_map.AutoModel", "x.Y", 0),

@@ -172,6 +172,18 @@ class TemplateUse(NamedTuple):
     offset: int = 0
 
 
+class ActiveText(NamedTuple):
+    """A text value that does something when it is evaluated, run or shown: `kind` is python, shell or markup.
+
+    `key` is where the value stands, `text` the part of it that tells.
+    """
+
+    key: str
+    kind: str
+    text: str
+    offset: int = 0
+
+
 class Embedded(NamedTuple):
     """Text that decodes to a known format.
 
@@ -262,6 +274,7 @@ Fact = (
     | Reference
     | FileReference
     | TemplateUse
+    | ActiveText
     | Embedded
     | Oddity
     | Limit

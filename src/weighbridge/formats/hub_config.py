@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weighbridge.core.facts import Embedded, Oddity, Setting, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
+from weighbridge.formats.shard_index import shards
 from weighbridge.formats.text import search_text
 from weighbridge.formats.tree import parse_json
 
@@ -51,6 +52,7 @@ class HubConfig:
         tree, duplicates = parse_json(raw[mark:], mark)
         for key in duplicates:
             yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
+        yield from shards(tree)
         kept = 0 if "config" in info.name else SETTINGS
         for path, value in _leaves(tree):
             if isinstance(value, str) and len(value) >= SHORTEST:

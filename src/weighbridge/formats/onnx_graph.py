@@ -326,7 +326,7 @@ class Walk:
                 yield from self._text("metadata_props", part.offset, part.size)
 
     def _metadata(self, key: str, offset: int, size: int) -> Iterator[Fact | Child]:
-        value = _decoded(self.wire.payload(offset, min(size, 200)))
+        value = _decoded(self.wire.payload(offset, min(size, 800)))[:200]
         yield from self._keep(Metadata(key[:200], value, size, offset))
         yield from self._text(key, offset, size)
 

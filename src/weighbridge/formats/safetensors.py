@@ -14,16 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Limit, Metadata, Native, Oddity, Span, Tensor
+from weighbridge.core.facts import ActiveText, Child, Limit, Metadata, Native, Oddity, Span, Tensor
+from weighbridge.formats.active_text import active_text
 from weighbridge.formats.base import Match
-from weighbridge.formats.embedded import embedded_in_text
+from weighbridge.formats.embedded import embedded_in_text, kind_of
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.tree import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weighbridge.core.facts import Child, Fact
+    from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
     from weighbridge.formats.base import BlobInfo
@@ -93,6 +94,10 @@ class Safetensors:
         yield from _tensors(tree, data, 8 + size)
 
 
+GLANCE = 64 * 1024
+"""Bytes of a tensor of bytes that are looked at for an object of another format."""
+
+
 def _metadata(metadata: Any, raw: bytes, budget: Budget) -> Iterator[Fact | Child]:
     if not isinstance(metadata, dict):
         raise FormatError("__metadata__ is not an object", 8)
@@ -103,12 +108,17 @@ def _metadata(metadata: Any, raw: bytes, budget: Budget) -> Iterator[Fact | Chil
             continue
         yield Metadata(key[:200], value[:200], len(value), offset)
         yield from embedded_in_text(value, key, offset, budget)
+        kind, text = active_text(value)
+        if kind:
+            yield ActiveText(key[:200], kind, text, offset)
 
 
-def _tensors(tree: dict[str, Any], data: Reader, start: int) -> Iterator[Fact | Span]:
+def _tensors(tree: dict[str, Any], data: Reader, start: int) -> Iterator[Fact | Span | Child]:
     ranges = []
     for name, entry in tree.items():
         tensor = _tensor(name, entry)
+        if not name.isprintable() or ".." in name.replace("\\", "/").split("/") or name[:1] in ("/", "\\"):
+            yield Oddity("tensor-name", f"the tensor name {name[:100]!r} is a path or is not printable", start)
         if tensor.offset + tensor.size > data.size - start:
             raise FormatError(f"tensor {name[:100]!r} reaches beyond the end of the file", start)
         ranges.append(tensor)
@@ -124,6 +134,8 @@ def _tensors(tree: dict[str, Any], data: Reader, start: int) -> Iterator[Fact | 
         kind = machine_code(data.peek(place, 512))
         if kind and tensor.size:
             yield Native(kind, place)
+        elif tensor.dtype in ("U8", "I8") and kind_of(data.peek(place, min(tensor.size, GLANCE))):
+            yield Child(f"tensor {tensor.name}", place, tensor.size, data.part(place, tensor.size))
         yield Span(place, tensor.size, "data")
         end = max(end, tensor.offset + tensor.size)
     if start + end < data.size:

@@ -423,6 +423,8 @@ class Machine:
                 attribute = attribute.decode("latin-1")
             if isinstance(owner, Global) and isinstance(attribute, str):
                 return self.imported(f"{owner.name}.{attribute}", "getattr")
+        if name == "dill._dill._load_type" and arguments in (("set",), ("frozenset",)):
+            return self.imported(f"builtins.{arguments[0]}", "dill")
         if name in MAKERS and isinstance(arguments, tuple) and arguments and isinstance(arguments[0], Global):
             callee = arguments[0]
         if name == "_codecs.encode" and isinstance(arguments, tuple) and len(arguments) == 2:

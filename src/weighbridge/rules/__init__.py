@@ -17,6 +17,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "calls": frozenset(("Call", "ComputedImport", "Import", "Oddity")),
     "structure": frozenset(("Embedded", "JudgeSettings", "Link", "NameMismatch", "Native", "Oddity", "Pointer")),
     "onnx": frozenset(("ExternalData", "Graph", "Oddity", "Operator")),
+    "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }
 """Module of rules → the facts that they judge."""

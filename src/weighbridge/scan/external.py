@@ -8,10 +8,11 @@ for its own stay unread, and so does every byte that no tensor claims, unless it
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import Unread, escape_name
-from weighbridge.core.facts import ExternalData, Native, Oddity, Span, UnreadSpan
+from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, Span, UnreadSpan
 from weighbridge.core.limits import Budget
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import machine_code
@@ -144,6 +145,10 @@ def settle_external(blobs: list[BlobFacts], files: list[InspectedFile]) -> tuple
     unread: list[Unread] = []
     settled = []
     for blob in blobs:
+        apart = _shards(blob, sizes)
+        if apart:
+            unread.extend(Unread(blob.location, 0, fact.why) for fact in apart if isinstance(fact, UnreadSpan))
+            blob = blob._replace(facts=(*blob.facts, *apart))  # noqa: PLW2901 -- the same blob, with what goes with it
         outside = [fact for fact in blob.facts if isinstance(fact, ExternalData)]
         if not outside:
             settled.append(blob)
@@ -153,6 +158,25 @@ def settle_external(blobs: list[BlobFacts], files: list[InspectedFile]) -> tuple
         unread.extend(Unread(f"{blob.location}@{span.offset}", 0, span.why) for span in missing)
         settled.append(blob._replace(facts=(*blob.facts, *facts)))
     return settled, unread
+
+
+def _shards(blob: BlobFacts, sizes: dict[str, int]) -> list[Fact]:
+    """Shards that an index names and that are not here, and files that look like its shards and are not named."""
+    named = [fact for fact in blob.facts if isinstance(fact, FileReference) and fact.road == "weight-shard"]
+    if not named or "!" in blob.location:
+        return []
+    folder, slash, _ = blob.location.rpartition("/")
+    here = {escape_name(f"{folder}{slash}{fact.target}") for fact in named}
+    found: list[Fact] = [
+        UnreadSpan(0, 0, f"the shard {path[:200]!r} of the index is not here") for path in sorted(here - sizes.keys())
+    ]
+    pattern = re.compile(re.escape(f"{folder}{slash}") + r"[^/]*-\d{5}-of-\d{5}(\.[a-z]+)")
+    kinds = {match[1] for match in map(pattern.fullmatch, here) if match}
+    for path in sizes:
+        match = pattern.fullmatch(path)
+        if match and match[1] in kinds and path not in here:
+            found.append(Oddity("extra-shard", f"{path[:200]!r} is named like a shard and is not in the index"))
+    return found
 
 
 def _against(location: str, outside: list[ExternalData], sizes: dict[str, int]) -> tuple[list[Fact], list[UnreadSpan]]:
