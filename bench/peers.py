@@ -39,7 +39,8 @@ PEERS = {
         Peer("modelscan", "0.8.8", ("{bin}/modelscan", "scan", "-p", "{path}")),
         # It imports typing_extensions without requiring it on every Python.
         Peer("fickling", "0.1.12", ("{bin}/fickling", "--check-safety", "{path}"), ("typing_extensions==4.16.0",)),
-        Peer("modelaudit", "0.2.54", ("{bin}/modelaudit", "scan", "--no-cache", "{path}")),
+        # It reads ONNX with the package of that name, which it does not require.
+        Peer("modelaudit", "0.2.54", ("{bin}/modelaudit", "scan", "--no-cache", "{path}"), ("onnx==1.23.2",)),
         Peer(
             "model-signing",
             "1.1.1",

@@ -20,6 +20,7 @@ class Import(NamedTuple):
     offset: int = 0
     excerpt: str = ""
     times: int = 1
+    opcodes: str = ""
 
 
 class Call(NamedTuple):
@@ -27,7 +28,8 @@ class Call(NamedTuple):
 
     `callable` is the dotted name, or an expression when it is itself a result. `mode` says by which road (REDUCE,
     NEWOBJ, BUILD, …). `arguments` are symbolic and shortened: text for people. `shape` keeps what rules need:
-    types of constants, dotted names of globals. `excerpt` is hexadecimal, the bytes around the opcode.
+    types of constants, dotted names of globals. `excerpt` is hexadecimal, the bytes around the opcode; `opcodes` are
+    names of those that lead to it.
     """
 
     callable: str
@@ -37,6 +39,7 @@ class Call(NamedTuple):
     offset: int = 0
     excerpt: str = ""
     times: int = 1
+    opcodes: str = ""
 
 
 class ComputedImport(NamedTuple):
@@ -45,6 +48,7 @@ class ComputedImport(NamedTuple):
     expression: str
     offset: int = 0
     excerpt: str = ""
+    opcodes: str = ""
 
 
 class PickleEnd(NamedTuple):

@@ -34,11 +34,15 @@ class Verdict(Enum):
 
 
 class Evidence(NamedTuple):
-    """What a finding rests on: text for people, the bytes as hexadecimal, how often the same was seen."""
+    """What a finding rests on: text for people, the bytes as hexadecimal, how often the same was seen.
+
+    `opcodes` are those of a pickle that lead to it.
+    """
 
     text: str
     bytes: str = ""
     times: int = 1
+    opcodes: str = ""
 
 
 class Finding(NamedTuple):

@@ -208,7 +208,7 @@ def _extension(machine: Machine, opcode: int) -> None:
     machine.pos += 1
     code = int.from_bytes(machine.take(FIXED[opcode][1]), "little", signed=opcode == 0x84)
     expression = f"extension {code} of the loader's copyreg registry"
-    machine.note(ComputedImport(expression, machine.at, machine.excerpt()))
+    machine.note(ComputedImport(expression, machine.at, machine.excerpt(), machine.opcodes()))
     machine.stack.append(Global(f"copyreg.extension_{code}"))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Call, ComputedImport, Import, Oddity
 from weighbridge.pickle.constants import ENCODED, constant_of
+from weighbridge.pickle.listing import listing
 from weighbridge.pickle.memo import Memo
 from weighbridge.pickle.opcodes import COUNTED, FIXED, constant_run, tuple_run
 from weighbridge.pickle.values import (
@@ -65,12 +66,13 @@ class Exhausted(Exception):
 class _Seen:
     """The first time that something was seen, and how often since."""
 
-    __slots__ = ("arguments", "at", "excerpt", "times")
+    __slots__ = ("arguments", "at", "excerpt", "opcodes", "times")
 
-    def __init__(self, arguments: str, at: int, excerpt: str) -> None:
+    def __init__(self, arguments: str, at: int, excerpt: str, opcodes: str) -> None:
         self.arguments = arguments
         self.at = at
         self.excerpt = excerpt
+        self.opcodes = opcodes
         self.times = 1
 
 
@@ -99,7 +101,7 @@ class Machine:
         self.calls: dict[tuple[str, CallMode, str], _Seen] = {}
         self.shapes: dict[tuple[str, str], int] = {}
         self.globals: dict[str, Global] = {}
-        self.at = start
+        self.at = self.anchor = start
         self.last_constant = self.constant_before = self.run_end = -1
         self.room = FIRST_BUFFER
         self.low = self.limit = 0
@@ -343,15 +345,19 @@ class Machine:
         """Everything seen so far, by offset."""
         found: list[Fact] = list(self.oddities)
         for (name, how), seen in self.imports.items():
-            found.append(Import(name, how, seen.at, seen.excerpt, seen.times))
+            found.append(Import(name, how, seen.at, seen.excerpt, seen.times, seen.opcodes))
         for (name, mode, form), seen in self.calls.items():
-            found.append(Call(name, mode, seen.arguments, form, seen.at, seen.excerpt, seen.times))
+            found.append(Call(name, mode, seen.arguments, form, seen.at, seen.excerpt, seen.times, seen.opcodes))
         return tuple(sorted(found, key=_place))
 
     def excerpt(self) -> str:
         """The bytes that lead up to the present opcode and the opcode itself, as hexadecimal."""
         first = max(0, self.at - 23)
         return self.reader.peek(first, self.at + 1 - first).hex()
+
+    def opcodes(self) -> str:
+        """The last opcodes up to the present one, if the last import or the start is near."""
+        return listing(self.reader, self.anchor, self.at)
 
     def name(self, module: object, attribute: object, how: str) -> Global:
         """Import a global. Names that are not constants, or too long to be names, are computed while loading."""
@@ -361,7 +367,7 @@ class Machine:
             attribute = attribute.decode("latin-1")
         if not isinstance(module, str) or not isinstance(attribute, str) or len(module) + len(attribute) > NAME:
             expression = f"{describe(module)} . {describe(attribute)}"
-            self.note(ComputedImport(expression, self.at, self.excerpt()))
+            self.note(ComputedImport(expression, self.at, self.excerpt(), self.opcodes()))
             return Global("computed." + how.lower())
         return self.imported(f"{module}.{attribute}", how)
 
@@ -381,9 +387,10 @@ class Machine:
             if self.budget.facts <= 0:
                 raise Exhausted("facts")
             self.budget.facts -= 1
-            self.imports[dotted, how] = _Seen("", self.at, self.excerpt())
+            self.imports[dotted, how] = _Seen("", self.at, self.excerpt(), self.opcodes())
         else:
             entry.times += 1
+        self.anchor = self.at
         if self.trace is not None:
             self.trace.imported(self.at, dotted, how)
         value = self.globals.get(dotted)
@@ -405,7 +412,7 @@ class Machine:
             raise Exhausted("facts")
         self.budget.facts -= 1
         self.shapes[name, mode] = self.shapes.get((name, mode), 0) + 1
-        self.calls[key] = _Seen(describe(arguments), self.at, self.excerpt())
+        self.calls[key] = _Seen(describe(arguments), self.at, self.excerpt(), self.opcodes())
 
     def apply(self, callee: object, arguments: object, mode: CallMode) -> object:
         """Call `callee`; gives the symbolic result. getattr on a global with a constant name gives that attribute."""

@@ -112,7 +112,11 @@ def _finding(finding: Finding, style: Style, *, first: bool) -> list[str]:
     times = f"  ({finding.evidence.times:,} times)" if finding.evidence.times > 1 else ""
     lines = [f"{level}[{finding.rule}]: {finding.title}", f"  --> {plain(place)}{times}"]
     lines += _wrapped("   |  ", plain(finding.evidence.text, SHOWN_EVIDENCE), style.width, again="   |  ")
-    if finding.evidence.bytes:
+    if finding.evidence.opcodes:
+        lines += _wrapped(
+            "   |  ", "opcodes " + plain(finding.evidence.opcodes, SHOWN_EVIDENCE), style.width, again="   |  "
+        )
+    elif finding.evidence.bytes:
         lines.append(f"   |  bytes {plain(finding.evidence.bytes, 64)}")
     if first:
         lines += _wrapped("   = why:  ", finding.why, style.width)

@@ -94,7 +94,9 @@ class Rule(NamedTuple):
         """The finding for one hit."""
         text = self.sections()
         offset = getattr(fact, "offset", None)
-        evidence = Evidence(hit.text, getattr(fact, "excerpt", ""), getattr(fact, "times", 1))
+        evidence = Evidence(
+            hit.text, getattr(fact, "excerpt", ""), getattr(fact, "times", 1), getattr(fact, "opcodes", "")
+        )
         return Finding(
             rule=self.id,
             severity=hit.severity or self.severity,
