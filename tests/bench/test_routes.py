@@ -29,8 +29,6 @@ RESULT = json.loads(Path(peer_page.RESULTS).read_text(encoding="utf-8"))
 GAPS = {
     "keras-lambda": "no format reads Keras yet",
     "keras-function": "no format reads Keras yet",
-    "template": "no rule judges chat templates yet",
-    "auto-map": "no rule judges auto_map yet",
 }
 """Where ours is silent about an attack or warns of an honest file; the page shows each. One that is mended may go."""
 CASES = [

@@ -58,6 +58,12 @@ class Classes:
             qualified = f"{outer}.{qualified}"
         return None
 
+    def package(self, top: str) -> bool:
+        """Whether the source of this package was read."""
+        if not self._digests:
+            self._digests = _digests(self._index)
+        return top in self._digests
+
     def _read(self, top: str) -> bytes:
         if not self._digests:
             self._digests = _digests(self._index)

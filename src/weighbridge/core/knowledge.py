@@ -122,6 +122,13 @@ class Globals:
             return self._lookalikes[top]
         return next((package for package in self._packages if _alike(top, package)), "")
 
+    def package(self, name: str) -> bool:
+        """Whether a dotted name lies in a package that is well known or whose source was read."""
+        if not self._read:
+            self._read_head()
+        top, dot, _ = name.partition(".")
+        return bool(dot) and (top in self._packages or (self._classes is not None and self._classes.package(top)))
+
     def _read_head(self) -> None:
         import json
 

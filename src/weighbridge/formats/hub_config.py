@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core.facts import Embedded, Oddity, Setting, Span
+from weighbridge.core.facts import Embedded, Limit, Oddity, Setting, Span, UnreadSpan
 from weighbridge.formats.base import Match
+from weighbridge.formats.code_references import code_references
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.shard_index import shards
+from weighbridge.formats.template import is_template_key, looks_like_template, template_uses
 from weighbridge.formats.text import search_text
 from weighbridge.formats.tree import parse_json
 
@@ -53,8 +55,16 @@ class HubConfig:
         for key in duplicates:
             yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
         yield from shards(tree)
+        for reference in code_references(tree, info.name):
+            if budget.facts <= 0:
+                yield Limit("facts", budget.limits.facts, 0)
+                break
+            budget.facts -= 1
+            yield reference
         kept = 0 if "config" in info.name else SETTINGS
         for path, value in _leaves(tree):
+            if isinstance(value, str) and "{" in value:
+                yield from _templates(value, path, info.name, budget)
             if isinstance(value, str) and len(value) >= SHORTEST:
                 for found in embedded_in_text(value, path, 0, budget):
                     if isinstance(found, Embedded):
@@ -65,6 +75,16 @@ class HubConfig:
                 kept += 1
                 yield Setting(path[:200], str(value)[:200] if not isinstance(value, int) else _number(value), 0)
         yield Span(0, data.size, "parsed")
+
+
+def _templates(value: str, path: str, name: str, budget: Budget) -> Iterator[Fact]:
+    """A value that is a template by its key, or that may be one: then it need not be in its syntax."""
+    if is_template_key(path) or name.startswith("chat_template"):
+        yield from template_uses(value, path, 0, budget)
+    elif looks_like_template(value):
+        facts = list(template_uses(value, path, 0, budget))
+        if not any(isinstance(fact, UnreadSpan) for fact in facts):
+            yield from facts
 
 
 def _number(value: int) -> str:
