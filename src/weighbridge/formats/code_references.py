@@ -73,10 +73,12 @@ def _object(path: str, node: dict[str, Any]) -> Iterator[Reference]:
             yield Reference("allow", key, place)
         elif key in _KERNELS and isinstance(value, str) and _REPOSITORY.fullmatch(value):
             yield Reference("kernel", value[:200], place)
-        elif (key in _TARGETS and isinstance(value, str)) or (
-            key == "target" and isinstance(value, str) and "params" in node and _DOTTED.fullmatch(value)
-        ):
+        elif isinstance(value, str) and (key in _TARGETS or (key == "target" and "params" in node and _is_name(value))):
             yield Reference("target", value[:200], place, _arguments(node))
+
+
+def _is_name(value: str) -> bool:
+    return _DOTTED.fullmatch(value) is not None
 
 
 def _mapped(target: str, place: str) -> Reference:

@@ -26,10 +26,10 @@ FUNCTIONS = frozenset(
 )
 """Names that templates of published models call (transformers 5 documentation, "Chat templates")."""
 METHODS = frozenset(
-    """append capitalize copy count endswith extend find format get index insert isalnum isalpha isdigit islower
-    isnumeric isspace istitle isupper items join keys lower lstrip partition pop remove removeprefix removesuffix replace
-    reverse rfind rindex rpartition rsplit rstrip setdefault split splitlines startswith strip swapcase title update upper
-    values zfill cycle strftime isoformat""".split()  # noqa: SIM905 -- words read better than a list of them
+    """append capitalize copy count endswith extend find format get index insert isalnum isalpha isdigit
+    islower isnumeric isspace istitle isupper items join keys lower lstrip partition pop remove
+    removeprefix removesuffix replace reverse rfind rindex rpartition rsplit rstrip setdefault split
+    splitlines startswith strip swapcase title update upper values zfill cycle strftime isoformat""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Methods of strings, lists, dictionaries and times without effects outside of them."""
 OBJECTS = frozenset(
