@@ -57,6 +57,7 @@ def _always(data: Reader, info: BlobInfo) -> bool:
 
 REGISTRY: tuple[Entry, ...] = (
     Entry("safetensors", "Safetensors", {".safetensors": "safetensors"}, lambda _, info: info.head[8:9] == b"{"),
+    Entry("gguf", "Gguf", {".gguf": "gguf"}, _starts(b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg")),
     Entry("numpy_files", "Npy", {".npy": "numpy"}, _starts(b"\x93NUMPY")),
     Entry("torch_zip", "TorchZip", {}, _starts(b"PK\x03\x04")),
     Entry(

@@ -1,7 +1,8 @@
 """Constants of a template: names that are put together from pieces, folded as far as the pieces are known.
 
-`'__cla' ~ 'ss__'`, `['a', 'b']|join`, `'x'|replace('x', '_')`, slices, `%`, the methods of texts, and variables that
-were set to such. Nothing but these operations on texts and lists of the template itself is done, and only on short ones.
+`'__cla' ~ 'ss__'`, `['a', 'b']|join`, `'x'|replace('x', '_')`, slices, `%`, the methods of texts, and variables
+that were set to such. Nothing but these operations on texts and lists of the template itself is done, and only on short
+ones.
 """
 
 from __future__ import annotations

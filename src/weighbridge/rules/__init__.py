@@ -18,6 +18,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "structure": frozenset(("Embedded", "JudgeSettings", "Link", "NameMismatch", "Native", "Oddity", "Pointer")),
     "onnx": frozenset(("ExternalData", "Graph", "Oddity", "Operator")),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
+    "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
     "templates": frozenset(("Oddity", "TemplateUse")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
