@@ -39,6 +39,7 @@ EVERY_FACT = (
     facts.Reference("auto_map", "modeling.Net", "auto_map.AutoModel", "", 9),
     facts.FileReference("vocabulary", "/etc/passwd", "config.vocabulary", 9),
     facts.ActiveText("key", "python", "eval(x)", 9),
+    facts.SourceUse("process", "os.system", "os.system('id')", "import", ("literal",), 9, 2),
     facts.TemplateUse("chat_template", "attribute", "x.__class__", 9),
     facts.Metadata("key", "value", 5, 0),
     facts.Setting("auto_map.AutoModel", "x.Y", 0),

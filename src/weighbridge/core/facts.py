@@ -176,6 +176,24 @@ class TemplateUse(NamedTuple):
     offset: int = 0
 
 
+class SourceUse(NamedTuple):
+    """Source code that reaches outside of its program.
+
+    `kind` is what it does (`run-code`, `process`, `http`, `pickle`, …), `name` what it uses, `text` the expression,
+    shortened. `level` says when it runs: on `import`, on a `call` of a function, or in `main` when run as a script.
+    `traits` are what is known of its arguments: `literal`, `decoded`, `downloaded`, `metadata`, `environment`, `file`,
+    `hidden` (the name itself is put together).
+    """
+
+    kind: str
+    name: str
+    text: str
+    level: str
+    traits: tuple[str, ...] = ()
+    offset: int = 0
+    times: int = 1
+
+
 class ActiveText(NamedTuple):
     """A text value that does something when it is evaluated, run or shown: `kind` is python, shell or markup.
 
@@ -279,6 +297,7 @@ Fact = (
     | FileReference
     | TemplateUse
     | ActiveText
+    | SourceUse
     | Embedded
     | Oddity
     | Limit

@@ -70,6 +70,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("joblib_file", "JoblibFile", {}, _starts(b"ZF0x")),
     Entry("onnx", "Onnx", {".onnx": "onnx"}, _first(b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2")),
     Entry("onnx", "OnnxOtherForms", _ONNX, lambda _, info: _forms(info.head)),
+    Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
     Entry("template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), lambda *_: False),
     Entry("hub_config", "HubConfig", {".json": "hub-config"}, lambda _, info: info.head.lstrip(_SPACE)[:1] in _JSON),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),

@@ -20,6 +20,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
+    "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }
