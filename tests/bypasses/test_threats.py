@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build import pickles as p
-from build.inspecting import scanned
+from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.findings import Verdict
 
 if TYPE_CHECKING:
@@ -166,3 +166,14 @@ def test_what_an_advisory_is_about_is_malicious_under_any_road(tmp_path: Path, a
         p.proto(2) + p.global_(module, name) + argument + b"\x85R0N",
     ):
         assert scanned(tmp_path, "m.bin", road + p.STOP).verdict is Verdict.MALICIOUS, road
+
+
+def test_a_module_that_lies_beside_the_pickle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "yolo.py").write_text("class Model: ...\n")
+    (tmp_path / "m.pkl").write_bytes(p.proto(2) + p.global_("models.yolo", "Model") + b")\x81.")
+    report = inspected(tmp_path).report
+    assert "pickle/artifact-import" in rules_of(report)
+    assert report.verdict is Verdict.SUSPICIOUS
+    (tmp_path / "models" / "yolo.py").unlink()
+    assert "pickle/artifact-import" not in rules_of(inspected(tmp_path).report)

@@ -117,7 +117,9 @@ def test_files_that_lie_are_stopped(tmp_path: Path, case: str) -> None:
 def test_files_that_cannot_be_read_are_incomplete(tmp_path: Path, case: str) -> None:
     found = scanned(tmp_path, "m.gguf", BROKEN[case])
     # What follows is then read as something else, and lies too.
-    assert found.verdict is Verdict.INCOMPLETE or (case.endswith((" pairs", " tensors")) and found.verdict is Verdict.SUSPICIOUS)
+    assert found.verdict is Verdict.INCOMPLETE or (
+        case.endswith((" pairs", " tensors")) and found.verdict is Verdict.SUSPICIOUS
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from weighbridge.rules import RULES
 from weighbridge.rules.base import FAMILIES, Rule, RuleContext
 
 KNOWLEDGE = load_knowledge()
+FILES = frozenset(("models/net.py",))
+"""Files of the artifact in which the examples stand."""
 
 
 def examples(section: str) -> list[object]:
@@ -24,7 +26,7 @@ def hits(rule: Rule, line: str) -> list[object]:
     fact = eval(line, vars(facts))
     if not isinstance(fact, rule.on):
         return []
-    return list(rule.judge(fact, RuleContext(rule.id.partition("/")[0], (fact,), KNOWLEDGE)))
+    return list(rule.judge(fact, RuleContext(rule.id.partition("/")[0], (fact,), KNOWLEDGE, files=FILES)))
 
 
 @pytest.mark.parametrize(("rule", "line"), examples("Fires on"))

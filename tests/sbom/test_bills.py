@@ -39,6 +39,7 @@ def bill_of(folder: Path, **origin: str) -> ModelBill:
 def model(tmp_path: Path) -> Path:
     (tmp_path / "model.safetensors").write_bytes(safetensors({"a": b"1234", "b": b"56"}))
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "modeling.py").write_text("class Net: ...\n")
     return tmp_path
 
 

@@ -47,7 +47,7 @@ _TABLE = {
     "import-path": """importlib.util.spec_from_file_location importlib.util.spec_from_loader importlib.machinery. imp.
         zipimport. pkgutil.resolve_name pkgutil.get_loader pydoc.locate importlib.reload site.addsitedir
         transformers.dynamic_module_utils.""",
-    "hook": """sys.meta_path sys.path_hooks sys.settrace sys.setprofile sys.addaudithook atexit.register
+    "hook": """sys.meta_path. sys.path_hooks. sys.settrace sys.setprofile sys.addaudithook atexit.register
         signal.signal gc.get_objects inspect.currentframe sys._getframe threading.settrace
          codecs.register""",
     "identity": "azure.identity. google.auth. botocore.credentials. msal. msrestazure.",

@@ -11,8 +11,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Limit, Oddity, Operator, Span
 from weighbridge.core.errors import FormatError
+from weighbridge.core.facts import Limit, Oddity, Operator, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 

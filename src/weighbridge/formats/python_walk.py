@@ -37,6 +37,8 @@ PERSISTENT = re.compile(
 WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__"))
 _WRITERS = frozenset(("write_text", "write_bytes", "copy", "copyfile", "copy2", "move", "symlink", "symlink_to"))
 _NETWORK = ("http", "socket")
+_NAMED = frozenset(("run-code", "process", "socket", "pickle", "marshal", "native"))
+"""What counts when it is named without being called: it may be called elsewhere."""
 
 
 class Walk:
@@ -56,7 +58,7 @@ class Walk:
             self.visit(node, "import")
         return list(self.uses.values())
 
-    def note(self, kind: str, name: str, node: ast.AST, level: str, traits: tuple[str, ...] = ()) -> None:
+    def report(self, kind: str, name: str, node: ast.AST, level: str, traits: tuple[str, ...] = ()) -> None:
         key = (kind, name, level, traits)
         seen = self.uses.get(key)
         if seen is not None:
@@ -105,27 +107,27 @@ class Walk:
         for name in node.names:
             dotted = f"{node.module}.{name.name}"
             if kind_of_name(dotted) in ("process", "run-code", "marshal") and dotted in EXACT:
-                self.note("reference", dotted, node, "call" if level == "import" else level)
+                self.report("reference", dotted, node, "call" if level == "import" else level)
 
     def reference(self, node: ast.Name | ast.Attribute | ast.Subscript, level: str) -> None:
         """A name that is used without being called here."""
         name = self.names.resolve(node)
         kind = self.kind(name)
         if kind:
-            # Modules are named everywhere; what is in them counts.
-            self.note(kind, name, node, level, self.hidden(node))
+            if kind in _NAMED and not name.startswith("types.") and not name.rpartition(".")[2].isupper():
+                self.report(kind, name, node, level, (*self.hidden(node), "named"))
             if isinstance(node, ast.Subscript):
                 self.visit(node.slice, level)
             return
         if isinstance(node, ast.Attribute) and node.attr in WALKED:
-            self.note("object-model", node.attr, node, level)
+            self.report("object-model", node.attr, node, level)
         if name == "os.environ" and isinstance(node, ast.Attribute | ast.Name):
             return
         self.each(ast.iter_child_nodes(node), level)
 
     def kind(self, name: str) -> str:
         last = name.rpartition(".")[2]
-        if not name or last.isupper() or last.endswith(("Error", "Exception", "Warning", "Expired")):
+        if not name or last.endswith(("Error", "Exception", "Warning", "Expired")):
             return ""
         for star in self.names.stars if name.startswith("builtins.") else ():
             kind = kind_of_name(f"{star}.{name.partition('.')[2]}")
@@ -188,7 +190,7 @@ class Walk:
             return
         if kind == "process" and _is(words.get("shell"), value=True):
             traits.append("shell")
-        self.note(kind, name, node, level, tuple(sorted(set(traits))))
+        self.report(kind, name, node, level, tuple(sorted(set(traits))))
         if kind == "run-code" and isinstance(folded, str | bytes) and self.depth < NESTED:
             self.inner(folded, level)
 
@@ -212,32 +214,34 @@ class Walk:
             plain = isinstance(node.args[0], ast.Constant)
             folded = self.names.fold(node.args[0])
             if not plain:
-                self.note("import-hidden" if isinstance(folded, str) else "import-computed", name, node, level, taints)
+                self.report(
+                    "import-hidden" if isinstance(folded, str) else "import-computed", name, node, level, taints
+                )
         looked_up = name == "builtins.getattr" and len(node.args) >= 2
         if looked_up and self.names.resolve(node.args[0]) in MODULES:
             self.computed(node, level)
         if name == "builtins.setattr" and node.args and self.names.resolve(node.args[0]) in MODULES:
-            self.note("patch", name, node, level)
+            self.report("patch", name, node, level)
         if isinstance(node.func, ast.Subscript) and self.names.resolve(node.func.value) in ("namespace", "builtins"):
-            self.note("namespace", "globals()[…]", node, level)
+            self.report("namespace", "globals()[…]", node, level)
         if name == "builtins.open" or (isinstance(node.func, ast.Attribute) and node.func.attr in _WRITERS):
             self.written(name, node, level)
         whole = [one for one in node.args if self.names.resolve(one) == "os.environ"]
         if whole and name in ("builtins.dict", "builtins.str", "json.dumps", "builtins.list", "builtins.print"):
-            self.note("environment", "os.environ", node, level)
+            self.report("environment", "os.environ", node, level)
         for word in node.keywords:
             if word.arg == "trust_remote_code" and _is(word.value, value=True):
-                self.note("remote-code", "trust_remote_code=True", node, level)
+                self.report("remote-code", "trust_remote_code=True", node, level)
         base = node.func
         while isinstance(base, ast.Attribute):
             base = base.value
         if isinstance(base, ast.Name) and base.id == "ops" and "ops" not in self.names.imports | self.names.assigned:
-            self.note("operator", _text(node.func), node, level)
+            self.report("operator", _text(node.func), node, level)
 
     def computed(self, node: ast.Call, level: str) -> None:
         """`getattr(os, …)`: with a constant name it was resolved and is judged by that."""
         if not isinstance(self.names.fold(node.args[1]), str):
-            self.note("getattr-computed", "getattr", node, level)
+            self.report("getattr-computed", "getattr", node, level)
 
     def written(self, name: str, node: ast.Call, level: str) -> None:
         """Files that are written where something starts by itself."""
@@ -249,11 +253,11 @@ class Walk:
             return
         for text in constants(node):
             if isinstance(text, str) and PERSISTENT.search(text):
-                self.note("persistence", text[:80], node, level)
+                self.report("persistence", text[:80], node, level)
                 return
         folded = self.names.fold(node.args[0]) if node.args else None
         if isinstance(folded, str) and PERSISTENT.search(folded):
-            self.note("persistence", folded[:80], node, level)
+            self.report("persistence", folded[:80], node, level)
 
     def patched(self, node: ast.Assign | ast.AugAssign | ast.Delete, level: str) -> None:
         """`torch.load = mine`, `sys.modules["x"] = y`, `builtins.print = z`."""
@@ -261,25 +265,25 @@ class Walk:
         for target in targets:
             if isinstance(target, ast.Subscript) and self.names.resolve(target.value) == "sys.modules":
                 if not (isinstance(target.slice, ast.Name) and target.slice.id == "__name__"):
-                    self.note("patch", "sys.modules", node, level)
+                    self.report("patch", "sys.modules", node, level)
             elif isinstance(target, ast.Attribute):
                 owner = self.names.resolve(target.value)
                 if target.attr == "__code__":
-                    self.note("patch", "__code__", node, level)
+                    self.report("patch", "__code__", node, level)
                 elif owner in MODULES or f"{owner}.{target.attr}" in (
                     "torch.load",
                     "ssl._create_default_https_context",
                 ):
-                    self.note("patch", f"{owner}.{target.attr}", node, level)
+                    self.report("patch", f"{owner}.{target.attr}", node, level)
 
     def constant(self, node: ast.Constant, level: str) -> None:
         if isinstance(node.value, str):
             for word in CREDENTIALS:
                 if word in node.value:
-                    self.note("identity", word, node, level)
+                    self.report("identity", word, node, level)
             found = SECRETS.search(node.value)
             if found and len(node.value) < 300:
-                self.note("secret-file", found[0], node, level)
+                self.report("secret-file", found[0], node, level)
 
     def taints(self, nodes: list[ast.expr]) -> tuple[str, ...]:
         """Where the values of these expressions come from."""
@@ -311,7 +315,11 @@ class Walk:
                 yield "metadata"
             if name == "builtins.open" or attribute in ("read_text", "read_bytes"):
                 yield "file"
-        elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant) and part.slice.value == "__metadata__":
+        elif (
+            isinstance(part, ast.Subscript)
+            and isinstance(part.slice, ast.Constant)
+            and part.slice.value == "__metadata__"
+        ):
             yield "metadata"
         elif isinstance(part, ast.Attribute) and self.names.resolve(part) in ("os.environ", "os.getenv"):
             yield "environment"

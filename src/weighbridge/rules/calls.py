@@ -277,7 +277,31 @@ def _harmless_getattr(call: Call, ctx: RuleContext) -> bool:
     return bool(comma) and known and plain.isidentifier() and not plain.startswith("__")
 
 
+@rule("pickle/artifact-import", Severity.HIGH, on=Import, refs=_REFERENCES, since="0.1")
+def artifact_import(found: Import, ctx: RuleContext) -> Iterator[Hit]:
+    """A pickle imports a module that lies beside it.
+
+    What it finds: Globals whose module is a file or a package of the same artifact.
+    Why it matters: Importing a module runs it. Where the model's folder is on the path, loading the weights runs code
+        that came with them.
+    What to do: Read the file, as if it were run by loading the weights. Ask for weights that need none.
+    Fires on:
+        Import("models.net.Net")
+    Stays silent on:
+        Import("torch._utils._rebuild_tensor_v2")
+        Import("collections.OrderedDict")
+    """
+    module = found.name.rpartition(".")[0]
+    while module:
+        for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
+            if any(one == path or one.endswith(f"/{path}") for one in ctx.files):
+                yield Hit(f"{found.name}: importing it runs {path} of the artifact")
+                return
+        module = module.rpartition(".")[0]
+
+
 RULES = (
+    artifact_import,
     dangerous_call,
     computed_call,
     dangerous_import,

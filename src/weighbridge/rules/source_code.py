@@ -102,7 +102,8 @@ def process(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """
     del ctx
     if use.kind == "process" and not _AMBIGUOUS & set(use.traits):
-        yield Hit(_said(use), {"import": _CRITICAL, "main": _MEDIUM}.get(use.level))
+        started = "named" not in use.traits
+        yield Hit(_said(use), {"import": _CRITICAL if started else _HIGH, "main": _MEDIUM}.get(use.level))
     elif use.kind == "reference":
         yield Hit(_said(use), _MEDIUM)
 
@@ -126,7 +127,7 @@ def network(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     if use.kind in ("http", "socket") and "hidden" not in use.traits:
         if {"environment", "file"} & set(use.traits) and use.level != "main":
             yield Hit(_said(use), _CRITICAL if "environment" in use.traits else _HIGH)
-        elif use.level == "import" or (use.kind == "socket" and use.level != "main"):
+        elif (use.level == "import" and "named" not in use.traits) or (use.kind == "socket" and use.level == "call"):
             yield Hit(_said(use))
         else:
             yield Hit(_said(use), _MEDIUM if use.level == "call" else _LOW)
@@ -177,7 +178,7 @@ def unsafe_loading(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """
     del ctx
     if use.kind in ("pickle", "marshal") and not _AMBIGUOUS & set(use.traits) and "metadata" not in use.traits:
-        yield Hit(_said(use), None if use.level == "main" else _HIGH)
+        yield Hit(_said(use), None if use.level == "main" or "named" in use.traits else _HIGH)
     elif use.kind in ("torch-load", "numpy-load", "yaml", "keras-load", "remote-code") and "metadata" not in use.traits:
         yield Hit(_said(use), _LOW if use.level == "main" else None)
 
@@ -186,8 +187,8 @@ def unsafe_loading(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 def native(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """The source loads or builds native code, or imports by path.
 
-    What it finds: ctypes and libraries of operators (high), extensions that are compiled, modules that are imported from
-        a path or by a name that is computed.
+    What it finds: ctypes and libraries of operators (high), extensions that are compiled, modules that are imported
+        from a path or by a name that is computed.
     Why it matters: What is loaded that way is not what these rules can read.
     What to do: Find out which library or module is meant, and whether it is part of the model.
     Fires on:

@@ -238,7 +238,7 @@ def _blob(
     why: list[UnreadSpan] = []
     readings = _readings(data, info, claimed)
     program = machine_code(info.head)
-    if program:
+    if program and not (program == "script" and any(found.name == "python" for found in readings)):
         facts.append(Native(program))
     if len(readings) > 1:
         facts.append(Oddity("polyglot", "it can be read as " + " and as ".join(found.name for found in readings)))
