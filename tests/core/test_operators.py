@@ -54,7 +54,7 @@ def test_domains(domain: str, trust: str | None) -> None:
 def operators(folder: Path, raw: bytes, named: bytes | None = None) -> Operators:
     (folder / "onnx_domains.json").write_bytes(raw)
     digest = hashlib.sha256(raw if named is None else named).hexdigest()
-    return Operators(str(folder), json.dumps({"tables": {"onnx_domains": digest}}).encode())
+    return Operators(str(folder), json.dumps({"tables": {"onnx_domains.json": digest}}).encode())
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"not JSON", b'{"operators": [{}], "special": [], "domains": []}'])

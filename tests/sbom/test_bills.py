@@ -114,4 +114,4 @@ def test_the_short_form_has_the_fields_of_the_guides(model: Path) -> None:
     assert document["provenance"]["commitHash"] == "abc"
     assert document["securityMetadata"]["picklePresent"] is False
     assert document["securityMetadata"]["scanResult"] == "clean"
-    assert {item["filename"] for item in document["artifacts"]} == {"model.safetensors", "config.json"}
+    assert {item["filename"] for item in document["artifacts"]} == {"model.safetensors", "config.json", "modeling.py"}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
@@ -170,6 +171,7 @@ class Knowledge(NamedTuple):
     version: str
     globals: Globals
     operators: Operators
+    keras: KerasNames
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -179,7 +181,9 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     _, _, version = raw[:400].partition(b'"version": "')
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
-    return Knowledge(f"{name}+{digest_bytes(index).hex[:12]}", known, Operators(folder, index))
+    return Knowledge(
+        f"{name}+{digest_bytes(index).hex[:12]}", known, Operators(folder, index), KerasNames(folder, index)
+    )
 
 
 def _read(path: str) -> bytes:

@@ -61,7 +61,7 @@ class Operators:
         try:
             with open(path, "rb") as file:
                 raw = file.read()
-            expected = json.loads(self._index)["tables"][NAME]
+            expected = json.loads(self._index)["tables"][f"{NAME}.json"]
             table: dict[str, Any] = json.loads(raw)
             rows = [*table["operators"], *table["special"]]
             known = {(row["domain"], row["name"]): _entry(row) for row in rows}

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.formats.magic import COMPRESSED, IMAGES, zip_at_the_end
+from weighbridge.formats.magic import COMPRESSED, IMAGES, hdf5_place, zip_at_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +59,8 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("safetensors", "Safetensors", {".safetensors": "safetensors"}, lambda _, info: info.head[8:9] == b"{"),
     Entry("gguf", "Gguf", {".gguf": "gguf"}, _starts(b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg")),
     Entry("numpy_files", "Npy", {".npy": "numpy"}, _starts(b"\x93NUMPY")),
+    Entry("hdf5", "Hdf5", dict.fromkeys((".h5", ".hdf5"), "hdf5"), lambda data, _: hdf5_place(data) >= 0),
+    Entry("keras", "Keras", {".keras": "keras"}, _starts(b"PK\x03\x04")),
     Entry("torch_zip", "TorchZip", {}, _starts(b"PK\x03\x04")),
     Entry(
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
@@ -77,7 +79,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("text", "PlainText", {}, _always),
 )
 
-INCLUDES: dict[str, str] = {"torch-zip": "zip", "torch-legacy": "pickle", "onnx-other": "hub-config"}
+INCLUDES: dict[str, str] = {"torch-zip": "zip", "keras": "zip", "torch-legacy": "pickle", "onnx-other": "hub-config"}
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
 
 

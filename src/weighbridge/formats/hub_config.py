@@ -12,6 +12,7 @@ from weighbridge.core.facts import Embedded, Limit, Oddity, Setting, Span, Unrea
 from weighbridge.formats.base import Match
 from weighbridge.formats.code_references import code_references
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
+from weighbridge.formats.keras_config import is_keras, keras_facts
 from weighbridge.formats.shard_index import shards
 from weighbridge.formats.template import is_template_key, looks_like_template, template_uses
 from weighbridge.formats.text import search_text
@@ -55,6 +56,8 @@ class HubConfig:
         for key in duplicates:
             yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
         yield from shards(tree)
+        if is_keras(tree, raw):
+            yield from keras_facts(tree, "", 0, budget)
         for reference in code_references(tree, info.name):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, 0)

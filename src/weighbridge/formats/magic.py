@@ -31,6 +31,8 @@ COMPRESSED = (
     b"\x78",
 )
 """First bytes of gzip, bzip2, xz, lzma, lz4, zstd and zlib streams."""
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""First bytes of an HDF5 file, or of what follows its user block."""
 ZIP_TAIL = 65557
 """Bytes at the end of a file in which the end record of a zip archive begins: the record and the longest comment."""
 _FIRST = frozenset(b"\x7f\xfe\xce\xcf\0dBM\xca#")
@@ -65,3 +67,13 @@ def machine_code(head: bytes) -> str:
 def zip_at_the_end(data: Reader) -> bool:
     """Whether the end record of a zip archive may lie in the last bytes, where loaders look for it."""
     return data.peek(0, 4) == b"PK\x03\x04" or b"PK\x05\x06" in data.peek(max(0, data.size - ZIP_TAIL), ZIP_TAIL)
+
+
+def hdf5_place(data: Reader) -> int:
+    """Where an HDF5 file begins, as its library looks for it: at 0, 512, 1024, 2048, …; -1 if nowhere."""
+    place = 0
+    while place < data.size:
+        if data.peek(place, 8) == HDF5:
+            return place
+        place = place * 2 or 512
+    return -1

@@ -17,6 +17,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "calls": frozenset(("Call", "ComputedImport", "Import", "Oddity")),
     "structure": frozenset(("Embedded", "JudgeSettings", "Link", "NameMismatch", "Native", "Oddity", "Pointer")),
     "onnx": frozenset(("ExternalData", "Graph", "Oddity", "Operator")),
+    "keras": frozenset(("FileReference", "Oddity", "Reference")),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),

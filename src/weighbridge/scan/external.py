@@ -15,7 +15,7 @@ from weighbridge.core.artifact import Unread, escape_name
 from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, Span, UnreadSpan
 from weighbridge.core.limits import Budget
 from weighbridge.formats.base import Match
-from weighbridge.formats.magic import machine_code
+from weighbridge.formats.magic import hdf5_place, machine_code
 from weighbridge.formats.pickle_stream import runs_something
 from weighbridge.pickle.machine import interpret
 from weighbridge.pickle.opcodes import KNOWN
@@ -34,7 +34,6 @@ REFER = (".onnx",)
 """Extensions of files that may name others: they are inspected first. The content of others is judged without them."""
 _RAW = frozenset(("", ".data", ".bin", ".dat", ".raw", ".onnx_data", ".weight", ".weights", ".bias"))
 """Extensions of files that may hold nothing but tensors."""
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _OTHERS = (b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg", b"7z\xbc\xaf", b"Rar!", b"%PDF", b"\x28\xb5\x2f\xfd")
 """First bytes of formats that other loaders recognize by content."""
 _OTHERS_AT_4 = (b"TFL3", b"ORTM")
@@ -69,7 +68,7 @@ class ExternalTensors:
             or head.startswith(_OTHERS)
             or head[4:8] in _OTHERS_AT_4
             or machine_code(head)
-            or _is_hdf5(data)
+            or hdf5_place(data) >= 0
             or _is_text(data)
         )
         return Match.NO if refused else Match.MAYBE
@@ -235,16 +234,6 @@ def _padding(data: Reader, start: int, end: int) -> Iterator[Span]:
         if data.read(place, size).strip(b"\0"):
             return
         yield Span(place, size, "parsed")
-
-
-def _is_hdf5(data: Reader) -> bool:
-    """Whether an HDF5 file begins at 0, 512, 1024, 2048, …, as its library looks for it."""
-    place = 0
-    while place < data.size:
-        if data.peek(place, 8) == _HDF5:
-            return True
-        place = place * 2 or 512
-    return False
 
 
 def _is_text(data: Reader) -> bool:
