@@ -39,6 +39,8 @@ class Limits(NamedTuple):
     """Bytes of a safetensors header, as in the reference implementation."""
     document: int = 16 * MIB
     """Bytes of a JSON document that is read as a tree in memory; larger ones are only searched."""
+    yaml: int = 2 * MIB
+    """Bytes of a YAML document whose structure is read: its parser takes seconds for each; larger ones are searched."""
     files: int = 1_000_000
     """Files of one artifact."""
     embedded: int = 8 * MIB

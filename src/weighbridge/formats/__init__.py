@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _JSON = b'{["'
 _ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
+_MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
+"""First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -50,6 +52,13 @@ def _forms(head: bytes) -> bool:
     return head[4:8] == b"ORTM" or b"ir_version" in head or b"irVersion" in head
 
 
+def _ubjson(data: Reader, info: BlobInfo) -> bool:
+    """An object whose first key is not the text of JSON; or the older form of XGBoost."""
+    del data
+    head = info.head
+    return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
+
+
 def _always(data: Reader, info: BlobInfo) -> bool:
     del data, info
     return True
@@ -65,6 +74,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
     ),
+    Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
     Entry("images", "Image", dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "image"), _starts(*IMAGES)),
@@ -72,14 +82,32 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("joblib_file", "JoblibFile", {}, _starts(b"ZF0x")),
     Entry("onnx", "Onnx", {".onnx": "onnx"}, _first(b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2")),
     Entry("onnx", "OnnxOtherForms", _ONNX, lambda _, info: _forms(info.head)),
+    Entry(
+        "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
+    ),
+    Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
+    Entry("boosters", "LightGbm", {}, _starts(b"tree")),
+    Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
+    Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
+    Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
     Entry("template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), lambda *_: False),
     Entry("hub_config", "HubConfig", {".json": "hub-config"}, lambda _, info: info.head.lstrip(_SPACE)[:1] in _JSON),
+    Entry(
+        "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
+    ),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )
 
-INCLUDES: dict[str, str] = {"torch-zip": "zip", "keras": "zip", "torch-legacy": "pickle", "onnx-other": "hub-config"}
+INCLUDES: dict[str, str] = {
+    "torch-zip": "zip",
+    "keras": "zip",
+    "skops": "zip",
+    "torch-legacy": "pickle",
+    "onnx-other": "hub-config",
+    "json-model": "hub-config",
+}
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
 
 

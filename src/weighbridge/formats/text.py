@@ -70,6 +70,19 @@ def search_text(data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
         offset += size
 
 
+def search_strings(data: Reader, start: int, size: int, key: str, budget: Budget) -> Iterator[Fact | Child]:
+    """Search the runs of readable characters in binary data for serialized objects; nothing is accounted for."""
+    import re
+
+    runs = re.compile(rb"[\t\n\r\x20-\x7e]{16,}")
+    offset = start
+    while offset < start + size:
+        raw = data.peek(offset, min(WINDOW + OVERLAP, start + size - offset))
+        for run in runs.finditer(raw):
+            yield from embedded_in_text(run[0].decode("ascii"), key, offset + run.start(), budget)
+        offset += WINDOW
+
+
 def _is_text(head: bytes) -> bool:
     if b"\0" in head:
         return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import ExternalData, Graph, Oddity, Operator
 from weighbridge.core.findings import Severity
 from weighbridge.rules.base import Hit, RuleContext, rule
+from weighbridge.rules.paths import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +181,7 @@ def external_data_escape(data: ExternalData, ctx: RuleContext) -> Iterator[Hit]:
     if data.location == _MEMORY:
         yield Hit(f"tensor {data.tensor!r} is read from the address {data.start} in the memory of the process")
         return
-    why = _escape(data.location) or (_escape(data.base) if data.base else "")
+    why = escape(data.location) or (escape(data.base) if data.base else "")
     if why:
         place = f"{data.location[:200]!r}" + (f" below {data.base[:200]!r}" if data.base else "")
         yield Hit(f"tensor {data.tensor!r} lies in {place}: {why}")
@@ -253,20 +253,6 @@ def message_structure(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(oddity.detail)
     elif oddity.kind in ("unknown-field", "overlong-varint"):
         yield Hit(oddity.detail, Severity.MEDIUM)
-
-
-def _escape(location: str) -> str:
-    """Why a location is none inside the model's folder, or an empty string."""
-    parts = re.split(r"[/\\]", location)
-    if not location or not location.isprintable():
-        return "that is no file name"
-    if not parts[0] or parts[0].startswith("~"):
-        return "that is an absolute path"
-    if ":" in parts[0]:
-        return "that names a drive or an address"
-    if ".." in parts:
-        return "that leads upwards"
-    return ""
 
 
 RULES = (

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
     from weighbridge.scan.walk import Entry
 
-REFER = (".onnx",)
-"""Extensions of files that may name others: they are inspected first. The content of others is judged without them."""
+REFER = (".onnx", ".xml", "model.json")
+"""Ends of names of files that may name others: they are inspected first. Others are judged by their content alone."""
 _RAW = frozenset(("", ".data", ".bin", ".dat", ".raw", ".onnx_data", ".weight", ".weights", ".bias"))
 """Extensions of files that may hold nothing but tensors."""
 _OTHERS = (b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg", b"7z\xbc\xaf", b"Rar!", b"%PDF", b"\x28\xb5\x2f\xfd")
