@@ -347,6 +347,7 @@ def test_an_archive_is_recognized_without_its_name_and_only_then(tmp_path: Path)
     assert format_of("model.zip", {"config.json": config}) == "zip"
     assert format_of("model.zip", {"x/config.json": config, "x/model.weights.h5": k.weights()}) == "zip"
     assert format_of("model.keras", {"x/config.json": config}) == "zip"
+    assert format_of("model.zip", {"config.json.txt": config, "model.weights.h5": k.weights()}) == "zip"
 
 
 def test_another_file_called_keras_is_a_mismatch(tmp_path: Path) -> None:

@@ -59,23 +59,26 @@ def about(file: Hdf5File, kind: Datatype) -> About:
 def values(file: Hdf5File, key: str, kind: Datatype, raw: bytes, offset: int) -> Iterator[Fact | Child]:
     """Look into elements of one type that stand back to back at `offset`. Raises FormatError for broken references."""
     yield from _contents(file, key, kind, raw, offset)
-    pending = [(kind, raw)]
-    while pending:
-        outer, elements = pending.pop()
-        places = about(file, outer).slots
-        for start in range(0, len(elements) - outer.size + 1, outer.size) if places and outer.size else ():
-            for slot in places:
-                at = start + slot.offset
-                length = 0 if slot.base is None else int.from_bytes(elements[at : at + 4], "little")
-                found = _heap_value(file, elements, at + (0 if slot.base is None else 4), length, slot.base)
-                if found is None or slot.base is None:
-                    continue
-                content, place = found
-                if slot.text:
-                    yield from _hidden(file, key, content, place)
-                else:
-                    yield from _contents(file, key, slot.base, content, place)
-                    pending.append((slot.base, content))
+    places = about(file, kind).slots
+    if any(slot.base is not None and about(file, slot.base).slots for slot in places):
+        raise FormatError("sequences of sequences are not read", offset)
+    for start in range(0, len(raw) - kind.size + 1, kind.size) if places and kind.size else ():
+        for slot in places:
+            at = start + slot.offset
+            length = 0 if slot.base is None else int.from_bytes(raw[at : at + 4], "little")
+            found = _heap_value(file, raw, at + (0 if slot.base is None else 4), length, slot.base)
+            if found is not None and slot.text:
+                yield from _hidden(file, key, *found)
+            elif found is not None and slot.base is not None:
+                yield from _contents(file, key, slot.base, *found)
+
+
+def leftovers(file: Hdf5File) -> Iterator[Fact | Child]:
+    """Look into the values of global heaps that nobody names: a heap is read as a whole, so all of it is looked at."""
+    for address, objects in file.collections.items():
+        for index, (place, size) in objects.items():
+            if (address, index) not in file.followed:
+                yield from _hidden(file, "a heap", file.data.read(place, size), place)
 
 
 def heap_texts(file: Hdf5File, kind: Datatype, raw: bytes) -> list[str]:

@@ -17,7 +17,7 @@ from weighbridge.formats.hdf5_groups import attributes, links
 from weighbridge.formats.hdf5_objects import EXTERNAL, FILTERS, LAYOUT, LINK, LINK_INFO, SPACE, STAB, TYPE, read_header
 from weighbridge.formats.hdf5_objects import message_type as type_of
 from weighbridge.formats.hdf5_types import dataspace, layout, pipeline
-from weighbridge.formats.hdf5_values import heap_texts, values
+from weighbridge.formats.hdf5_values import heap_texts, leftovers, values
 from weighbridge.formats.keras_config import config_in_text
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Walk:
             except FormatError as error:
                 yield self._broken(error, path)
             pending.extend(reversed(inner))
+        for fact in leftovers(self._file):
+            yield from self._kept(fact)
 
     def _kept(self, fact: Fact | Child) -> Iterator[Fact | Child]:
         """A fact, as long as there is room for more. Of tensors and notes fewer will do; what is judged will not."""

@@ -201,6 +201,7 @@ def custom_object(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
         Reference("keras-class", "mypackage.layers.Net", "config.layers.1", "mypackage>Net")
         Reference("keras-class", "MyLayer", "config.layers.1")
         Reference("keras-function", "builtins.my_activation", "config.layers.1.config.activation")
+        Reference("keras-function", "builtins.relu", "config.layers.1.config.activation", "mypackage>relu")
     Stays silent on:
         Reference("keras-class", "keras.layers.Dense", "config.layers.1")
         Reference("keras-class", "Dense", "config.layers.1")
