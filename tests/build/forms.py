@@ -76,3 +76,79 @@ def catboost(*, note: str = "{}", parts: tuple[str, ...] = ("static_provider_v1"
     table = struct.pack("<IHHi", 8, 4, 4, 4)
     rest = struct.pack("<II", 1, len(table)) + table if parts else b""
     return b"CBM1" + struct.pack("<I", len(core)) + core + rest + tail
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number: int, value: bytes | str | float) -> bytes:
+    """One field of Protocol Buffers: bytes and text with their length, numbers as varint or fixed32."""
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    raw = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(raw)) + raw
+
+
+def message(*fields: tuple[int, bytes | str | int | float]) -> bytes:
+    return b"".join(field(number, value) for number, value in fields)
+
+
+def sentencepiece(*pieces: str, more: bytes = b"") -> bytes:
+    """A tokenizer with these pieces."""
+    made = [field(1, message((1, piece), (2, -1.5), (3, 1))) for piece in ("<unk>", "<s>", *pieces)]
+    trainer = message((1, "corpus.txt"), (2, "m"), (3, 1), (4, 300), (10, 0.5), (35, 1), (44, " x "), (52, 9))
+    normalizer = message((1, "nmt_nfkc"), (2, bytes(range(200))), (3, 1))
+    return b"".join(made) + field(2, trainer) + field(3, normalizer) + more
+
+
+def coreml(model: int, content: bytes) -> bytes:
+    """A Core ML model with one field that is the model proper."""
+    return message((1, 5), (2, message((1, message((1, "input"))))), (model, content))
+
+
+def coreml_layer(**more: bytes) -> bytes:
+    """A neural network with one layer; `custom` and such are its parameters."""
+    numbers = {"custom": 500, "branch": 605, "inner": 140}
+    fields = [(1, "first"), (2, "a"), (3, "b"), *((numbers[name], value) for name, value in more.items())]
+    return message((1, message(*fields)))
+
+
+def mil(file: str, nested: bool = False) -> bytes:
+    """An ML program with one constant in a file."""
+    value = message((2, b"xx"), (5, message((1, file), (2, 64))))
+    operation = message((1, "const"), (5, message((1, "val"), (2, value))))
+    if nested:
+        operation = message((1, "cond"), (4, message((3, operation))))
+    block = message((2, "out"), (3, operation))
+    function = message((2, "CoreML5"), (3, message((1, "CoreML5"), (2, block))))
+    return message((1, 1), (2, message((1, "main"), (2, function))))
+
+
+def caffe(type_: str = "Convolution", python: bytes = b"") -> bytes:
+    """A net of Caffe with two layers."""
+    layer = message((1, "conv1"), (2, type_), (3, "data"), (4, "conv1"), (7, message((5, bytes(40)))))
+    if python:
+        layer += field(130, python)
+    return message((1, "net"), (100, message((1, "data"), (2, "Input"), (143, b""))), (100, layer))
+
+
+def paddle(*types: str, attribute: bytes = b"") -> bytes:
+    """A program of Paddle with operators of these types."""
+    operators = [
+        (
+            4,
+            message(
+                (1, message((1, "X"), (2, "a"))), (3, type_), (4, attribute or message((1, "axis"), (2, 0), (3, 1)))
+            ),
+        )
+        for type_ in types
+    ]
+    variable = message((1, "a"), (2, message((1, 7))), (3, 1))
+    return message((1, message((1, 0), (2, (1 << 64) - 1), (3, variable), *operators)), (4, message((1, 0))))

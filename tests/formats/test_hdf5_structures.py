@@ -22,7 +22,7 @@ from weighbridge.formats.hdf5_file import Cursor, Hdf5File, checksum
 from weighbridge.formats.hdf5_groups import attributes
 from weighbridge.formats.hdf5_objects import read_header
 from weighbridge.formats.hdf5_types import dataspace, datatype, slots
-from weighbridge.formats.hdf5_values import heap_texts
+from weighbridge.formats.hdf5_values import heap_texts, values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -285,6 +285,13 @@ def test_an_element_has_a_bounded_number_of_references() -> None:
     assert len(slots(few)) == 4096
     with pytest.raises(FormatError, match="more references"):
         slots(many)
+
+
+def test_sequences_of_sequences_are_not_read() -> None:
+    kind = datatype(Cursor(opened(b""), sequence(sequence(U1)), 0))
+    with pytest.raises(FormatError, match="sequences of sequences"):
+        list(values(opened(b""), "x", kind, bytes(16), 0))
+    assert list(values(opened(b""), "x", datatype(Cursor(opened(b""), sequence(U1), 0)), bytes(16), 0)) == []
 
 
 @pytest.mark.parametrize(

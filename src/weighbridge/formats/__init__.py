@@ -88,6 +88,12 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
+    Entry(
+        "message_models",
+        "MESSAGE_MODELS",
+        {".spm": "sentencepiece", ".mlmodel": "coreml", ".caffemodel": "caffe", ".pdmodel": "paddle"},
+        _first(b"\x08\x0a"),
+    ),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
     Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
