@@ -69,7 +69,7 @@ DECODERS = frozenset(
 )
 BUILTINS = frozenset(
     """eval exec compile execfile open getattr setattr delattr globals locals vars __import__ input breakpoint bytes
-    bytearray str chr map filter dict list print type object""".split()  # noqa: SIM905 -- as above
+    bytearray str chr map filter dict list print type object hasattr isinstance reversed""".split()  # noqa: SIM905 -- as above
 )
 MODULES = frozenset(
     ("os", "sys", "subprocess", "builtins", "importlib", "socket", "shutil", "ctypes", "pickle", "marshal")

@@ -68,13 +68,15 @@ def hidden_code(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 def runs_code(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """The source runs text as code.
 
-    What it finds: eval, exec, compile and their likes: high, with a constant text medium.
+    What it finds: eval, exec, compile and their likes: high, with a constant text medium; names that are computed and
+        looked up where all names are, and modules that reach out handed on as values.
     Why it matters: What is run depends on a value that somebody else may set.
     What to do: Read the place. Ask for code that says what it does.
     Fires on:
         SourceUse("run-code", "builtins.exec", "exec(x)", "import")
         SourceUse("run-code", "builtins.eval", "eval('1 + 1')", "call", ("literal",))
         SourceUse("namespace", "globals()", "globals()[x](y)", "call")
+        SourceUse("module-value", "os", "f(os)", "call")
     Stays silent on:
         SourceUse("process", "os.system", "os.system('id')", "call")
     """
@@ -84,6 +86,8 @@ def runs_code(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(_said(use), _MEDIUM if quiet else None)
     elif use.kind in ("namespace", "object-model", "getattr-computed", "import-hidden"):
         yield Hit(_said(use))
+    elif use.kind == "module-value":
+        yield Hit(_said(use), _MEDIUM if use.name in ("pickle", "shutil", "socket") else None)
 
 
 @rule("code/process", Severity.HIGH, on=SourceUse, refs=("CWE-78", "ATLAS AML.T0011"), since="0.1")
@@ -205,7 +209,7 @@ def native(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     elif use.kind in ("build", "import-path"):
         yield Hit(_said(use))
     elif use.kind == "import-computed" and "metadata" not in use.traits:
-        yield Hit(_said(use), _LOW)
+        yield Hit(_said(use), _LOW if "below" in use.traits or use.level == "main" else _HIGH)
 
 
 @rule("code/persistence", Severity.CRITICAL, on=SourceUse, refs=("CWE-506", "ATLAS AML.T0011"), since="0.1")
