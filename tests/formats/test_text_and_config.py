@@ -127,3 +127,16 @@ def test_compressed_texts_are_paid_from_the_budget_of_the_file(tmp_path: Path) -
     report = scanned(tmp_path, "m.pkl", raw)
     assert "expansion_ratio" in report.limits_reached
     assert report.verdict is Verdict.INCOMPLETE
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "data.json"])
+def test_a_document_that_is_too_long_to_be_judged_is_incomplete(tmp_path: Path, name: str) -> None:
+    content = json.dumps({"auto_map": {"AutoModel": "org/other--m.Net"}}).encode() + b" " * (17 * 1024 * 1024)
+    assert scanned(tmp_path, name, content).verdict is Verdict.INCOMPLETE
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.json"])
+def test_a_long_vocabulary_is_searched(tmp_path: Path, name: str) -> None:
+    content = json.dumps({"model": {"vocab": {f"word{number}": number for number in range(900_000)}}}).encode()
+    assert len(content) > 16 * 1024 * 1024
+    assert scanned(tmp_path, name, content).verdict is Verdict.CLEAN
