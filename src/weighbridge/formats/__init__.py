@@ -65,6 +65,7 @@ def _always(data: Reader, info: BlobInfo) -> bool:
 
 
 REGISTRY: tuple[Entry, ...] = (
+    Entry("lfs_pointer", "LfsPointer", {}, _starts(b"version https://git-lfs")),
     Entry("safetensors", "Safetensors", {".safetensors": "safetensors"}, lambda _, info: info.head[8:9] == b"{"),
     Entry("gguf", "Gguf", {".gguf": "gguf"}, _starts(b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg")),
     Entry("numpy_files", "Npy", {".npy": "numpy"}, _starts(b"\x93NUMPY")),
@@ -115,6 +116,9 @@ INCLUDES: dict[str, str] = {
     "json-model": "hub-config",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
+
+STAND_INS = frozenset(("lfs-pointer",))
+"""Formats that lie in the place of any file: no name promises another content."""
 
 
 def candidates(data: Reader, info: BlobInfo) -> Iterator[Format]:

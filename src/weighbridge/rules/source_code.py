@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Oddity, Operator, SourceUse
+from weighbridge.core.facts import ActiveText, Metadata, Oddity, Operator, SourceUse
 from weighbridge.core.findings import Severity
 from weighbridge.rules.base import Hit, RuleContext, rule
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _WHEN = {"import": "when it is imported", "call": "when it is called", "main": "when it is run as a script"}
 _AMBIGUOUS = frozenset(("decoded", "downloaded", "hidden"))
+_KEYS = 5
+"""Metadata keys of a file, and files, that a finding names."""
 _CRITICAL, _HIGH, _MEDIUM, _LOW = Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW
 
 
@@ -26,7 +28,7 @@ def metadata_flow(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """Metadata of a weight file is run as code.
 
     What it finds: Code that hands what `metadata()` or `__metadata__` gave to eval, exec, an import, a process or a
-        loader of pickles.
+        loader of pickles. The finding names the weight files of the artifact whose metadata the code would run.
     Why it matters: The weight file looks harmless and is harmless to every other loader. With this one, whoever writes
         a text into its metadata runs code.
     What to do: Do not use this loader. Metadata is read with `json.loads`, or not at all.
@@ -35,9 +37,23 @@ def metadata_flow(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         SourceUse("run-code", "builtins.eval", "eval(x)", "call")
     """
-    del ctx
     if "metadata" in use.traits and use.kind in ("run-code", "pickle", "process", "marshal", "import-computed", "yaml"):
-        yield Hit(_said(use))
+        yield Hit(f"{_said(use)}{_metadata_here(ctx)}")
+
+
+def _metadata_here(ctx: RuleContext) -> str:
+    """The metadata that lies in the same artifact, file by file; programs among it first."""
+    programs = {(place, found.key): found.kind for place, found in ctx.everywhere(ActiveText)}
+    files: dict[str, list[tuple[bool, str]]] = {}
+    for place, found in ctx.everywhere(Metadata):
+        if place.endswith(".safetensors"):
+            kind = programs.get((place, found.key))
+            text = f"{found.key!r}, which is {kind}: {found.value[:60]!r}" if kind else repr(found.key[:60])
+            files.setdefault(place, []).append((kind is None, text))
+    said = [
+        f"{place} has {', '.join(text for _, text in sorted(keys)[:_KEYS])}" for place, keys in sorted(files.items())
+    ]
+    return f"; of this artifact, {'; '.join(said[:_KEYS])}" if said else ""
 
 
 @rule("code/hidden-code", Severity.CRITICAL, on=SourceUse, refs=("CWE-506", "ATLAS AML.T0011"), since="0.1")
