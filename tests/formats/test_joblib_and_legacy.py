@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
 import zlib
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from build import pickles as p
-from build.containers import state_dict_pickle
+from build.containers import torch_legacy as legacy
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict
 from weighbridge.formats.torch_legacy import MAGIC
@@ -118,20 +117,6 @@ def test_the_old_container_of_joblib(tmp_path: Path, extra: bytes) -> None:
     assert scanned(tmp_path, "m.z", old(good, 5)).verdict is not Verdict.CLEAN
     assert scanned(tmp_path, "m.z", old(good, len(good))[:-3]).verdict is not Verdict.CLEAN
     assert scanned(tmp_path, "m.z", old(good, len(good)) + b"x").verdict is not Verdict.CLEAN
-
-
-STORAGES = [("FloatStorage", "7", bytes(16)), ("HalfStorage", "9", bytes(6))]
-COUNTS = {"7": 4, "9": 3}
-
-
-def legacy(*, magic: bytes = b"", system: bytes = b"}", end: bytes = b"", counts: dict[str, int] = COUNTS) -> bytes:
-    out = magic or pickle.dumps(MAGIC, 2)
-    out += pickle.dumps(1001, 2) + p.proto(2) + system + b"."
-    out += state_dict_pickle([(kind, key, COUNTS[key]) for kind, key, _ in STORAGES])
-    out += pickle.dumps([key for _, key, _ in STORAGES], 2)
-    for _, key, raw in STORAGES:
-        out += struct.pack("<q", counts[key]) + raw
-    return out + end
 
 
 def test_an_old_checkpoint_is_clean(tmp_path: Path) -> None:
