@@ -22,6 +22,7 @@ from build import forms, hdf5_files, keras_models
 from build import gguf_files as g
 from build import onnx_models as o
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
+from build.exported import exported
 
 DATA = pickle.dumps({"weights": [1.5, -2.5, 3], "names": ("a", "b"), "raw": b"0123456789" * 5}, 4)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
@@ -66,6 +67,7 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "keras": ("m.keras", keras_models.archive(keras_models.model(keras_models.layer("Dense", units=3)))),
     "torch-zip": ("m.pt", torch_zip([("FloatStorage", "0", bytes(64))], {"FloatStorage": 4})),
     "torch-legacy": ("m.pt", torch_legacy()),
+    "torch-export": ("m.pt2", exported()),
     "skops": ("m.skops", _skops()),
     "zip": ("m.zip", zipped({"a.json": b'{"a": 1}', "b.pkl": DATA}, method=8)),
     "tar": ("m.tar", _tar()),

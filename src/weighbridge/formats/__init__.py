@@ -75,6 +75,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
     ),
+    Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
@@ -111,6 +112,7 @@ INCLUDES: dict[str, str] = {
     "torch-zip": "zip",
     "keras": "zip",
     "skops": "zip",
+    "torch-export": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",

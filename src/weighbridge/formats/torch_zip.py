@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Oddity, Span, Tensor
-from weighbridge.formats.archives import Zip, find_end_record, frame, read_directory, read_member
+from weighbridge.formats.archives import Zip, directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 from weighbridge.formats.compressed import decompressor, expand
 from weighbridge.pickle.machine import interpret
@@ -59,13 +59,8 @@ class TorchZip:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES for a zip archive with a `data.pkl` in a top folder; seen in its central directory."""
-        if not info.head.startswith(b"PK\x03\x04"):
-            return Match.NO
-        record = find_end_record(data)
-        if record < 0:
-            return Match.NO
-        tail = data.peek(max(0, record - 1024 * 1024), min(record, 1024 * 1024))
-        return Match.YES if b"/data.pkl" in tail else Match.NO
+        begins = info.head.startswith(b"PK\x03\x04")
+        return Match.YES if begins and b"/data.pkl" in directory_end(data) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield the storages as tensors, and everything else as a zip archive's members."""

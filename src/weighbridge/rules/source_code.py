@@ -288,7 +288,10 @@ def runs_by_name(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(oddity.detail)
 
 
-_OWN_OPERATORS = frozenset(("ops.prim", "ops.aten", "ops.quantized", "ops.torchvision", "ops.torchaudio", "ops.image"))
+_OWN_OPERATORS = frozenset(
+    """ops.prim ops.prims ops.aten ops.quantized ops.quantized_decomposed ops.higher_order ops.torchvision
+    ops.torchaudio ops.image""".split()  # noqa: SIM905 -- words read better than a list of them
+)
 _FILE_OPERATORS = frozenset(
     ("ops.aten.save", "ops.aten.from_file", "ops.aten.load", "ops.image.read_file", "ops.image.write_file")
 )
@@ -296,7 +299,7 @@ _FILE_OPERATORS = frozenset(
 
 @rule("torchscript/custom-operator", Severity.HIGH, on=Operator, refs=("CWE-829", "CWE-73"), since="0.1")
 def custom_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
-    """TorchScript calls an operator that PyTorch does not have, or one that reads or writes files.
+    """A program calls an operator that PyTorch does not have, or one that reads or writes files.
 
     What it finds: Operators of libraries (`ops.LIBRARY.NAME`) other than PyTorch's own, and operators on files.
     Why it matters: Somebody has to load a native library for it, which is not part of the model. Operators on files
