@@ -91,6 +91,7 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "catboost": ("m.cbm", forms.catboost()),
     "sentencepiece": ("tokenizer.model", forms.sentencepiece("a", "the")),
     "coreml": ("m.mlmodel", forms.coreml(500, forms.coreml_layer(inner=bytes(50)))),
+    "mil-weights": ("weight.bin", forms.mil_weights((1, bytes(200)), (2, bytes(64)))),
     "caffe": ("m.caffemodel", forms.caffe()),
     "paddle": ("m.pdmodel", forms.paddle("conv2d", "relu")),
     "msgpack": ("m.msgpack", msgpack.packb({"params": {"w": [1, 2.5, "x", b"y" * 40], "n": None}})),

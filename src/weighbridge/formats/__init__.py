@@ -87,6 +87,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
+    Entry("mil_weights", "MilWeights", {}, lambda _, info: info.head[4:8] == b"\2\0\0\0" and not any(info.head[8:64])),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
