@@ -1,0 +1,371 @@
+"""TensorFlow: SavedModels, frozen graphs, training graphs, and the small files beside them.
+
+    saved_model.pb      SavedModel     1 saved_model_schema_version  2 meta_graphs
+    *.meta              MetaGraphDef   1 meta_info_def  2 graph_def  3 saver_def  4 collection_def  5 signature_def
+                                       6 asset_file_def  7 object_graph_def
+    *.pb                GraphDef       1 node {1 name, 2 op, 3 input, 5 attr}  2 library  4 versions
+    keras_metadata.pb   SavedMetadata  1 nodes {2 node_id, 3 node_path, 4 identifier, 5 metadata: JSON}
+    fingerprint.pb      FingerprintDef: hashes of the parts and a version
+    tfhub_module.pb     ModuleDef: 1 format, which is 3
+
+None has a magic: the first fields tell, or the name. Text forms (`*.pbtxt`) are recognized and not read. Checkpoints
+are in `checkpoint`. Source: TensorFlow 2.21, `tensorflow/core/protobuf/saved_model.proto`, `meta_graph.proto`,
+`core/framework/graph.proto`; `cc/saved_model/loader.cc` for what is run while loading.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from weighbridge.core.errors import FormatError
+from weighbridge.core.facts import FileReference, Metadata, Span, UnreadSpan
+from weighbridge.formats import saved_model_schema as schema
+from weighbridge.formats.base import Match
+from weighbridge.formats.message_walk import Begin, End, Messages, Value
+from weighbridge.formats.protobuf import BYTES, VARINT, Wire
+from weighbridge.formats.tensorflow_graph import Walk
+from weighbridge.formats.tensorflow_schema import FINGERPRINT_DEF, GRAPH_DEF
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from weighbridge.core.facts import Child, Fact
+    from weighbridge.core.limits import Budget
+    from weighbridge.core.reader import Reader
+    from weighbridge.formats.base import BlobInfo
+    from weighbridge.formats.protobuf import Field, Shape
+
+GLANCE = 64
+"""Fields that are looked at to recognize a graph."""
+OPERATOR = re.compile(rb"[A-Z_][A-Za-z0-9_]*(?:>[A-Za-z0-9_>]+)?")
+"""How operators are named."""
+_VERSION = re.compile(rb"\d+\.\d+[\w.+-]*")
+_GRAPH = {1: BYTES, 2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}
+_INIT = (b"saved_model_main_op", b"legacy_init_op", b"saved_model_init_op")
+"""Collections that name what a loader runs."""
+_TEXT = (b"node", b"meta_graphs", b"meta_info_def", b"graph_def", b"saved_model_schema_version", b"library")
+
+
+class SavedModel:
+    """`saved_model.pb`."""
+
+    name = "tensorflow-saved-model"
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """YES for a schema version and graphs with their information; MAYBE by the name."""
+        if _is_saved_model(data):
+            return Match.YES
+        return Match.MAYBE if info.name == "saved_model.pb" else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Walk every graph; fields that nobody defined stay opaque."""
+        del info
+        yield from _parsed(data, budget, schema.SAVED_MODEL)
+
+
+class MetaGraph:
+    """A training graph beside a checkpoint: `*.meta`."""
+
+    name = "tensorflow-meta-graph"
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """YES for information and a graph; MAYBE by the name of one beside a checkpoint."""
+        if _is_meta_graph(Wire(data), 0, data.size):
+            return Match.YES
+        return Match.MAYBE if info.name.endswith(".ckpt.meta") else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Walk the graph; fields that nobody defined stay opaque."""
+        del info
+        yield from _parsed(data, budget, schema.META_GRAPH_DEF)
+
+
+class FrozenGraph:
+    """A graph with its constants: `*.pb`."""
+
+    name = "tensorflow-graph"
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """YES for nodes with operators; MAYBE for a `.pb` whose first field a graph could have."""
+        wire = Wire(data)
+        if _is_graph(wire, 0, data.size):
+            return Match.YES
+        return Match.MAYBE if info.extension == ".pb" and _could_be_graph(wire, data.size) else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Walk the graph; fields that nobody defined stay opaque."""
+        del info
+        yield from _parsed(data, budget, GRAPH_DEF)
+
+
+class SmallMessage:
+    """A file beside a SavedModel, which only its name tells."""
+
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def __init__(self, name: str, file: str, shape: Shape) -> None:
+        self.name = name
+        self._file = file
+        self._shape = shape
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """MAYBE by the name."""
+        del data
+        return Match.MAYBE if info.name == self._file else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Walk the message; texts that are a configuration of Keras are read as one."""
+        from weighbridge.formats.keras_config import config_in_text
+
+        del info
+        messages = Messages(data, budget)
+        broken: FormatError | None = None
+        try:
+            for event in messages.events(self._shape):
+                if not isinstance(event, Begin | End | Value):
+                    yield event
+                elif isinstance(event, Value) and event.shape == "SavedObject" and event.field == "metadata":
+                    text = messages.wire.payload(event.offset, event.size).decode("utf-8", "replace")
+                    yield from config_in_text(text, "metadata", event.offset, budget, certain=bool(text))
+                elif isinstance(event, Value) and event.field in ("uuid", "identifier"):
+                    yield Metadata(event.field, event.text[:200], event.size, event.offset)
+        except FormatError as error:
+            broken = error
+        yield from messages.wire.oddities()
+        yield from messages.spans(data.size if broken is None else min(broken.offset, data.size))
+        if broken is not None:
+            raise broken
+
+
+class TextGraph:
+    """A graph as text: recognized and not read."""
+
+    name = "tensorflow-text"
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """YES for text that begins with a field of a graph."""
+        del data
+        word = re.match(rb"(?:\s|#[^\n]*\n)*(\w+)\s*[:{<]", info.head)
+        return Match.YES if word and word[1] in _TEXT and info.extension in (".pbtxt", ".pbtext", ".txt") else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Say that nothing of it was read."""
+        del info, budget
+        yield UnreadSpan(0, data.size, "a TensorFlow graph as text is not read: ask for it as .pb")
+
+
+GRAPHS = (SavedModel(), MetaGraph(), FrozenGraph(), TextGraph())
+BESIDE = (
+    SmallMessage("tensorflow-fingerprint", "fingerprint.pb", FINGERPRINT_DEF),
+    SmallMessage("keras-metadata", "keras_metadata.pb", schema.KERAS_METADATA),
+    SmallMessage("tensorflow-hub-module", "tfhub_module.pb", schema.HUB_MODULE),
+)
+
+
+def _parsed(data: Reader, budget: Budget, shape: Shape) -> Iterator[Fact | Span | Child]:
+    walk = Walk(data, budget)
+    broken: FormatError | None = None
+    try:
+        if shape is GRAPH_DEF:
+            yield from walk.graph(0, data.size, "", 1)
+        elif shape is schema.META_GRAPH_DEF:
+            yield from _meta_graph(walk, 0, data.size, 1)
+        else:
+            yield from _saved_model(walk, data.size)
+        yield from walk.finish()
+    except FormatError as error:
+        broken = error
+        yield from walk.finish()
+    yield from walk.wire.oddities()
+    yield from walk.wire.accounted(walk.data, data.size if broken is None else min(broken.offset, data.size))
+    if broken is not None:
+        raise broken
+
+
+def _saved_model(walk: Walk, size: int) -> Iterator[Fact | Child]:
+    graphs = 0
+    for field in walk.wire.fields(0, size, schema.SAVED_MODEL):
+        if field.number == 2:
+            graphs += 1
+            yield from _meta_graph(walk, field.offset, field.offset + field.size, 2)
+        else:
+            yield from walk.keep(Metadata("saved_model_schema_version", str(field.value), field.size, field.offset))
+    if not graphs:
+        yield UnreadSpan(size, 0, "the model has no graph: it is cut off, or no model")
+
+
+def _meta_graph(walk: Walk, start: int, end: int, depth: int) -> Iterator[Fact | Child]:
+    messages = schema.META_GRAPH_DEF.messages
+    title = ""
+    for field in walk.wire.fields(start, end, schema.META_GRAPH_DEF):
+        number, _, offset, size, _, _ = field
+        if number == 2:
+            yield from walk.graph(offset, offset + size, title, depth + 1)
+            continue
+        if number == 1:
+            title = yield from _information(walk, field)
+        elif number in (4, 5):
+            yield from _entry(walk, field)
+        elif number == 6:
+            yield from _asset(walk, field)
+        yield from walk.plain(field, messages[number], depth + 1)
+    yield from walk.follow()
+
+
+def _information(walk: Walk, field: Field) -> Generator[Fact, None, str]:
+    """Tags and versions; the tags come back."""
+    tags = []
+    for part in walk.wire.fields(field.offset, field.offset + field.size):
+        if part.kind == BYTES and part.number in (4, 5, 6):
+            text = _decoded(walk, part, 200)
+            tags += [text] * (part.number == 4)
+            name = {4: "tag", 5: "tensorflow_version", 6: "tensorflow_git_version"}[part.number]
+            yield from walk.keep(Metadata(name, text, part.size, part.offset))
+    return ",".join(tags[:8])
+
+
+def _entry(walk: Walk, field: Field) -> Iterator[Fact]:
+    """Signatures, and collections that name what a loader runs."""
+    key = method = ""
+    for part in walk.wire.fields(field.offset, field.offset + field.size):
+        if part.kind == BYTES and part.number == 1:
+            key = _decoded(walk, part, 200)
+        elif part.kind == BYTES and field.number == 5:
+            for inner in walk.wire.fields(part.offset, part.offset + part.size):
+                if inner.kind == BYTES and inner.number == 3:
+                    method = _decoded(walk, inner, 200)
+    if field.number == 5:
+        yield from walk.keep(Metadata(f"signature {key}", method, field.size, field.offset))
+    elif key.encode() in _INIT:
+        yield from walk.keep(Metadata("run while loading", key, field.size, field.offset))
+
+
+def _asset(walk: Walk, field: Field) -> Iterator[Fact]:
+    """A file of the folder `assets`; the constant that holds its name is set by the loader."""
+    for part in walk.wire.fields(field.offset, field.offset + field.size):
+        if part.kind == BYTES and part.number == 2:
+            yield from walk.keep(FileReference("tf-asset", _decoded(walk, part, 1000), "asset_file_def", part.offset))
+        elif part.kind == BYTES and part.number == 1:
+            for inner in walk.wire.fields(part.offset, part.offset + part.size):
+                if inner.kind == BYTES and inner.number == 1 and len(walk.names.assets) < 10_000:
+                    name = walk.wire.payload(inner.offset, min(inner.size, 500))
+                    walk.names.assets.add(name.partition(b":")[0])
+
+
+def _decoded(walk: Walk, field: Field, most: int) -> str:
+    return walk.wire.payload(field.offset, min(field.size, most)).decode("utf-8", "replace")
+
+
+# Recognizing
+
+
+def _is_saved_model(data: Reader) -> bool:
+    wire = Wire(data)
+    version = graph = False
+    try:
+        for seen, field in enumerate(wire.fields(0, data.size)):
+            if seen >= GLANCE or (field.number, field.kind) not in ((1, VARINT), (2, BYTES)):
+                break
+            if field.number == 1:
+                version = 0 < field.value < 100
+            else:
+                graph = graph or _is_meta_graph(wire, field.offset, field.offset + field.size)
+            if version and graph:
+                return True
+    except FormatError as error:
+        # Cut off in its graph it is still a model.
+        return version and data.peek(error.offset, 1) == b"\x12" and error.offset < 32
+    return False
+
+
+def _is_meta_graph(wire: Wire, start: int, end: int) -> bool:
+    """Whether the fields are those of a MetaGraphDef: information with a version, and a graph."""
+    information = graph = False
+    try:
+        for seen, field in enumerate(wire.fields(start, end)):
+            if seen >= GLANCE or field.kind != BYTES or not 1 <= field.number <= 7:
+                return False
+            if field.number == 1:
+                information = information or _is_information(wire, field)
+            elif field.number == 2:
+                graph = graph or _is_graph(wire, field.offset, field.offset + field.size, empty=True)
+            if information and graph:
+                return True
+    except FormatError:
+        return information
+    return False
+
+
+def _is_information(wire: Wire, field: Field) -> bool:
+    kinds = {1: BYTES, 2: BYTES, 3: BYTES, 4: BYTES, 5: BYTES, 6: BYTES, 7: VARINT, 8: BYTES}
+    marks = 0
+    for part in wire.fields(field.offset, field.offset + field.size):
+        if kinds.get(part.number) != part.kind:
+            return False
+        if part.number == 2 and part.size:
+            # A list of operators: of a node, this would be the name of one.
+            marks += wire.payload(part.offset, 1) == b"\x0a"
+        elif part.number == 5:
+            marks += bool(_VERSION.fullmatch(wire.payload(part.offset, min(part.size, 50))))
+    return marks > 0
+
+
+def _is_graph(wire: Wire, start: int, end: int, *, empty: bool = False) -> bool:
+    """Whether the fields are those of a GraphDef, with a node that has an operator."""
+    seen = 0
+    try:
+        for field in wire.fields(start, end):
+            if seen >= GLANCE or _GRAPH.get(field.number) != field.kind:
+                return False
+            seen += 1
+            if field.number == 1:
+                return _is_node(wire, field.offset, field.offset + field.size)
+            if field.number == 2 and _is_library(wire, field):
+                return True
+    except FormatError:
+        return False
+    return empty
+
+
+def _is_node(wire: Wire, start: int, end: int) -> bool:
+    name = operator = False
+    for seen, field in enumerate(wire.fields(start, end)):
+        if seen >= GLANCE or field.kind != BYTES or not 1 <= field.number <= 7:
+            return False
+        if field.number == 1:
+            name = True
+        elif field.number == 2:
+            operator = bool(OPERATOR.fullmatch(wire.payload(field.offset, min(field.size, 200))))
+        if name and operator:
+            return True
+    return False
+
+
+def _is_library(wire: Wire, field: Field) -> bool:
+    """Whether a function with a signature and nodes begins here."""
+    for function in wire.fields(field.offset, field.offset + field.size):
+        if function.kind != BYTES or function.number not in (1, 2, 3):
+            return False
+        if function.number == 1:
+            for part in wire.fields(function.offset, function.offset + function.size):
+                if part.number == 3 and part.kind == BYTES:
+                    return _is_node(wire, part.offset, part.offset + part.size)
+    return False
+
+
+def _could_be_graph(wire: Wire, size: int) -> bool:
+    try:
+        first = next(wire.fields(0, size), None)
+    except FormatError:
+        return False
+    return first is not None and _GRAPH.get(first.number) == first.kind
