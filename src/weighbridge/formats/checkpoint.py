@@ -67,7 +67,7 @@ class CheckpointIndex:
         """YES by the mark at the end; MAYBE for a name beside which shards would lie."""
         if sstable.is_table(data):
             return Match.YES
-        return Match.MAYBE if info.name in ("variables.index",) else Match.NO
+        return Match.MAYBE if info.name == "variables.index" else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Every tensor and where its bytes are; the shards are held against that by whoever sees the files."""

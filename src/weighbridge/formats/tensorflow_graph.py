@@ -11,7 +11,7 @@ walked twice. Bytes in a constant that are a format of their own are looked into
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Graph, Limit, Native, Operator, Tensor, UnreadSpan
@@ -21,6 +21,7 @@ from weighbridge.formats.keras_config import config_in_text
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.onnx_tensors import MOST_DIMS, elements
 from weighbridge.formats.protobuf import BYTES, NESTING, RANGES, Field, Shape, Wire, signed
+from weighbridge.formats.tensorflow_attributes import NAME, Attribute, called, strings, texts
 from weighbridge.formats.tensorflow_paths import PATHS, Names, Node, Scope, Use
 from weighbridge.formats.tensorflow_types import NAMES, WIDTHS
 from weighbridge.formats.text import search_strings
@@ -36,31 +37,13 @@ LONG = 100
 """Bytes of a name that is long enough to be searched like text."""
 SMALL, SEEN = 160, 20_000
 """Bytes of messages that are remembered, and how many of them are."""
-BINARY = 64
-"""Bytes of a text from which on it may be a blob of another format."""
 LARGE = 1024
 """Bytes of a constant that is worth listing."""
-STRINGS = 200
-"""Characters of an operator's string attributes that are kept."""
-NAME = 500
-"""Bytes of a name that are kept."""
-TEXTS = 64
-"""Texts of one constant that are followed."""
 PROGRAMS = {b"XlaCallModule": "module", b"TRTEngineOp": "serialized_segment"}
 """Operators that carry a program of another kind in an attribute."""
-_STRING = 7
-_COUNTED = {13: 1, 5: 1, 6: 1, 7: 1, 9: 2, 10: 1, 11: 1, 12: 2, 16: 1, 17: 1}
-
 _TELLING = frozenset(("value", *(source for uses in PATHS.values() for _, source in uses if isinstance(source, str))))
 """Attributes that can name a file."""
-
-
-class Attribute(NamedTuple):
-    """One attribute of a node: its name, and where its AttrValue lies."""
-
-    name: str
-    start: int
-    end: int
+_COUNTED = {13: 1, 5: 1, 6: 1, 7: 1, 9: 2, 10: 1, 11: 1, 12: 2, 16: 1, 17: 1}
 
 
 class Walk:
@@ -97,7 +80,7 @@ class Walk:
     def finish(self) -> Iterator[Fact | Child]:
         """What can only be said at the end: operators, each once, and the names of files."""
         for name, (count, start, end) in self._operators.items():
-            text = "" if name in (b"Const", b"NoOp") else self._strings(start, end)
+            text = "" if name in (b"Const", b"NoOp") else strings(self.wire, start, end)
             yield from self.keep(Operator("", _decoded(name), count, start, name in self.functions, text))
         yield from self.follow()
 
@@ -196,24 +179,24 @@ class Walk:
         """What the node has to do with names of files, and which functions it calls."""
         names = self.names
         for attribute in told:
-            for function in self._called(attribute):
+            for function in called(self.wire, attribute):
                 names.call(scope, op, function, tuple(inputs))
         if op in self.functions:
             names.call(scope, op, op, tuple(inputs))
         if not names.wanted(op):
             return
-        texts: tuple[str, ...] | None = None
+        held: tuple[str, ...] | None = None
         if op == b"Const":
             values = [attribute for attribute in told if attribute.name == "value"]
-            texts = tuple(text for value in values for text in self._texts(value))
-        names.add(scope, name, Node(op, tuple(inputs), texts))
+            held = tuple(text for value in values for text in texts(self.wire, value))
+        names.add(scope, name, Node(op, tuple(inputs), held))
         for road, source in PATHS.get(op, ()):
             if isinstance(source, int):
                 if source < len(inputs):
                     names.use(Use(scope, op, name, road, inputs[source], offset))
                 continue
             for attribute in told:
-                for text in self._texts(attribute) if attribute.name == source else ():
+                for text in texts(self.wire, attribute) if attribute.name == source else ():
                     if text and not (op == b"PrintV2" and not text.startswith("file:")):
                         key = f"{_decoded(op)} {_decoded(name)[:150]!r}"
                         yield from self.keep(FileReference(road, text[:1000], key, offset))
@@ -276,45 +259,6 @@ class Walk:
                 yield from self.plain(part, schema.ATTR_VALUE_LIST_VALUE.messages[part.number], depth + 1)
         return calls
 
-    def _called(self, attribute: Attribute) -> Iterator[bytes]:
-        """Functions that an attribute names."""
-        wire = self.wire
-        for part in wire.fields(attribute.start, attribute.end):
-            if part.kind != BYTES:
-                continue
-            places = [part] if part.number == 10 else []
-            if part.number == 1:
-                inner = wire.fields(part.offset, part.offset + part.size)
-                places = [one for one in inner if one.number == 9 and one.kind == BYTES]
-            for place in places:
-                for one in wire.fields(place.offset, place.offset + place.size):
-                    if one.number == 1 and one.kind == BYTES:
-                        yield wire.payload(one.offset, min(one.size, NAME))
-
-    def _texts(self, attribute: Attribute) -> Iterator[str]:
-        """Texts that an attribute holds: itself, in a list, or in a constant."""
-        wire = self.wire
-        count = 0
-        for part in wire.fields(attribute.start, attribute.end):
-            if part.kind != BYTES or part.number not in (1, 2, 8):
-                continue
-            places = [part]
-            if part.number in (1, 8):
-                wanted = 2 if part.number == 1 else 8
-                inner = wire.fields(part.offset, part.offset + part.size)
-                places = []
-                for one in inner:
-                    if one.number == wanted and one.kind == BYTES:
-                        places.append(one)
-                    elif wanted == 8 and one.number == 1 and one.value not in (_STRING, 107):
-                        break
-                    if len(places) >= TEXTS:
-                        break
-            for place in places:
-                count += 1
-                if count <= TEXTS:
-                    yield _decoded(wire.payload(place.offset, min(place.size, 1000)))
-
     # Tensors
 
     def _tensor(self, start: int, end: int, where: str, depth: int) -> Iterator[Fact | Child]:
@@ -371,7 +315,7 @@ class Walk:
             self.data.append((offset, offset + size))
 
     def _machine_code(self, offset: int, size: int) -> Iterator[Fact]:
-        if size >= BINARY:
+        if size >= LONG:
             kind = machine_code(self.wire.reader.peek(offset, 512)[:size])
             if kind:
                 yield from self.keep(Native(kind, offset))
@@ -428,10 +372,10 @@ class Walk:
         except UnicodeDecodeError:
             text = ""
             yield from search_strings(self.wire.reader, offset, size, key, budget)
-        if size >= BINARY:
+        if size >= LONG:
             self.take(offset, size)
-            if not text.isprintable() or not text:
-                yield Child(key[:200], -1, size, self.wire.reader.part(offset, size))
+        if not text.isprintable() or not text:
+            yield Child(key[:200], -1, size, self.wire.reader.part(offset, size))
         for found in embedded_in_text(text, key, offset, budget):
             if isinstance(found, Child):
                 yield found
@@ -439,23 +383,6 @@ class Walk:
                 yield from self.keep(found)
         if "class_name" in text and text.lstrip()[:1] == "{":
             yield from config_in_text(text, key, offset, budget, certain=True)
-
-    def _strings(self, start: int, end: int) -> str:
-        """The string attributes of a node, shortened."""
-        found: list[str] = []
-        for field in self.wire.fields(start, end):
-            if field.number != 5 or field.kind != BYTES or len(found) >= 8:
-                continue
-            name, values = "", []
-            for part in self.wire.fields(field.offset, field.offset + field.size):
-                if part.kind == BYTES and part.number == 1:
-                    name = _decoded(self.wire.payload(part.offset, min(part.size, 50)))
-                elif part.kind == BYTES:
-                    inner = self.wire.fields(part.offset, part.offset + part.size)
-                    values = [one for one in inner if one.number == 2 and one.kind == BYTES and one.size]
-            for value in values[:1] if not name.startswith("_") else ():
-                found.append(f"{name}={_decoded(self.wire.payload(value.offset, min(value.size, 100)))!r}")
-        return ", ".join(found)[:STRINGS]
 
     def keep(self, fact: Fact) -> Iterator[Fact]:
         """The fact, if there is room for it."""

@@ -48,4 +48,4 @@ WIDTHS: dict[int, int] = {
     **dict.fromkeys((2, 8, 9, 23), 8),
     18: 16,
 }
-"""Bytes of one element in memory, in a checkpoint and in `tensor_content`; types of less than a byte take a whole one."""
+"""Bytes of one element in a checkpoint and in `tensor_content`; types of less than a byte take a whole one."""
