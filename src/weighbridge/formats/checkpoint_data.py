@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Child, Limit, Span, UnreadSpan
+from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.protobuf import BYTES, Field
 from weighbridge.formats.tensorflow_graph import Walk
 from weighbridge.formats.tensorflow_schema import VARIANT
-from weighbridge.formats.text import search_strings
+from weighbridge.formats.text import WINDOW, search_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,37 +25,47 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
 
-_STEP = 64 * 1024
+_STEP, _LONGEST = 64 * 1024, 10
+"""Bytes read at a time where many numbers follow, and those of the longest number."""
 _SUM = 4
-LONG = 64
-"""Bytes of an element that is worth looking into."""
+KEY = "string tensor"
 
 
 def strings(data: Reader, start: int, size: int, count: int, budget: Budget) -> Iterator[Fact | Span | Child]:
     """The tensor of `count` strings from `start` on. Where it does not add up, it is unread."""
-    end = start + size
-    long: list[tuple[int, int]] = []
-    place, total = start, 0
-    for length, after in _lengths(data, start, end, count):
-        if length >= LONG and len(long) <= budget.members:
-            long.append((total, length))
+    place, total, left = start, 0, count
+    for length, after in _lengths(data, start, start + size, count):
         total += length
         place = after
-        count -= 1
-    if count or place + _SUM + total != end:
+        left -= 1
+    first = place + _SUM
+    if left or first + total != start + size:
         yield UnreadSpan(start, size, "the lengths of the strings in it do not add up to the tensor")
         return
-    first = place + _SUM
     yield Span(start, first - start, "parsed")
     yield Span(first, total, "data")
-    yield from search_strings(data, first, total, "string tensor", budget)
-    for shift, length in long:
-        if budget.members <= 0:
-            yield Limit("members", budget.limits.members, first + shift)
-            return
-        if not data.peek(first + shift, min(length, LONG)).isascii():
-            budget.members -= 1
-            yield Child("string", -1, length, data.part(first + shift, length))
+    # One after the other they would run into each other, and an object in one would not be seen.
+    batch: list[str] = []
+    waiting, place = 0, first
+    for length, _ in _lengths(data, start, start + size, count):
+        if length > WINDOW:
+            yield from search_strings(data, place, length, KEY, budget)
+            yield Child(KEY, -1, length, data.part(place, length))
+        elif length >= SHORTEST:
+            text = data.read(place, length).decode("latin-1")
+            batch.append(text)
+            waiting += length
+            if not text.isprintable():
+                if budget.members <= 0:
+                    yield Limit("members", budget.limits.members, place)
+                    return
+                budget.members -= 1
+                yield Child(KEY, -1, length, data.part(place, length))
+            if waiting > WINDOW:
+                yield from embedded_in_text("\n".join(batch), KEY, place, budget)
+                batch, waiting = [], 0
+        place += length
+    yield from embedded_in_text("\n".join(batch), KEY, first, budget)
 
 
 def variants(data: Reader, start: int, size: int, count: int, budget: Budget) -> Iterator[Fact | Span | Child]:
@@ -63,7 +74,7 @@ def variants(data: Reader, start: int, size: int, count: int, budget: Budget) ->
     end += size
     walk = Walk(data, budget)
     for _ in range(count):
-        found = next(_lengths(data, place, end, 1), None)
+        found = next(_lengths(data, place, end, 1, _LONGEST), None)
         if found is None or found[1] + found[0] + _SUM > end:
             break
         length, place = found
@@ -77,7 +88,7 @@ def variants(data: Reader, start: int, size: int, count: int, budget: Budget) ->
     yield UnreadSpan(start, size, "the variants in it do not add up to the tensor, or hold what nobody defined")
 
 
-def _lengths(data: Reader, start: int, end: int, count: int) -> Iterator[tuple[int, int]]:
+def _lengths(data: Reader, start: int, end: int, count: int, step: int = _STEP) -> Iterator[tuple[int, int]]:
     """Numbers from `start` on, each with the offset behind it; fewer than `count` where they break off."""
     raw, base = b"", start
     place = start
@@ -85,7 +96,7 @@ def _lengths(data: Reader, start: int, end: int, count: int) -> Iterator[tuple[i
         value = shift = 0
         while True:
             if place - base >= len(raw):
-                base, raw = place, data.peek(place, min(_STEP, end - place))
+                base, raw = place, data.peek(place, min(step, end - place))
                 if not raw:
                     return
             byte = raw[place - base]

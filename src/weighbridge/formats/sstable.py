@@ -65,24 +65,21 @@ def rows(data: Reader, budget: Budget) -> Iterator[Row | Span]:
     index, place = _handle(raw, place, footer)
     if raw[place:40].strip(b"\0"):
         raise FormatError("the footer holds something else", footer)
-    places = []
-    for key, value in _entries(_block(data, index, budget), index.offset):
-        handle, after = _handle(value, 0, index.offset)
-        if after != len(value):
-            raise FormatError("the place of a block is followed by something", index.offset)
-        places.append((key, handle))
     end = 0
     before: bytes | None = None
-    for last, block in places:
+    for last, value in _entries(_block(data, index, budget), index.offset):
+        block, after = _handle(value, 0, index.offset)
+        if after != len(value):
+            raise FormatError("the place of a block is followed by something", index.offset)
         if block.offset != end:
             raise FormatError("blocks do not follow each other", min(end, data.size))
-        for key, value in _entries(_block(data, block, budget), block.offset):
+        for key, held in _entries(_block(data, block, budget), block.offset):
             if before is not None and key <= before:
                 raise FormatError("keys are not in order", block.offset)
             if key > last:
                 raise FormatError("a key is not in the block where readers look for it", block.offset)
             before = key
-            yield Row(key, value, block.offset)
+            yield Row(key, held, block.offset)
         end = block.offset + block.size + TRAILER
         yield Span(block.offset, block.size + TRAILER, "parsed")
     for block, what in ((metaindex, "list of filters"), (index, "index")):
@@ -116,24 +113,21 @@ def _entries(block: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 - 4 * count
     if len(block) < 4 or end < 0 or not count:
         raise FormatError("a block has no list of restarts", offset)
-    starts = {int.from_bytes(block[place : place + 4], "little") for place in range(end, len(block) - 4, 4)}
-    place = 0
+    place, restart = 0, end
     key = b""
     while place < end:
-        start = place
-        starts.discard(place)
+        begins = restart < len(block) - 4 and block[restart : restart + 4] == place.to_bytes(4, "little")
+        restart += 4 * begins
         shared, place = _varint(block, place, end, offset)
         unshared, place = _varint(block, place, end, offset)
         size, place = _varint(block, place, end, offset)
-        if shared > len(key) or place + unshared + size > end:
-            raise FormatError("an entry leaves its block", offset)
-        if shared and start in starts:
-            raise FormatError("a restart is none", offset)
+        if shared > len(key) or place + unshared + size > end or (begins and shared):
+            raise FormatError("an entry leaves its block, or shares a key where readers begin", offset)
         key = key[:shared] + block[place : place + unshared]
         place += unshared
         yield key, block[place : place + size]
         place += size
-    if starts - {0}:
+    if end and restart != len(block) - 4:
         raise FormatError("a restart lies where no entry begins", offset)
 
 

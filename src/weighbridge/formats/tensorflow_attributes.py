@@ -33,11 +33,10 @@ def called(wire: Wire, attribute: Attribute) -> Iterator[bytes]:
     for part in wire.fields(attribute.start, attribute.end):
         if part.kind != BYTES:
             continue
-        places = [part] if part.number == 10 else []
-        if part.number == 1:
-            inner = wire.fields(part.offset, part.offset + part.size)
-            places = [one for one in inner if one.number == 9 and one.kind == BYTES]
-        for place in places:
+        inner = wire.fields(part.offset, part.offset + part.size) if part.number == 1 else iter((part,))
+        for place in inner:
+            if place.kind != BYTES or place.number != (9 if part.number == 1 else 10):
+                continue
             for one in wire.fields(place.offset, place.offset + place.size):
                 if one.number == 1 and one.kind == BYTES:
                     yield wire.payload(one.offset, min(one.size, NAME))
@@ -73,15 +72,15 @@ def strings(wire: Wire, start: int, end: int) -> str:
     for field in wire.fields(start, end):
         if field.number != 5 or field.kind != BYTES or len(found) >= 8:
             continue
-        name, values = "", []
+        name, held = "", None
         for part in wire.fields(field.offset, field.offset + field.size):
             if part.kind == BYTES and part.number == 1:
                 name = _decoded(wire.payload(part.offset, min(part.size, 50)))
             elif part.kind == BYTES:
                 inner = wire.fields(part.offset, part.offset + part.size)
-                values = [one for one in inner if one.number == 2 and one.kind == BYTES and one.size]
-        if values and not name.startswith("_"):
-            found.append(f"{name}={_decoded(wire.payload(values[0].offset, min(values[0].size, 100)))!r}")
+                held = next((one for one in inner if one.number == 2 and one.kind == BYTES and one.size), held)
+        if held is not None and not name.startswith("_"):
+            found.append(f"{name}={_decoded(wire.payload(held.offset, min(held.size, 100)))!r}")
     return ", ".join(found)[:STRINGS]
 
 

@@ -39,6 +39,8 @@ SMALL, SEEN = 160, 20_000
 """Bytes of messages that are remembered, and how many of them are."""
 LARGE = 1024
 """Bytes of a constant that is worth listing."""
+MOST_INPUTS, MOST_ATTRIBUTES = 20_000, 2_000
+"""Inputs of one node that are followed, and attributes of one node that can name something."""
 PROGRAMS = {b"XlaCallModule": "module", b"TRTEngineOp": "serialized_segment"}
 """Operators that carry a program of another kind in an attribute."""
 _TELLING = frozenset(("value", *(source for uses in PATHS.values() for _, source in uses if isinstance(source, str))))
@@ -93,6 +95,8 @@ class Walk:
                     told.add((use.road, target, use.op))
                     key = f"{_decoded(use.op)} {_decoded(use.node)[:150]!r}"
                     yield from self.keep(FileReference(use.road, target[:1000], key, use.offset))
+        if self.names.over:
+            yield from self._limit(0)
         self.names = Names()
 
     # Nodes
@@ -105,65 +109,58 @@ class Walk:
                 yield from self.plain(field, schema.FUNCTION_DEF_LIBRARY.messages[field.number], depth + 1)
 
     def _function(self, field: Field, depth: int) -> Iterator[Fact | Child]:
-        scope = Scope(b"")
+        wire = self.wire
+        start, end = field.offset, field.offset + field.size
+        scope = Scope(b"?")
         nodes = 0
-        messages = schema.FUNCTION_DEF.messages
-        later: list[Field] = []
-        for part in self.wire.fields(field.offset, field.offset + field.size, schema.FUNCTION_DEF):
-            if part.number == 3 and scope.function:
+        for part in wire.fields(start, end):
+            if part.number == 1 and part.kind == BYTES:
+                self._signature(part, scope)
+        for part in wire.fields(start, end, schema.FUNCTION_DEF):
+            if part.number == 3:
                 nodes += 1
                 yield from self._node(part.offset, part.offset + part.size, scope, depth + 1)
-            elif part.number == 3:
-                later.append(part)
             else:
-                if part.number == 1:
-                    self._signature(part, scope)
-                yield from self.plain(part, messages[part.number], depth + 1)
-        scope.function = scope.function or b"?"
-        for part in later:
-            nodes += 1
-            yield from self._node(part.offset, part.offset + part.size, scope, depth + 1)
+                yield from self.plain(part, schema.FUNCTION_DEF.messages[part.number], depth + 1)
         if self._budget.facts > len(self.functions):
             self.functions.add(scope.function)
         yield from self.keep(Graph("function", "", _decoded(scope.function)[:200], nodes, field.start))
 
     def _signature(self, field: Field, scope: Scope) -> None:
         for part in self.wire.fields(field.offset, field.offset + field.size):
-            if part.kind == BYTES and part.number == 1:
+            if part.kind == BYTES and part.number == 1 and part.size:
                 scope.function = self.wire.payload(part.offset, min(part.size, NAME))
-            elif part.kind == BYTES and part.number == 2 and len(scope.arguments) < 10_000:
+            elif part.kind == BYTES and part.number == 2:
                 for inner in self.wire.fields(part.offset, part.offset + part.size):
                     if inner.kind == BYTES and inner.number == 1:
-                        name = self.wire.payload(inner.offset, min(inner.size, NAME))
-                        scope.arguments[name] = len(scope.arguments)
+                        self.names.argument(scope, self.wire.payload(inner.offset, min(inner.size, NAME)))
 
     def _node(self, start: int, end: int, scope: Scope, depth: int) -> Iterator[Fact | Child]:
         wire = self.wire
         name = op = b""
         inputs: list[bytes] = []
-        attributes: list[Field] = []
         for field in wire.fields(start, end, schema.NODE_DEF):
             number, _, offset, length, _, _ = field
             if number == 5:
-                attributes.append(field)
-            elif number == 3:
-                inputs.append(wire.payload(offset, min(length, NAME)))
-                if length >= LONG:
-                    yield from self.text("input", offset, length)
+                continue  # what an attribute means depends on the operator, which may come later
+            if number in (6, 7):
+                yield from self.plain(field, schema.NODE_DEF.messages[number], depth + 1)
+                continue
+            if number == 3:
+                if len(inputs) < MOST_INPUTS:
+                    inputs.append(wire.payload(offset, min(length, NAME)))
             elif number == 2:
                 op = wire.payload(offset, min(length, NAME))
-                if length >= LONG:
-                    yield from self.text("op", offset, length)
-            elif number in (1, 4):
-                if number == 1:
-                    name = wire.payload(offset, min(length, NAME))
-                if length >= LONG:
-                    yield from self.text(schema.NODE_DEF.names[number], offset, length)
-            else:
-                yield from self.plain(field, schema.NODE_DEF.messages[number], depth + 1)
+            elif number == 1:
+                name = wire.payload(offset, min(length, NAME))
+            if length >= LONG:
+                yield from self.text(schema.NODE_DEF.names[number], offset, length)
         told: list[Attribute] = []
-        for field in attributes:
-            yield from self._attribute(field, _decoded(name), op, told, depth + 1)
+        for field in wire.fields(start, end):
+            if field.number == 5 and field.kind == BYTES:
+                yield from self._attribute(field, _decoded(name), op, told, depth + 1)
+                if len(told) > MOST_ATTRIBUTES:
+                    raise FormatError(f"a node has more than {MOST_ATTRIBUTES} attributes", start)
         found = self._operators.get(op)
         if found is not None:
             found[0] += 1
@@ -181,9 +178,9 @@ class Walk:
         for attribute in told:
             for function in called(self.wire, attribute):
                 names.call(scope, op, function, tuple(inputs))
-        if op in self.functions:
-            names.call(scope, op, op, tuple(inputs))
         if not names.wanted(op):
+            # A function can be called like an operator, and the library may come later.
+            names.call(scope, op, op, tuple(inputs))
             return
         held: tuple[str, ...] | None = None
         if op == b"Const":
@@ -213,16 +210,15 @@ class Walk:
             return
         notes = wire.notes
         name = ""
-        values: list[Field] = []
         for part in wire.fields(start, start + size, schema.ATTR_ENTRY):
             if part.number == 1:
                 name = _decoded(wire.payload(part.offset, min(part.size, NAME)))
                 if part.size >= LONG:
                     yield from self.text("attr", part.offset, part.size)
-            else:
-                values.append(part)
         plain = True
-        for value in values:
+        for value in wire.fields(start, start + size):
+            if value.number != 2 or value.kind != BYTES:
+                continue
             telling = name in _TELLING
             for part in wire.fields(value.offset, value.offset + value.size, schema.ATTR_VALUE):
                 number, kind, offset, length, _, _ = part

@@ -18,12 +18,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 COMPUTED, GIVEN = "*", ""
-INPUTS, KEPT = 500_000, 200_000
-"""References between nodes, and nodes, that are remembered: about 50 MB each. Beyond them everything is computed."""
-STEPS = 2_000
-"""Nodes that are looked at for one name."""
-TARGETS = 20
-"""Constants that are told for one name."""
+INPUTS, KEPT = 300_000, 100_000
+"""References between nodes, and nodes, that are remembered: about 25 MB each. Beyond them everything is computed."""
+USES = 20_000
+"""Operators with a name of a file in one model."""
+STEPS, ALL_STEPS = 2_000, 500_000
+"""Nodes that are looked at for one name, and for all names: about half a second."""
+TARGETS, CALLERS = 20, 200
+"""Constants that are told for one name, and callers of one function that are followed."""
 
 Source = int | str
 """Where an operator has a name: the number of an input, or an attribute."""
@@ -204,14 +206,18 @@ class Scope:
 class Names:
     """What is known of all graphs and functions of one model."""
 
-    __slots__ = ("_callers", "_left", "_room", "assets", "uses")
+    __slots__ = ("_callers", "_full", "_left", "_room", "_steps", "assets", "over", "uses")
 
     def __init__(self) -> None:
         self.uses: list[Use] = []
         self.assets: set[bytes] = set()
         self._callers: dict[bytes, list[tuple[Scope, tuple[bytes, ...]] | None]] = {}
+        self.over = False
+        """Whether there were more uses than could be remembered."""
+        self._full = False
         self._left = INPUTS
         self._room = KEPT
+        self._steps = ALL_STEPS
 
     def wanted(self, op: bytes) -> bool:
         """Whether a node of this operator has to be added."""
@@ -230,16 +236,29 @@ class Names:
 
     def use(self, use: Use) -> None:
         """Remember that an operator has a name in an input."""
-        if len(self.uses) < KEPT:
+        if len(self.uses) < USES:
             self.uses.append(use)
+        else:
+            self.over = True
+
+    def argument(self, scope: Scope, name: bytes) -> None:
+        """Remember the next argument of a function."""
+        if self._left > 0:
+            self._left -= 1
+            scope.arguments[name] = len(scope.arguments)
 
     def call(self, scope: Scope, op: bytes, function: bytes, inputs: tuple[bytes, ...]) -> None:
         """Remember that a function is called."""
-        callers = self._callers.setdefault(function, []) if len(self._callers) < KEPT else []
+        callers = self._callers.get(function)
+        if callers is None:
+            if len(self._callers) >= KEPT:
+                self._full = True
+                return
+            callers = self._callers[function] = []
         first = CALLS.get(op, 0 if op == function else -1)
-        if len(callers) >= TARGETS:
+        if len(callers) > CALLERS:
             return
-        if first < 0 or self._left < len(inputs):
+        if len(callers) == CALLERS or first < 0 or self._left < len(inputs):
             callers.append(None)
         else:
             self._left -= len(inputs)
@@ -257,7 +276,8 @@ class Names:
             if reference.startswith(b"^") or (id(scope), name) in seen:
                 continue
             seen.add((id(scope), name))
-            if len(seen) > STEPS:
+            self._steps -= 1
+            if len(seen) > STEPS or self._steps <= 0:
                 unknown = True
                 break
             if not scope.function and name in self.assets:
@@ -268,6 +288,7 @@ class Names:
                     callers = self._callers.get(scope.function, [])
                     index = scope.arguments[name]
                     given = given or not callers
+                    unknown = unknown or self._full
                     for caller in callers:
                         if caller is None or index >= len(caller[1]):
                             unknown = True
