@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 CLEAN = (
     "module",
     "words",
+    "words-text",
     "data",
     "keras-export",
     "keras-text",
     "old",
     "keras-2",
     "plain.pb",
+    "plain.pbtxt",
     "frozen.pb",
     "first",
     "second",
@@ -62,7 +64,8 @@ def read(models: Path) -> dict[str, Any]:
 
 
 def facts_of(path: Path) -> tuple[Fact, ...]:
-    (blob, *_) = [blob for blob in inspected(path).facts.blobs if "!" not in blob.location]
+    blobs = inspected(path).facts.blobs
+    (blob, *_) = [blob for blob in blobs if blob.location in (path.name, f"{path.name}!message")]
     return blob.facts
 
 
@@ -98,8 +101,8 @@ def test_graphs_are_those_that_tensorflow_reads(models: Path, read: dict[str, An
         assets = [fact.target for fact in facts if isinstance(fact, FileReference) and fact.road == "tf-asset"]
         assert assets == [asset for graph in graphs for asset in graph["assets"]]
     for name, graph in {**read["graphs"], **read["metas"]}.items():
-        if name.endswith((".pb", ".meta")):
-            same_graph(facts_of(models / name), [graph])
+        same_graph(facts_of(models / name), [graph])
+    same_graph(facts_of(models / "words-text/saved_model.pbtxt"), read["saved_models"]["words/saved_model.pb"])
 
 
 def test_tensors_of_checkpoints_are_those_that_tensorflow_reads(models: Path, read: dict[str, Any]) -> None:
@@ -156,8 +159,9 @@ def test_code_in_the_metadata_of_keras_is_found(models: Path) -> None:
     assert "keras/bytecode" in rules_of(report)
 
 
-def test_an_asset_that_is_missing_is_said(models: Path, tmp_path: Path) -> None:
-    shutil.copytree(models / "words", tmp_path / "words")
+@pytest.mark.parametrize("name", ["words", "words-text"])
+def test_an_asset_that_is_missing_is_said(models: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(models / name, tmp_path / "words")
     (tmp_path / "words/assets/vocabulary.txt").unlink()
     report = inspected(tmp_path / "words").report
     assert report.verdict is Verdict.INCOMPLETE

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"}
@@ -234,6 +235,16 @@ def schema_of(descriptor, found):
     return found
 
 
+def as_text(out):
+    """A SavedModel and its assets, with the graph as text."""
+    shutil.copytree(f"{out}/words", f"{out}/words-text")
+    with open(f"{out}/words-text/saved_model.pb", "rb") as file:
+        model = saved_model_pb2.SavedModel.FromString(file.read())
+    os.unlink(f"{out}/words-text/saved_model.pb")
+    with open(f"{out}/words-text/saved_model.pbtxt", "w", encoding="utf-8") as file:
+        file.write(text_format.MessageToString(model))
+
+
 def truth(out):
     found = {"saved_models": {}, "graphs": {}, "checkpoints": {}, "metas": {}, "schema": {}}
     for message in MESSAGES:
@@ -276,6 +287,7 @@ def main(out):
     saved_models(out)
     old_keras(out)
     reaching(out)
+    as_text(out)
     graphs(out)
     checkpoints(out)
     with open(f"{out}/truth.json", "w", encoding="utf-8") as file:

@@ -8,9 +8,9 @@
     fingerprint.pb      FingerprintDef: hashes of the parts and a version
     tfhub_module.pb     ModuleDef: 1 format, which is 3
 
-None has a magic: the first fields tell, or the name. Text forms (`*.pbtxt`) are recognized and not read. Checkpoints
-are in `checkpoint`. Source: TensorFlow 2.21, `tensorflow/core/protobuf/saved_model.proto`, `meta_graph.proto`,
-`core/framework/graph.proto`; `cc/saved_model/loader.cc` for what is run while loading.
+None has a magic: the first fields tell, or the name. Of each of the first three there is a form as text (`*.pbtxt`).
+Checkpoints are in `checkpoint`. Source: TensorFlow 2.21, `tensorflow/core/protobuf/saved_model.proto`,
+`meta_graph.proto`, `core/framework/graph.proto`; `cc/saved_model/loader.cc` for what is run while loading.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import FileReference, Metadata, Span, UnreadSpan
+from weighbridge.core.facts import Child, FileReference, Limit, Metadata, Span, UnreadSpan
+from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats import saved_model_schema as schema
 from weighbridge.formats.base import Match
 from weighbridge.formats.message_walk import Begin, End, Messages, Value
 from weighbridge.formats.protobuf import BYTES, VARINT, Wire
 from weighbridge.formats.tensorflow_graph import Walk
 from weighbridge.formats.tensorflow_schema import FINGERPRINT_DEF, GRAPH_DEF
+from weighbridge.formats.tensorflow_types import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from weighbridge.core.facts import Child, Fact
+    from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
-    from weighbridge.core.reader import Reader
     from weighbridge.formats.base import BlobInfo
     from weighbridge.formats.protobuf import Field, Shape
 
@@ -44,7 +45,13 @@ _VERSION = re.compile(rb"\d+\.\d+[\w.+-]*")
 _GRAPH = {1: BYTES, 2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}
 _INIT = (b"saved_model_main_op", b"legacy_init_op", b"saved_model_init_op")
 """Collections that name what a loader runs."""
-_TEXT = (b"node", b"meta_graphs", b"meta_info_def", b"graph_def", b"saved_model_schema_version", b"library")
+_TEXT = {
+    **dict.fromkeys((b"node", b"library", b"versions"), GRAPH_DEF),
+    **dict.fromkeys((b"meta_info_def", b"graph_def"), schema.META_GRAPH_DEF),
+    **dict.fromkeys((b"saved_model_schema_version", b"meta_graphs"), schema.SAVED_MODEL),
+}
+"""First fields of the messages that are kept as text."""
+_WORD = re.compile(rb"(?:\s|#[^\n]*\n)*+(\w+)\s*[:{<]")
 
 
 class SavedModel:
@@ -146,7 +153,7 @@ class SmallMessage:
 
 
 class TextGraph:
-    """A graph as text: recognized and not read."""
+    """A graph as text: written again as bytes, and read as those."""
 
     name = "tensorflow-text"
     version = 1
@@ -155,13 +162,22 @@ class TextGraph:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES for text that begins with a field of a graph."""
         del data
-        word = re.match(rb"(?:\s|#[^\n]*\n)*(\w+)\s*[:{<]", info.head)
-        return Match.YES if word and word[1] in _TEXT and info.extension in (".pbtxt", ".pbtext", ".txt") else Match.NO
+        word = _WORD.match(info.head)
+        return Match.YES if word and word[1] in _TEXT and info.extension in (".pbtxt", ".pbtext") else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
-        """Say that nothing of it was read."""
-        del info, budget
-        yield UnreadSpan(0, data.size, "a TensorFlow graph as text is not read: ask for it as .pb")
+        """The message is a child: what is not read of it, is not read of the text."""
+        from weighbridge.formats.text_message import encoded
+
+        if data.size > budget.limits.document:
+            yield Limit("document", budget.limits.document)
+            return
+        word = _WORD.match(info.head)
+        shape = _TEXT[word[1]] if word else GRAPH_DEF
+        types = {f"DT_{name}".encode(): number for number, name in NAMES.items()}
+        types |= {name + b"_REF": number + 100 for name, number in types.items()}
+        raw = encoded(data.read(0, data.size), shape, types)
+        yield Child("message", 0, data.size, Reader(MemorySource(raw)))
 
 
 GRAPHS = (SavedModel(), MetaGraph(), FrozenGraph(), TextGraph())

@@ -234,9 +234,11 @@ def _shards(blob: BlobFacts, sizes: dict[str, int]) -> list[Fact]:
 
 def _assets(blob: BlobFacts, sizes: dict[str, int]) -> list[Fact]:
     """Files of the folder `assets` that a SavedModel names and that are not here."""
-    if "!" in blob.location:
+    # A model as text is a message inside of the file, and lies in the same folder.
+    location = blob.location.removesuffix("!message")
+    if "!" in location:
         return []
-    folder, slash, _ = blob.location.rpartition("/")
+    folder, slash, _ = location.rpartition("/")
     named = {fact.target for fact in blob.facts if isinstance(fact, FileReference) and fact.road == "tf-asset"}
     missing = sorted(name for name in named if escape_name(f"{folder}{slash}assets/{name}") not in sizes)
     return [UnreadSpan(0, 0, f"the asset {name[:200]!r} is not inspected with the model") for name in missing]
