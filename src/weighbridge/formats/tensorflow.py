@@ -19,36 +19,29 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Child, FileReference, Limit, Metadata, Span, UnreadSpan
-from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats import saved_model_schema as schema
 from weighbridge.formats.base import Match
-from weighbridge.formats.message_walk import Begin, End, Messages, Value
 from weighbridge.formats.protobuf import BYTES, VARINT, Wire
-from weighbridge.formats.tensorflow_graph import Walk
-from weighbridge.formats.tensorflow_schema import FINGERPRINT_DEF, GRAPH_DEF
-from weighbridge.formats.tensorflow_types import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
-    from weighbridge.core.facts import Fact
+    from weighbridge.core.facts import Child, Fact, Span
     from weighbridge.core.limits import Budget
+    from weighbridge.core.reader import Reader
     from weighbridge.formats.base import BlobInfo
-    from weighbridge.formats.protobuf import Field, Shape
+    from weighbridge.formats.protobuf import Field
 
+SAVED_MODEL, META_GRAPH, GRAPH = "SavedModel", "MetaGraphDef", "GraphDef"
 GLANCE = 64
 """Fields that are looked at to recognize a graph."""
 OPERATOR = re.compile(rb"[A-Z_][A-Za-z0-9_]*(?:>[A-Za-z0-9_>]+)?")
 """How operators are named."""
 _VERSION = re.compile(rb"\d+\.\d+[\w.+-]*")
 _GRAPH = {1: BYTES, 2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}
-_INIT = (b"saved_model_main_op", b"legacy_init_op", b"saved_model_init_op")
-"""Collections that name what a loader runs."""
 _TEXT = {
-    **dict.fromkeys((b"node", b"library", b"versions"), GRAPH_DEF),
-    **dict.fromkeys((b"meta_info_def", b"graph_def"), schema.META_GRAPH_DEF),
-    **dict.fromkeys((b"saved_model_schema_version", b"meta_graphs"), schema.SAVED_MODEL),
+    **dict.fromkeys((b"node", b"library", b"versions"), GRAPH),
+    **dict.fromkeys((b"meta_info_def", b"graph_def"), META_GRAPH),
+    **dict.fromkeys((b"saved_model_schema_version", b"meta_graphs"), SAVED_MODEL),
 }
 """First fields of the messages that are kept as text."""
 _WORD = re.compile(rb"(?:\s|#[^\n]*\n)*+(\w+)\s*[:{<]")
@@ -70,7 +63,7 @@ class SavedModel:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk every graph; fields that nobody defined stay opaque."""
         del info
-        yield from _parsed(data, budget, schema.SAVED_MODEL)
+        yield from _walked(data, budget, SAVED_MODEL)
 
 
 class MetaGraph:
@@ -89,7 +82,7 @@ class MetaGraph:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the graph; fields that nobody defined stay opaque."""
         del info
-        yield from _parsed(data, budget, schema.META_GRAPH_DEF)
+        yield from _walked(data, budget, META_GRAPH)
 
 
 class FrozenGraph:
@@ -109,7 +102,7 @@ class FrozenGraph:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the graph; fields that nobody defined stay opaque."""
         del info
-        yield from _parsed(data, budget, GRAPH_DEF)
+        yield from _walked(data, budget, GRAPH)
 
 
 class SmallMessage:
@@ -118,10 +111,9 @@ class SmallMessage:
     version = 1
     extensions: frozenset[str] = frozenset()
 
-    def __init__(self, name: str, file: str, shape: Shape) -> None:
+    def __init__(self, name: str, file: str) -> None:
         self.name = name
         self._file = file
-        self._shape = shape
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """MAYBE by the name."""
@@ -130,26 +122,10 @@ class SmallMessage:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the message; texts that are a configuration of Keras are read as one."""
-        from weighbridge.formats.keras_config import config_in_text
+        from weighbridge.formats.tensorflow_model import small
 
         del info
-        messages = Messages(data, budget)
-        broken: FormatError | None = None
-        try:
-            for event in messages.events(self._shape):
-                if not isinstance(event, Begin | End | Value):
-                    yield event
-                elif isinstance(event, Value) and event.shape == "SavedObject" and event.field == "metadata":
-                    text = messages.wire.payload(event.offset, event.size).decode("utf-8", "replace")
-                    yield from config_in_text(text, "metadata", event.offset, budget, certain=bool(text))
-                elif isinstance(event, Value) and event.field in ("uuid", "identifier"):
-                    yield Metadata(event.field, event.text[:200], event.size, event.offset)
-        except FormatError as error:
-            broken = error
-        yield from messages.wire.oddities()
-        yield from messages.spans(data.size if broken is None else min(broken.offset, data.size))
-        if broken is not None:
-            raise broken
+        yield from small(data, budget, self._file)
 
 
 class TextGraph:
@@ -167,119 +143,24 @@ class TextGraph:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """The message is a child: what is not read of it, is not read of the text."""
-        from weighbridge.formats.text_message import encoded
+        from weighbridge.formats.tensorflow_model import from_text
 
-        if data.size > budget.limits.document:
-            yield Limit("document", budget.limits.document)
-            return
         word = _WORD.match(info.head)
-        shape = _TEXT[word[1]] if word else GRAPH_DEF
-        types = {f"DT_{name}".encode(): number for number, name in NAMES.items()}
-        types |= {name + b"_REF": number + 100 for name, number in types.items()}
-        raw = encoded(data.read(0, data.size), shape, types)
-        yield Child("message", 0, data.size, Reader(MemorySource(raw)))
+        yield from from_text(data, budget, _TEXT[word[1]] if word else GRAPH)
 
 
 GRAPHS = (SavedModel(), MetaGraph(), FrozenGraph(), TextGraph())
 BESIDE = (
-    SmallMessage("tensorflow-fingerprint", "fingerprint.pb", FINGERPRINT_DEF),
-    SmallMessage("keras-metadata", "keras_metadata.pb", schema.KERAS_METADATA),
-    SmallMessage("tensorflow-hub-module", "tfhub_module.pb", schema.HUB_MODULE),
+    SmallMessage("tensorflow-fingerprint", "fingerprint.pb"),
+    SmallMessage("keras-metadata", "keras_metadata.pb"),
+    SmallMessage("tensorflow-hub-module", "tfhub_module.pb"),
 )
 
 
-def _parsed(data: Reader, budget: Budget, shape: Shape) -> Iterator[Fact | Span | Child]:
-    walk = Walk(data, budget)
-    broken: FormatError | None = None
-    try:
-        if shape is GRAPH_DEF:
-            yield from walk.graph(0, data.size, "", 1)
-        elif shape is schema.META_GRAPH_DEF:
-            yield from _meta_graph(walk, 0, data.size, 1)
-        else:
-            yield from _saved_model(walk, data.size)
-        yield from walk.finish()
-    except FormatError as error:
-        broken = error
-        yield from walk.finish()
-    yield from walk.wire.oddities()
-    yield from walk.wire.accounted(walk.data, data.size if broken is None else min(broken.offset, data.size))
-    if broken is not None:
-        raise broken
+def _walked(data: Reader, budget: Budget, kind: str) -> Iterator[Fact | Span | Child]:
+    from weighbridge.formats.tensorflow_model import parsed
 
-
-def _saved_model(walk: Walk, size: int) -> Iterator[Fact | Child]:
-    graphs = 0
-    for field in walk.wire.fields(0, size, schema.SAVED_MODEL):
-        if field.number == 2:
-            graphs += 1
-            yield from _meta_graph(walk, field.offset, field.offset + field.size, 2)
-        else:
-            yield from walk.keep(Metadata("saved_model_schema_version", str(field.value), field.size, field.offset))
-    if not graphs:
-        yield UnreadSpan(size, 0, "the model has no graph: it is cut off, or no model")
-
-
-def _meta_graph(walk: Walk, start: int, end: int, depth: int) -> Iterator[Fact | Child]:
-    messages = schema.META_GRAPH_DEF.messages
-    title = ""
-    for field in walk.wire.fields(start, end, schema.META_GRAPH_DEF):
-        number, _, offset, size, _, _ = field
-        if number == 2:
-            yield from walk.graph(offset, offset + size, title, depth + 1)
-            continue
-        if number == 1:
-            title = yield from _information(walk, field)
-        elif number in (4, 5):
-            yield from _entry(walk, field)
-        elif number == 6:
-            yield from _asset(walk, field)
-        yield from walk.plain(field, messages[number], depth + 1)
-    yield from walk.follow()
-
-
-def _information(walk: Walk, field: Field) -> Generator[Fact, None, str]:
-    """Tags and versions; the tags come back."""
-    tags = []
-    for part in walk.wire.fields(field.offset, field.offset + field.size):
-        if part.kind == BYTES and part.number in (4, 5, 6):
-            text = _decoded(walk, part, 200)
-            tags += [text] * (part.number == 4)
-            name = {4: "tag", 5: "tensorflow_version", 6: "tensorflow_git_version"}[part.number]
-            yield from walk.keep(Metadata(name, text, part.size, part.offset))
-    return ",".join(tags[:8])
-
-
-def _entry(walk: Walk, field: Field) -> Iterator[Fact]:
-    """Signatures, and collections that name what a loader runs."""
-    key = method = ""
-    for part in walk.wire.fields(field.offset, field.offset + field.size):
-        if part.kind == BYTES and part.number == 1:
-            key = _decoded(walk, part, 200)
-        elif part.kind == BYTES and field.number == 5:
-            for inner in walk.wire.fields(part.offset, part.offset + part.size):
-                if inner.kind == BYTES and inner.number == 3:
-                    method = _decoded(walk, inner, 200)
-    if field.number == 5:
-        yield from walk.keep(Metadata(f"signature {key}", method, field.size, field.offset))
-    elif key.encode() in _INIT:
-        yield from walk.keep(Metadata("run while loading", key, field.size, field.offset))
-
-
-def _asset(walk: Walk, field: Field) -> Iterator[Fact]:
-    """A file of the folder `assets`; the constant that holds its name is set by the loader."""
-    for part in walk.wire.fields(field.offset, field.offset + field.size):
-        if part.kind == BYTES and part.number == 2:
-            yield from walk.keep(FileReference("tf-asset", _decoded(walk, part, 1000), "asset_file_def", part.offset))
-        elif part.kind == BYTES and part.number == 1:
-            for inner in walk.wire.fields(part.offset, part.offset + part.size):
-                if inner.kind == BYTES and inner.number == 1 and len(walk.names.assets) < 10_000:
-                    name = walk.wire.payload(inner.offset, min(inner.size, 500))
-                    walk.names.assets.add(name.partition(b":")[0])
-
-
-def _decoded(walk: Walk, field: Field, most: int) -> str:
-    return walk.wire.payload(field.offset, min(field.size, most)).decode("utf-8", "replace")
+    yield from parsed(data, budget, kind)
 
 
 # Recognizing

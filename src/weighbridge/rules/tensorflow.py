@@ -152,7 +152,7 @@ def file_write(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         writes the file with his own rights: a key of another account, a script that starts with the machine.
     What to do: Do not load the model. What a trained model computes are tensors.
     Fires on:
-        FileReference("tf-write", "/home/user/.ssh/authorized_keys", "WriteFile 'x'")
+        FileReference("tf-write", "/etc/cron.d/x", "WriteFile 'x'")
         FileReference("tf-write", "file:///tmp/x", "PrintV2 'x'")
         FileReference("tf-write", "*", "WriteFile 'x'")
         FileReference("tf-write", "", "WriteFile 'x'")
