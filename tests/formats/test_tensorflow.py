@@ -109,6 +109,10 @@ FOLLOWED = {
     "a region of memory": t.saved_model(
         t.graph(t.node("r", "ImmutableConst", memory_region_name=t.text("/etc/passwd")))
     ),
+    "an attribute": t.saved_model(t.graph(t.node("s", "Skipgram", filename=t.text("/etc/passwd")))),
+    "a description of messages": t.saved_model(
+        t.graph(t.node("d", "DecodeProtoV2", "x", descriptor_source=t.text("/etc/passwd")))
+    ),
     "a vocabulary": reads("x", PASSWD, t.node("v", "InitializeTableFromTextFileV2", "table", "path")),
 }
 
@@ -161,6 +165,9 @@ ORDINARY = {
         )
     ),
     "an output on the screen": t.saved_model(t.graph(t.node("p", "PrintV2", "x", output_stream=t.text("stderr")))),
+    "a message of the process": t.saved_model(
+        t.graph(t.node("d", "DecodeProtoV2", "x", descriptor_source=t.text("local://")))
+    ),
     "a cache in memory": t.saved_model(t.graph(t.constant("c", ""), t.node("d", "CacheDatasetV2", "rows", "c"))),
     "a message and a picture": t.saved_model(t.graph(t.node("p", "Assert", "x"), t.node("d", "DecodeJpeg", "x"))),
     "data of training": t.meta_graph(t.graph(PASSWD, t.node("r", "TFRecordDataset", "path"))),
@@ -182,7 +189,19 @@ def test_an_asset_is_no_foreign_file_and_has_to_be_there(tmp_path: Path) -> None
     assert report.verdict is Verdict.INCOMPLETE
     assert "words.txt" in report.unread[0].why
     (folder / "assets/words.txt").write_text("one\ntwo\n")
-    assert inspected(folder).report.verdict is Verdict.CLEAN
+    report = inspected(folder).report
+    assert report.verdict is Verdict.CLEAN
+    assert [finding.severity for finding in report.findings] == [Severity.LOW]
+
+
+def test_a_constant_is_no_asset_when_nobody_names_it(tmp_path: Path) -> None:
+    """A loader names assets while it initializes; what is run later sees the constant."""
+    folder = tmp_path / "model"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "assets/words.txt").write_text("one\ntwo\n")
+    inner = t.graph(PASSWD, t.node("r", "ReadFile", "path"))
+    (folder / "saved_model.pb").write_bytes(t.saved_model(inner, assets={"path:0": "words.txt"}))
+    assert inspected(folder).report.verdict is Verdict.SUSPICIOUS
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "", "a/../../x"])

@@ -22,7 +22,7 @@ from weighbridge.formats.magic import machine_code
 from weighbridge.formats.onnx_tensors import MOST_DIMS, elements
 from weighbridge.formats.protobuf import BYTES, NESTING, RANGES, Field, Shape, Wire, signed
 from weighbridge.formats.tensorflow_attributes import NAME, Attribute, called, strings, texts
-from weighbridge.formats.tensorflow_paths import PATHS, Names, Node, Scope, Use
+from weighbridge.formats.tensorflow_paths import ATTRIBUTES, PATHS, Names, Node, Scope, Use, names_file
 from weighbridge.formats.tensorflow_types import NAMES, WIDTHS
 from weighbridge.formats.text import search_strings
 
@@ -43,9 +43,10 @@ MOST_INPUTS, MOST_ATTRIBUTES = 20_000, 2_000
 """Inputs of one node that are followed, and attributes of one node that can name something."""
 PROGRAMS = {b"XlaCallModule": "module", b"TRTEngineOp": "serialized_segment"}
 """Operators that carry a program of another kind in an attribute."""
-_TELLING = frozenset(("value", *(source for uses in PATHS.values() for _, source in uses if isinstance(source, str))))
+_TELLING = ATTRIBUTES | {"value"}
 """Attributes that can name a file."""
-_COUNTED = {13: 1, 5: 1, 6: 1, 7: 1, 9: 2, 10: 1, 11: 1, 12: 2, 16: 1, 17: 1}
+_NUMBERS = frozenset((5, 6, 7, 9, 10, 11, 12, 13, 16, 17, 18))
+"""Fields of a tensor with its elements as numbers."""
 
 
 class Walk:
@@ -90,11 +91,11 @@ class Walk:
         """The names of files and addresses; then the model is done with."""
         told: set[tuple[str, str, bytes]] = set()
         for use in self.names.uses:
-            for target in self.names.targets(use):
-                if (use.road, target, use.op) not in told:
-                    told.add((use.road, target, use.op))
+            for road, target in self.names.targets(use):
+                if (road, target, use.op) not in told:
+                    told.add((road, target, use.op))
                     key = f"{_decoded(use.op)} {_decoded(use.node)[:150]!r}"
-                    yield from self.keep(FileReference(use.road, target[:1000], key, use.offset))
+                    yield from self.keep(FileReference(road, target[:1000], key, use.offset))
         if self.names.over:
             yield from self._limit(0)
         self.names = Names()
@@ -194,7 +195,7 @@ class Walk:
                 continue
             for attribute in told:
                 for text in texts(self.wire, attribute) if attribute.name == source else ():
-                    if text and not (op == b"PrintV2" and not text.startswith("file:")):
+                    if names_file(op, text):
                         key = f"{_decoded(op)} {_decoded(name)[:150]!r}"
                         yield from self.keep(FileReference(road, text[:1000], key, offset))
 
@@ -277,7 +278,7 @@ class Walk:
             elif number == 8:
                 place, stored = place if stored else offset, stored + length
                 yield from self.text(where, offset, length)
-            elif number in _COUNTED or number == 18:
+            elif number in _NUMBERS:
                 stored += length
                 if kind == BYTES:
                     self.take(offset, length)

@@ -7,7 +7,7 @@ model. Roads of the facts, by what the operator does with the file:
     tf-read      reads it                          tf-write    writes it
     tf-restore   reads tensors of a checkpoint     tf-save     writes a checkpoint
     tf-log       writes summaries, caches, dumps   tf-debug    sends or writes every tensor that passes
-    tf-network   connects to an address
+    tf-network   connects to an address             tf-default  reads a table from it if nobody names the asset
 
 The target is the constant; `*` if it is computed, empty if it comes from whoever calls the model.
 Source: TensorFlow 2.21, definitions of the operators.
@@ -40,8 +40,8 @@ PATHS: dict[bytes, tuple[tuple[str, Source], ...]] = {
     b"DistributedSave": (("tf-log", 1), ("tf-network", 2)),
     b"DatasetToTFRecord": (("tf-log", 1),),
     b"ExperimentalDatasetToTFRecord": (("tf-log", 1),),
-    b"SnapshotDataset": (("tf-log", 1),),
-    b"SnapshotDatasetV2": (("tf-log", 1),),
+    b"SnapshotDataset": (("tf-log", 1), ("tf-log", "reader_path_prefix"), ("tf-log", "writer_path_prefix")),
+    b"SnapshotDatasetV2": (("tf-log", 1), ("tf-log", "reader_prefix"), ("tf-log", "writer_prefix")),
     b"CacheDataset": (("tf-log", 1),),
     b"CacheDatasetV2": (("tf-log", 1),),
     b"CreateSummaryFileWriter": (("tf-log", 1),),
@@ -64,6 +64,12 @@ PATHS: dict[bytes, tuple[tuple[str, Source], ...]] = {
     b"CSVDatasetV2": (("tf-read", 0),),
     b"ExperimentalCSVDataset": (("tf-read", 0),),
     b"LoadDataset": (("tf-read", 0),),
+    b"RecordInput": (("tf-read", "file_pattern"),),
+    b"Skipgram": (("tf-read", "filename"),),
+    b"FixedUnigramCandidateSampler": (("tf-read", "vocab_file"),),
+    b"DecodeProtoV2": (("tf-read", "descriptor_source"),),
+    b"EncodeProto": (("tf-read", "descriptor_source"),),
+    b"InitializeTRTResource": (("tf-read", 1),),
     b"ListSnapshotChunksDataset": (("tf-read", 0),),
     b"SnapshotChunkDataset": (("tf-read", 0),),
     b"SnapshotDatasetReader": (("tf-read", 0),),
@@ -100,6 +106,15 @@ PATHS: dict[bytes, tuple[tuple[str, Source], ...]] = {
     b"RegisterDatasetV2": (("tf-network", 1),),
 }
 """Operator → what it does with which names."""
+ATTRIBUTES = frozenset(source for uses in PATHS.values() for _, source in uses if isinstance(source, str))
+"""Attributes that can name a file."""
+_TABLES = frozenset((b"InitializeTableFromTextFile", b"InitializeTableFromTextFileV2"))
+_NO_FILES = {
+    b"DecodeProtoV2": ("local://", "bytes://"),
+    b"EncodeProto": ("local://", "bytes://"),
+    b"PrintV2": ("stdout", "stderr", "log("),
+}
+"""Beginnings of what an attribute may say instead of the name of a file."""
 _PASSED = frozenset(
     (
         b"Identity",
@@ -264,8 +279,12 @@ class Names:
             self._left -= len(inputs)
             callers.append((scope, inputs[first:]))
 
-    def targets(self, use: Use) -> list[str]:
-        """The names that an operator can get: constants, `COMPUTED`, `GIVEN`. None for an asset of the model."""
+    def targets(self, use: Use) -> list[tuple[str, str]]:
+        """Road and name of every file that an operator can get: constants, `COMPUTED`, `GIVEN`.
+
+        An asset is none of these. A loader names it while it initializes; a constant in its place counts otherwise.
+        """
+        defaults: dict[str, None] = {}
         constants: dict[str, None] = {}
         unknown = given = False
         pending = [(use.scope, use.reference)]
@@ -280,9 +299,9 @@ class Names:
             if len(seen) > STEPS or self._steps <= 0:
                 unknown = True
                 break
-            if not scope.function and name in self.assets:
-                continue
             node = scope.nodes.get(name)
+            if not scope.function and name in self.assets and not (node is not None and node.texts):
+                continue
             if node is None:
                 if name in scope.arguments:
                     callers = self._callers.get(scope.function, [])
@@ -297,9 +316,10 @@ class Names:
                 else:
                     unknown = True
             elif node.texts is not None:
+                asset = not scope.function and name in self.assets and use.op in _TABLES
                 for text in node.texts:
                     if len(constants) < TARGETS:
-                        constants[text] = None
+                        (defaults if asset else constants)[text] = None
             else:
                 given = given or node.op in _GIVEN
                 if node.op in _PASSED or node.op in _JOINED:
@@ -308,9 +328,14 @@ class Names:
                     pending.extend((scope, inner) for inner in scope.assigned[name])
                 elif node.op not in _GIVEN:
                     unknown = True
-        found = [text for text in constants if text]
+        found = [(use.road, text) for text in constants if text]
         if unknown:
-            found.append(COMPUTED)
+            found.append((use.road, COMPUTED))
         elif given and not found:
-            found.append(GIVEN)
-        return found
+            found.append((use.road, GIVEN))
+        return found + [("tf-default", text) for text in defaults if text]
+
+
+def names_file(op: bytes, text: str) -> bool:
+    """Whether what an attribute says is the name of a file."""
+    return bool(text) and not text.startswith(_NO_FILES.get(op, ("\0",)))

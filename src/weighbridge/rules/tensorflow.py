@@ -183,7 +183,7 @@ def file_read(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
     What it finds: Operators that read files, records or vocabularies from an absolute path, upwards, from an address,
         or under a name that the graph computes. Medium if whoever calls the model gives the name or if it is a plain
         relative one, for checkpoints, and in graphs for training, which name the data of whoever trained them. Assets
-        of the model are none of these.
+        of the model are none of these; low if the constant that stands for one is an absolute path.
     Why it matters: The model answers with what it reads: passwords and tokens of the serving machine come out as
         outputs, and an address is a way into the network behind it.
     What to do: Do not serve the model before somebody has read the graph. Files that a model needs belong into its
@@ -195,6 +195,7 @@ def file_read(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         FileReference("tf-read", "", "ReadFile 'x'")
         FileReference("tf-read", "words.txt", "InitializeTableFromTextFileV2 'x'")
         FileReference("tf-restore", "/srv/model.ckpt", "RestoreV2 'x'")
+        FileReference("tf-default", "/tmp/words.txt", "InitializeTableFromTextFileV2 'x'")
     Stays silent on:
         FileReference("tf-restore", "model", "RestoreV2 'save/RestoreV2'")
         FileReference("tf-restore", "*", "RestoreV2 'RestoreV2'")
@@ -208,6 +209,8 @@ def file_read(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(f"{found.key} reads {_target(found)}{reason}", severity)
     elif found.road == "tf-restore" and why:
         yield Hit(f"{found.key} reads a checkpoint from {_target(found)}: {why}", Severity.MEDIUM)
+    elif found.road == "tf-default" and why:
+        yield Hit(f"{found.key} reads an asset, or {_target(found)} where nobody names it: {why}", Severity.LOW)
 
 
 @rule("tensorflow/address", Severity.HIGH, on=FileReference, refs=("CWE-918", "CWE-200"), since="0.1")
