@@ -24,6 +24,8 @@ _JSON = b'{["'
 _ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
+_TENSORFLOW = tuple(b"\x08\x0a\x12\x18\x1a\x22\x2a\x32\x3a"[index : index + 1] for index in range(9))
+_BESIDE = ("fingerprint.pb", "keras_metadata.pb", "tfhub_module.pb")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -57,6 +59,18 @@ def _ubjson(data: Reader, info: BlobInfo) -> bool:
     del data
     head = info.head
     return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
+
+
+def _tensorflow(data: Reader, info: BlobInfo) -> bool:
+    """The first field of a model, a graph, or of either as text."""
+    del data
+    return info.head[:1] in _TENSORFLOW or info.extension in (".pb", ".pbtxt", ".pbtext") or b"node" in info.head[:64]
+
+
+def _checkpoint(data: Reader, info: BlobInfo) -> bool:
+    """A sorted table by its last bytes; or the text that names the newest checkpoint."""
+    table = data.peek(data.size - 8, 8) == b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
+    return table or info.name == "variables.index" or b"model_checkpoint_" in info.head[:64]
 
 
 def _always(data: Reader, info: BlobInfo) -> bool:
@@ -97,6 +111,9 @@ REGISTRY: tuple[Entry, ...] = (
         {".spm": "sentencepiece", ".mlmodel": "coreml", ".caffemodel": "caffe", ".pdmodel": "paddle"},
         _first(b"\x08\x0a"),
     ),
+    Entry("tensorflow", "BESIDE", {}, lambda _, info: info.name in _BESIDE),
+    Entry("tensorflow", "GRAPHS", {}, _tensorflow),
+    Entry("checkpoint", "PARTS", {}, _checkpoint),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
     Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),

@@ -17,6 +17,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "calls": frozenset(("Call", "ComputedImport", "Import", "Oddity")),
     "structure": frozenset(("Embedded", "JudgeSettings", "Link", "NameMismatch", "Native", "Oddity", "Pointer")),
     "onnx": frozenset(("ExternalData", "Graph", "Oddity", "Operator")),
+    "tensorflow": frozenset(("FileReference", "Graph", "Operator")),
     "keras": frozenset(("FileReference", "Oddity", "Reference")),
     "xml_documents": frozenset(("FileReference", "Oddity", "Reference")),
     "yaml_documents": frozenset(("Oddity", "Reference")),
