@@ -21,6 +21,7 @@ from sklearn.linear_model import LinearRegression
 from build import forms, hdf5_files, keras_models
 from build import gguf_files as g
 from build import onnx_models as o
+from build import tensorflow_models as t
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
 from build.exported import exported
 
@@ -55,6 +56,7 @@ def _skops() -> bytes:
     return raw
 
 
+GRAPH = t.graph(t.weights(), t.node("x", "Placeholder"), t.node("y", "MatMul", "x", "w"))
 SEEDS: dict[str, tuple[str, bytes]] = {
     "lfs-pointer": (
         "model.bin",
@@ -89,6 +91,18 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "ubjson": ("m.ubj", forms.ubj({"learner": {"name": "reg", "trees": [{"w": forms.ubj_array(1, 2, 3)}], "n": 3}})),
     "lightgbm": ("m.txt", forms.lightgbm()),
     "catboost": ("m.cbm", forms.catboost()),
+    "tensorflow-saved-model": ("saved_model.pb", t.saved_model(GRAPH)),
+    "tensorflow-graph": ("frozen.pb", GRAPH),
+    "tensorflow-meta-graph": ("m.meta", t.meta_graph(GRAPH)),
+    "tensorflow-text": ("graph.pbtxt", b'node {\n  name: "x"\n  op: "Placeholder"\n}\n'),
+    "tensorflow-checkpoint": ("m.index", t.table([t.header(), t.stored_tensor("w", 0, 0, 0)])),
+    "tensorflow-checkpoint-state": ("checkpoint", b'model_checkpoint_path: "m-1"\nall_model_checkpoint_paths: "m-1"\n'),
+    "tensorflow-fingerprint": ("fingerprint.pb", forms.message((1, 5), (6, forms.message((1, 1))), (7, "123"))),
+    "tensorflow-hub-module": ("tfhub_module.pb", forms.message((1, 3))),
+    "keras-metadata": (
+        "keras_metadata.pb",
+        forms.message((1, forms.message((3, "root"), (4, "_tf_keras_model"), (5, "{}")))),
+    ),
     "sentencepiece": ("tokenizer.model", forms.sentencepiece("a", "the")),
     "coreml": ("m.mlmodel", forms.coreml(500, forms.coreml_layer(inner=bytes(50)))),
     "mil-weights": ("weight.bin", forms.mil_weights((1, bytes(200)), (2, bytes(64)))),
