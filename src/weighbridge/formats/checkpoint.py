@@ -40,7 +40,7 @@ MOST_SHARDS = 100_000
 """Shards that a name of five digits can count."""
 _STATE = re.compile(rb'\s*(?:all_)?model_checkpoint_(?:path|paths|timestamps)\s*:\s*["\d]')
 _LINE = re.compile(
-    r'\s*(?:(model_checkpoint_path|all_model_checkpoint_paths)\s*:\s*"((?:[^"\\\n]|\\.)*)"'
+    r'\s*(?:(model_checkpoint_path|all_model_checkpoint_paths)\s*:\s*"((?:[^"\\\n]|\\.)*+)"'
     r"|(?:all_model_checkpoint_timestamps|last_preserved_timestamp)\s*:\s*[\d.eE+-]+)\s*"
 )
 

@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     rb"(?:[ \t\r\n\f\v]|#[^\n]*(?:\n|$))*+"
     rb"(?:(?P<name>[A-Za-z_]\w*)"
     rb"|(?P<number>-?[ \t]*(?:0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?|inf(?:inity)?\b|nan\b))"
-    rb'|(?P<text>"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\')'
+    rb'|(?P<text>"(?:[^"\\\n]++|\\.)*+"|\'(?:[^\'\\\n]++|\\.)*+\')'
     rb"|(?P<mark>[{}<>\[\]:,;]))",
     re.ASCII,
 )
@@ -203,7 +203,13 @@ def _unquoted(token: _Token) -> bytes:
         return _PLAIN[other]
 
     inner = token.raw[1:-1]
-    return _ESCAPE.sub(plain, inner) if b"\\" in inner else inner
+    out = bytearray()
+    place = 0
+    for match in _ESCAPE.finditer(inner):
+        out += inner[place : match.start()]
+        out += plain(match)
+        place = match.end()
+    return bytes(out) + inner[place:]
 
 
 def _scalar(field: _Known, token: _Token, enumerations: Mapping[bytes, int]) -> bytes:
