@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from build.inspecting import inspected
 from build.writers import truth, written
 from weighbridge.core.facts import Tensor
 from weighbridge.core.findings import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
