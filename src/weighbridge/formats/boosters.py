@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 PIECE = 1024 * 1024
 """Bytes of text read at a time; also the longest line that is not of numbers alone."""
-TABLES = 100_000
-"""Entries of a vector in a CatBoost model that are looked at."""
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of the longest line: numbers of one tree, or one for each feature."""
 _NUMBERS = re.compile(rb"[\w.]+=[-+0-9.eE naif]*")
@@ -151,10 +149,7 @@ def _entries(flat: Flat, table: int, field: int) -> list[int]:
     place = flat.where(table, field)
     if not place:
         return []
-    vector = flat.follow(place)
-    if flat.vector_at(vector, 4)[1] > TABLES:
-        raise FormatError(f"a vector has more than {TABLES} entries", vector)
-    return list(flat.references(vector))
+    return list(flat.references(flat.follow(place)))
 
 
 def _line(line: bytes, offset: int, budget: Budget, *, header: bool) -> Iterator[Fact | Child]:

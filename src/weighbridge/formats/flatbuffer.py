@@ -32,6 +32,8 @@ LISTS = 4096
 """Lists of fields that are remembered: tables of one kind share theirs."""
 STEP = 16 * 1024
 """Entries of a vector that are read at a time."""
+ENTRIES = 400_000
+"""References of one vector that are followed."""
 _WIDTHS = {"u8": 1, "i8": 1, "bool": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "f32": 4, "u64": 8, "i64": 8, "f64": 8}
 
 
@@ -80,11 +82,12 @@ def schema(text: str) -> Schema:
 
     `Table field:kind …` in the order of the numbers, with the kinds u8 … f64, `text`, a table's name, `[kind]` for a
     vector, `[12/4]` for one of structures of 12 bytes aligned to 4, `type` and behind it `<Union>`; `-` is a number
-    without a field. `Union = Table …` lists what a union may be, from 1 on.
+    without a field. `Union = Table …` lists what a union may be, from 1 on. A line that begins with a space goes on
+    with the one before it.
     """
     tables: dict[str, Shape] = {}
     unions: dict[str, tuple[str, ...]] = {}
-    for line in text.strip().splitlines():
+    for line in text.strip().replace("\n ", " ").splitlines():
         name, *words = line.split()
         if words[:1] == ["="]:
             unions[name] = tuple(words[1:])
@@ -183,6 +186,8 @@ class Flat:
     def references(self, place: int) -> Iterator[int]:
         """Where the entries of a vector of references lead."""
         start, count = self.vector_at(place, 4)
+        if count > ENTRIES:
+            raise FormatError(f"a vector has more than {ENTRIES} references", place)
         for first in range(0, count, STEP):
             raw = self.reader.read(start + 4 * first, 4 * min(STEP, count - first))
             for index in range(0, len(raw), 4):
