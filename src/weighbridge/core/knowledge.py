@@ -172,6 +172,7 @@ class Knowledge(NamedTuple):
     globals: Globals
     operators: Operators
     keras: KerasNames
+    tflite: Operators
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -182,7 +183,11 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
     return Knowledge(
-        f"{name}+{digest_bytes(index).hex[:12]}", known, Operators(folder, index), KerasNames(folder, index)
+        f"{name}+{digest_bytes(index).hex[:12]}",
+        known,
+        Operators(folder, index),
+        KerasNames(folder, index),
+        Operators(folder, index, "tflite"),
     )
 
 
