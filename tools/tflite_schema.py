@@ -25,6 +25,8 @@ PACKAGE = "ai-edge-litert"
 WIDTH = 118
 GONE = {("SignatureDef", 3): "deprecated_tag:text"}
 """Fields that the schema calls deprecated and older files have."""
+UNIONS = dict.fromkeys(("array_segments", "array_indices"), "SparseIndexVector") | {"details": "QuantizationDetails"}
+"""Fields whose union has another name than they have."""
 _NUMBERS = {"Uint": "u", "Int": "i", "Float": "f"}
 _HEAD = '''"""The schema of TensorFlow Lite: every table of a model, every built-in operator, every type of tensors.
 
@@ -38,18 +40,14 @@ TABLES = """
 {tables}
 """
 
-OPERATORS: tuple[str, ...] = tuple(
-    """
+OPERATORS = """
 {operators}
-""".split()
-)
+"""
 """The built-in operators by their numbers."""
 
-TYPES: tuple[str, ...] = tuple(
-    """
+TYPES = """
 {types}
-""".split()
-)
+"""
 """The types of tensors by their numbers."""
 '''
 
@@ -67,8 +65,8 @@ def enumeration(classes: list[ast.ClassDef], name: str) -> list[str]:
     (found,) = [node for node in classes if node.name == name]
     values: dict[int, str] = {}
     for node in found.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
-            values[node.value.value] = node.targets[0].id
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, int):
+            values[node.value.value] = ast.unparse(node.targets[0])
     if sorted(values) != list(range(len(values))):
         raise ValueError(f"the numbers of {name} have gaps")
     return [values[number] for number in sorted(values)]
@@ -105,7 +103,7 @@ def fields(table: str, methods: list[ast.FunctionDef]) -> list[str]:
     for number in unions:
         name = found[number].partition(":")[0]
         found[number - 1] = f"{name}_type:type"
-        found[number] = f"{name}:<{_union(table, name)}>"
+        found[number] = f"{name}:<{_union(name)}>"
     return [found.get(number, "-") for number in range(max(found, default=-1) + 1)]
 
 
@@ -126,9 +124,8 @@ def _kind(name: str, body: str) -> str:
     return f"[{kind}]" if vector else kind
 
 
-def _union(table: str, name: str) -> str:
-    fixed = {"details": "QuantizationDetails", "array_segments": "SparseIndexVector", "array_indices": "SparseIndexVector"}
-    return fixed.get(name) or "".join(word.capitalize() for word in name.split("_"))
+def _union(name: str) -> str:
+    return UNIONS.get(name) or "".join(word.capitalize() for word in name.split("_"))
 
 
 def _snake(name: str) -> str:
@@ -154,10 +151,8 @@ def module() -> str:
 def operators(date: str) -> list[dict[str, Any]]:
     """The built-in operators as entries of the knowledge; the schema is of version 3 since the first release."""
     source, classes = parsed()
-    return [
-        {"domain": "", "name": name, "trust": "standard", "since": 3, "source": f"{source}, BuiltinOperator", "date": date}
-        for name in enumeration(classes, "BuiltinOperator")
-    ]
+    same = {"trust": "standard", "since": 3, "source": f"{source}, BuiltinOperator", "date": date}
+    return [{"domain": "", "name": name} | same for name in enumeration(classes, "BuiltinOperator")]
 
 
 def main(arguments: list[str]) -> int:

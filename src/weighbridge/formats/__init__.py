@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     FORMATS: tuple[Format, ...]
 
 _JSON = b'{["'
-_ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
+_ONNX = dict.fromkeys((".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
 _SPACE = b" \t\r\n\xef\xbb\xbf"
@@ -54,7 +54,7 @@ def _first(values: bytes | frozenset[int]) -> Callable[[Reader, BlobInfo], bool]
 
 
 def _forms(head: bytes) -> bool:
-    return head[4:8] == b"ORTM" or b"ir_version" in head or b"irVersion" in head
+    return b"ir_version" in head or b"irVersion" in head
 
 
 def _ubjson(data: Reader, info: BlobInfo) -> bool:
@@ -93,6 +93,14 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("compressed", "STREAMS", {}, _starts(*COMPRESSED)),
     Entry("joblib_file", "JoblibFile", {}, _starts(b"ZF0x")),
     Entry("onnx", "Onnx", {".onnx": "onnx"}, _first(b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2")),
+    Entry(
+        "executorch",
+        "Executorch",
+        dict.fromkeys((".pte", ".ptd", ".bpte"), "executorch"),
+        _fourth(b"ET12", b"FT01", b"BP08"),
+    ),
+    Entry("xnnpack", "Xnnpack", {}, _fourth(b"XH00", b"XN00", b"XN01")),
+    Entry("ort", "Ort", {".ort": "ort"}, _fourth(b"ORTM")),
     Entry("onnx", "OnnxOtherForms", _ONNX, lambda _, info: _forms(info.head)),
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]

@@ -1,8 +1,8 @@
 """Every byte of a flatbuffer has an owner: a walk over all tables, vectors and texts that a schema knows.
 
-    owned      what a reference leads to: lists of fields, tables, vectors, texts; once, however many references there are
+    owned      what a reference leads to: lists of fields, tables, vectors, texts; once, however many references
     padding    zeros between two of them, fewer than any alignment asks for
-    unknown    fields that the schema does not have, and what is between the owned bytes and is no padding: stays opaque
+    unknown    fields that the schema does not have, and what lies between and is no padding: stays opaque
 
 A reader sees only what it follows, so that whatever nothing refers to is a hiding place, and two things that share some
 of their bytes are read differently by different programs. The walk costs time and memory by the number of things, not
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Budget
     from weighbridge.formats.flatbuffer import Field, Flat, List, Schema, Shape
 
-THINGS = 400_000
+THINGS = 250_000
 """Tables, vectors and texts of one flatbuffer that are walked: large models have some ten thousand."""
 LONGEST_PADDING = 64
 """Zeros that no alignment asks for; the largest that the schemas force is 32."""
@@ -133,6 +133,15 @@ class Walk:
             spans.append(Span(place, end - place, "parsed"))
         return spans, end
 
+    def tail(self, end: int) -> Iterator[Span | Oddity]:
+        """What is behind the last thing: padding, or something that no reader of the format looks at."""
+        reader = self._flat.reader
+        rest = reader.size - end
+        if 0 < rest < LONGEST_PADDING and not reader.read(end, rest).strip(b"\0"):
+            yield Span(end, rest, "parsed")
+        elif rest > 0:
+            yield Oddity("trailing-bytes", f"{rest} bytes behind the last thing that anything refers to", end)
+
     def leave(self, start: int, end: int) -> None:
         """Bytes that nobody understands. When there are too many ranges, they grow together."""
         if len(self.unknown) < RANGES:
@@ -164,7 +173,9 @@ class Walk:
         if place % align:
             self.odd("flat-alignment", "something is not aligned as its kind asks for", place)
 
-    def _table(self, shape: Shape, place: int, inside: list[Iterator[tuple[Shape, int]]]) -> Iterator[Blob | Fact | Child]:
+    def _table(
+        self, shape: Shape, place: int, inside: list[Iterator[tuple[Shape, int]]]
+    ) -> Iterator[Blob | Fact | Child]:
         listed = self._flat.fields(place)
         if not self._own(place, listed.table, _TABLE + shape.number):
             return

@@ -2,8 +2,8 @@
 
     offset 0    u32 where the root table is, from here; often four letters behind it say which format this is
     table       i32 back to its table of fields, then the fields
-    fields      u16 bytes of this list, u16 bytes of the table, then one u16 for each field: where it is in the table (0:
-                it is not there, the default counts)
+    fields      u16 bytes of this list, u16 bytes of the table, then one u16 for each field: where it is in the table; 0
+                if it is not there and the default counts
     in a table  numbers as they are; for a text, a vector or a table a u32 from this place to there, always forward
     vector      u32 count, then numbers, or a u32 for each text or table
     text        u32 bytes, then UTF-8, then a zero
@@ -32,7 +32,7 @@ LISTS = 4096
 """Lists of fields that are remembered: tables of one kind share theirs."""
 STEP = 16 * 1024
 """Entries of a vector that are read at a time."""
-ENTRIES = 400_000
+ENTRIES = 250_000
 """References of one vector that are followed."""
 _WIDTHS = {"u8": 1, "i8": 1, "bool": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "f32": 4, "u64": 8, "i64": 8, "f64": 8}
 
@@ -58,7 +58,7 @@ class Shape(NamedTuple):
     name: str
     number: int
     fields: tuple[Field, ...]
-    index: Mapping[str, int]
+    order: Mapping[str, int]
 
 
 class Schema(NamedTuple):
@@ -260,7 +260,7 @@ class Table:
     def union(self, name: str) -> Table | None:
         """The table of a union, if its type is one that the schema has."""
         field, place = self._where(name)
-        kind = self.flat.where(self.place, self.shape.index[name] - 1)
+        kind = self.flat.where(self.place, self.shape.order[name] - 1)
         chosen = self.flat.number(kind, 1) if kind else 0
         choices = self.schema.unions[field.inner]
         if not place or not 0 < chosen <= len(choices):
@@ -268,5 +268,5 @@ class Table:
         return Table(self.flat, self.schema, choices[chosen - 1], self.flat.follow(place))
 
     def _where(self, name: str) -> tuple[Field, int]:
-        index = self.shape.index[name]
+        index = self.shape.order[name]
         return self.shape.fields[index], self.flat.where(self.place, index)

@@ -10,9 +10,9 @@
     behind it  buffers and options of operators that were too large
     at the end a zip of the files that the metadata describes: labels, vocabularies
 
-Names of operators: those of TFLite have an empty domain, of `custom` ones the program that loads the model must have the
-code, `flex` are operators of TensorFlow, `stablehlo` calls something by name. An interpreter asks for every operator code,
-used or not. Source: LiteRT 2.3, `schema_py_generated.py`; TensorFlow Lite metadata documentation.
+Names of operators: those of TFLite have an empty domain, of `custom` ones the program that loads the model must have
+the code, `flex` are operators of TensorFlow, `stablehlo` calls something by name. An interpreter asks for every
+operator code, used or not. Source: LiteRT 2.3, `schema_py_generated.py`; TensorFlow Lite metadata documentation.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
 
 SCHEMA = schema(TABLES)
+NAMES = tuple(OPERATORS.split())
 CUSTOM, PLACEHOLDER = 32, 127
 """The code of operators that are not built in; in the older field, what stands for all higher codes."""
 OPTIONS = 400
@@ -166,7 +167,9 @@ class Graphs:
         """Whether all numbers of tensors are numbers of tensors; -1 stands for an input that is left out."""
         numbers = table.numbers(name, NUMBERS)
         if numbers and not least <= min(numbers) <= max(numbers) < tensors:
-            self._walk.odd("graph-index", f"{name} of a {table.shape.name} name a tensor that does not exist", table.place)
+            self._walk.odd(
+                "graph-index", f"{name} of a {table.shape.name} name a tensor that does not exist", table.place
+            )
         if len(numbers) == NUMBERS:
             self._walk.odd("graph-index", f"a {table.shape.name} has absurdly many {name}", table.place)
 
@@ -176,11 +179,13 @@ class Graphs:
             if options is None:
                 continue
             for name in _BODIES:
-                if name in options.shape.index and not -1 <= options.number(name) < graphs:
+                if name in options.shape.order and not -1 <= options.number(name) < graphs:
                     self._walk.odd("graph-index", "an operator names a subgraph that does not exist", operator.place)
             if options.shape.name == "StablehloCustomCallOptions":
                 name = options.text("call_target_name")
-                yield from self._walk.keep(Operator("stablehlo", name, 1, operator.place, text=options.text("backend_config")))
+                yield from self._walk.keep(
+                    Operator("stablehlo", name, 1, operator.place, text=options.text("backend_config"))
+                )
             elif options.shape.name == "StableHLOCompositeOptions" and code not in self._texts:
                 self._texts[code] = options.text("name")
         if self._codes[code][0] and code not in self._texts:
@@ -193,7 +198,7 @@ class Graphs:
         names = []
         tensors = graphs[number].vector("tensors")[1] if number < len(graphs) else 0
         for side in ("inputs", "outputs"):
-            listed = []
+            listed: list[str] = []
             for entry in signature.tables(side):
                 self._left -= 1
                 if self._left < 0:
@@ -213,7 +218,7 @@ def _name(code: Table) -> tuple[str, str]:
     """Domain and name of an operator code. Interpreters take the higher of its two numbers."""
     number = max(code.number("deprecated_builtin_code"), code.number("builtin_code"))
     if number != CUSTOM:
-        known = 0 <= number < len(OPERATORS) and number != PLACEHOLDER
-        return "", OPERATORS[number] if known else f"operator {number}"
+        known = 0 <= number < len(NAMES) and number != PLACEHOLDER
+        return "", NAMES[number] if known else f"operator {number}"
     name = code.text("custom_code")
     return ("flex", name[4:]) if name.startswith("Flex") else ("custom", name)

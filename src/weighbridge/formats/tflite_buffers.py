@@ -20,10 +20,10 @@ from weighbridge.formats.archives import find_end_record, frame, read_directory,
 from weighbridge.formats.embedded import kind_of
 from weighbridge.formats.flat_walk import LONGEST_PADDING, THINGS
 from weighbridge.formats.text import search_strings
-from weighbridge.formats.tflite_schema import TYPES
+from weighbridge.formats.tflite_schema import TYPES as TYPE_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.formats.flat_walk import Walk
     from weighbridge.formats.flatbuffer import Table
 
+TYPES = tuple(TYPE_NAMES.split())
 BITS = dict.fromkeys(("UINT8", "INT8", "BOOL", "FLOAT8_E4M3FN", "FLOAT8_E5M2"), 8) | {
     "FLOAT32": 32,
     "FLOAT16": 16,
@@ -140,7 +141,9 @@ class Buffers:
         yield from self._walk.keep(Tensor(name, dtype, shape, offset, size))
         known = self._users.setdefault(number, "tensor")
         if known != "tensor" or not number:
-            yield from self._walk.keep(Oddity("unused-buffer", f"tensor {name!r} takes the bytes of another use", offset))
+            yield from self._walk.keep(
+                Oddity("unused-buffer", f"tensor {name!r} takes the bytes of another use", offset)
+            )
         yield from self._walk.program(offset, size)
         if dtype == "STRING":
             yield from search_strings(self._data, offset, size, f"tensor {name}"[:200], self._budget)
@@ -207,12 +210,9 @@ class Buffers:
                 yield from self._gap(place, start)
             place = max(place, behind)
         if find_end_record(self._data) >= 0:
-            place = max(place, (yield from self._files(place)))
-        if place < self._data.size:
-            if self._data.size - place < LONGEST_PADDING and not self._data.read(place, self._data.size - place).strip(b"\0"):
-                yield Span(place, self._data.size - place, "parsed")
-            else:
-                yield Oddity("trailing-bytes", f"{self._data.size - place} bytes behind the model", place)
+            behind = yield from self._files(place)
+            place = max(place, behind)
+        yield from self._walk.tail(place)
 
     def _gap(self, start: int, end: int) -> Iterator[Fact | Span]:
         if end - start < LONGEST_PADDING and not self._data.read(start, end - start).strip(b"\0"):
@@ -220,7 +220,7 @@ class Buffers:
         else:
             self._walk.odd("flat-unreached", "there are bytes that nothing in the file refers to", start)
 
-    def _files(self, end: int) -> Iterator[Fact | Span | Child]:
+    def _files(self, end: int) -> Generator[Fact | Span | Child, None, int]:
         """The zip of associated files; gives where it ends."""
         directory = read_directory(self._data, self._budget)
         first = min((member.local for member in directory.members), default=directory.start)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import FileReference, Metadata, Oddity, Span
+from weighbridge.core.facts import FileReference, Metadata, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.flat_walk import THINGS, Blob, Walk
 from weighbridge.formats.flatbuffer import Flat, Table, schema
@@ -108,11 +108,7 @@ class TfliteMetadata:
         yield Span(0, head, "parsed")
         spans, end = walk.owned(head)
         yield from spans
-        rest = data.peek(end, 64)
-        if end < data.size and (len(rest) == 64 or rest.strip(b"\0")):
-            yield Oddity("trailing-bytes", f"{data.size - end} bytes behind the metadata", end)
-        else:
-            yield Span(end, data.size - end, "parsed")
+        yield from walk.tail(end)
         yield from walk.oddities()
 
 

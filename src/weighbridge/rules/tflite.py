@@ -1,4 +1,4 @@
-"""Rules on models as flatbuffers: operators that somebody must bring, bytes that are not what tables say, compiled parts."""
+"""Rules on models as flatbuffers: operators that somebody must bring, bytes that tables lie about, compiled parts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ if TYPE_CHECKING:
 
     from weighbridge.core.operators import OperatorEntry
 
-_CODE = frozenset(
-    (
-        ".bat .cmd .com .dll .dylib .exe .jar .js .lua .msi .pickle .pkl .pl .ps1 .py .pyc .pyd .rb .sh .so .vbs .whl"
-    ).split()
-)
+_CODE = (".bat", ".cmd", ".com", ".dll", ".dylib", ".exe", ".jar", ".js", ".lua", ".msi", ".pickle", ".pkl", ".pl")
+_MORE_CODE = (".ps1", ".py", ".pyc", ".pyd", ".rb", ".sh", ".so", ".vbs", ".whl")
 """Ends of names of files that are run."""
 
 
@@ -170,10 +167,9 @@ def file_with_code(reference: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         FileReference("weights", "a.so", "model")
     """
     del ctx
-    if reference.road in ("tflite-file", "tflite-described"):
-        _, dot, end = reference.target.rpartition(".")
-        if dot + end.lower() in _CODE:
-            yield Hit(f"{reference.target[:200]!r} of the {reference.key}")
+    ours = reference.road in ("tflite-file", "tflite-described")
+    if ours and reference.target.lower().endswith(_CODE + _MORE_CODE):
+        yield Hit(f"{reference.target[:200]!r} of the {reference.key}")
 
 
 @rule("file/flatbuffer-structure", Severity.HIGH, on=Oddity, refs=("CWE-436", "CWE-125"), since="0.1")
