@@ -8,8 +8,8 @@
 
 A delegate runs its payload in a back end: a graph, or machine code for a processor of its own. Payloads are blobs of
 their own (that of XNNPACK is read, see `xnnpack`), and each is a reference of the road `executorch-delegate`, so that
-nobody takes the graph for all that is run. Operators: `aten::add` with the overload `out` is of the domain `aten`, named
-`add.out`; whoever loads the program must have a kernel for each. Tensors with their bytes in a file beside are
+nobody takes the graph for all that is run. Operators: `aten::add` with the overload `out` is of the domain `aten`,
+named `add.out`; whoever loads the program must have a kernel for each. Tensors with their bytes in a file beside are
 references of the road `executorch-data`. Sources: as in `executorch_schema` and `segments`.
 """
 

@@ -48,7 +48,8 @@ SparseTensor values:Tensor indices:Tensor dims:[i64]
 Attribute name:text doc_string:text type:i32 f:f32 i:i64 s:text t:Tensor g:Graph floats:[f32] ints:[i64] strings:[text]
   tensors:[Tensor] graphs:[Graph]
 Node name:text doc_string:text domain:text since_version:i32 index:u32 op_type:text type:i32
-  execution_provider_type:text inputs:[text] outputs:[text] attributes:[Attribute] input_arg_counts:[i32] implicit_inputs:[text]
+  execution_provider_type:text inputs:[text] outputs:[text] attributes:[Attribute] input_arg_counts:[i32]
+  implicit_inputs:[text]
 NodeEdge node_index:u32 input_edges:[12/4] output_edges:[12/4]
 NodesToOptimizeIndices node_indices:[u32] num_inputs:u32 num_outputs:u32 has_variadic_input:bool
   has_variadic_output:bool num_variadic_inputs:u32 num_variadic_outputs:u32

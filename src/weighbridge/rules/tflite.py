@@ -20,12 +20,14 @@ _MORE_CODE = (".ps1", ".py", ".pyc", ".pyd", ".rb", ".sh", ".so", ".vbs", ".whl"
 
 def _known(operator: Operator, ctx: RuleContext) -> OperatorEntry | None:
     known = ctx.knowledge.tflite
+    if ctx.format == "executorch":
+        return known.domain(operator.domain) if operator.domain else None
     return known.find(operator.domain, operator.name) or (known.domain(operator.domain) if operator.domain else None)
 
 
 def _called(operator: Operator) -> str:
     text = f" ({operator.text[:100]})" if operator.text else ""
-    return f"{operator.domain or 'tflite'}::{operator.name[:200]}{text}"
+    return f"{operator.domain + '::' if operator.domain else ''}{operator.name[:200]}{text}"
 
 
 @rule("tflite/python-operator", Severity.CRITICAL, on=Operator, refs=("CWE-94", "ATLAS AML.T0011.000"), since="0.1")
@@ -78,11 +80,11 @@ def flex_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
 
 @rule("tflite/custom-operator", Severity.HIGH, on=Operator, refs=("CWE-829", "ATLAS AML.T0011.000"), since="0.1")
 def custom_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
-    """The model needs an operator that is not part of TensorFlow Lite.
+    """The model needs an operator that its runtime does not bring.
 
-    What it finds: Operators that the program must register before it can load the model, calls by name, and built-in
-        operators that do not exist. High if nobody knows the operator or if it hides a compiled program; low if a known
-        library brings it; info if it is part of every interpreter.
+    What it finds: In models of TensorFlow Lite and ExecuTorch: operators that the program must register before it can
+        load the model, calls by name, and built-in operators that do not exist. High if nobody knows the operator or if
+        it hides a compiled program; low if a known library brings it; info if it is part of every interpreter.
     Why it matters: Somebody has to link native code into the serving process, and that code is not what is judged here.
     What to do: Find out which library is meant and from whom it comes. Prefer a model with built-in operators only.
     Fires on:
@@ -93,16 +95,18 @@ def custom_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
         Operator("stablehlo", "my.call", 1, 0)
         Operator("", "operator 5000", 1, 0)
         Operator("", "DELEGATE", 1, 0)
+        Operator("mylib", "encode.out", 1, 0)
+        Operator("llama", "custom_sdpa.out", 1, 0)
     Stays silent on:
         Operator("", "CONV_2D", 12, 0)
+        Operator("aten", "add.out", 2, 0)
         Operator("flex", "ReadFile", 1, 0)
     """
-    if ctx.format != "tflite" or operator.domain == "flex":
+    if ctx.format not in ("tflite", "executorch") or operator.domain == "flex":
         return
     entry = _known(operator, ctx)
     if entry is None:
-        whose = "a built-in operator" if not operator.domain else "an operator"
-        yield Hit(f"{_called(operator)}: nothing is known of such {whose}")
+        yield Hit(f"{_called(operator)}: nothing is known of such an operator")
     elif entry.trust == "review":
         yield Hit(f"{_called(operator)}: {entry.why}")
     elif entry.trust == "library":
