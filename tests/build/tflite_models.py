@@ -40,7 +40,9 @@ def buffer(content: bytes | None = None, **more: Any) -> Any:
 
 def model(**changes: Any) -> Any:
     """A graph of one addition, with a constant, an old list of metadata, metadata of the newer kind and a signature."""
-    add = operator(builtinOptionsType=s.BuiltinOptions.AddOptions, builtinOptions=make(s.AddOptionsT, potScaleInt16=True))
+    add = operator(
+        builtinOptionsType=s.BuiltinOptions.AddOptions, builtinOptions=make(s.AddOptionsT, potScaleInt16=True)
+    )
     graph = make(
         s.SubGraphT,
         name="main",

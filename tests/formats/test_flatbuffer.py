@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -125,7 +126,9 @@ def test_only_as_many_zeros_as_an_alignment_asks_for_are_padding(wide: int) -> N
     gap = wide
     content = flat(table(_2="a name that fills its place"), b"TEST")
     gap -= len(content[8:]) - len(content[8:].lstrip(b"\0"))
-    padded = (int.from_bytes(content[:4], "little") + gap).to_bytes(4, "little") + content[4:8] + bytes(gap) + content[8:]
+    padded = (
+        (int.from_bytes(content[:4], "little") + gap).to_bytes(4, "little") + content[4:8] + bytes(gap) + content[8:]
+    )
     assert Seen(padded).odd - {"flat-alignment"} == (set() if wide < flat_walk.LONGEST_PADDING else {"flat-unreached"})
 
 
@@ -256,7 +259,7 @@ def test_changed_bytes_are_facts_or_a_format_error(place: int, change: bytes, cu
     except FormatError:
         return
     covered = sorted([*((span.offset, span.size) for span in seen.spans), *((b.offset, b.size) for b in seen.blobs)])
-    assert all(first + size <= second for (first, size), (second, _) in zip(covered, covered[1:], strict=False))
+    assert all(first + size <= second for (first, size), (second, _) in pairwise(covered))
 
 
 @settings(max_examples=200, deadline=None)

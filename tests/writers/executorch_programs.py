@@ -5,6 +5,8 @@ python executorch_programs.py FOLDER        FOLDER/plain.pte, constants.pte, del
 The serializers name types of torch, which they do not need for what is written here: a stand-in takes its place.
 """
 
+# ruff: noqa: E402 -- what takes the place of torch has to be there before
+
 from __future__ import annotations
 
 import importlib.util

@@ -21,8 +21,8 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Graph, Metadata, Oddity, Operator, Reference, Span, Tensor
 from weighbridge.formats.base import Match
 from weighbridge.formats.executorch_schema import BUNDLED, FLAT_TENSOR, PROGRAM, SCALARS
-from weighbridge.formats.flat_walk import THINGS, Blob, Walk
-from weighbridge.formats.flatbuffer import Flat, Table
+from weighbridge.formats.flat_walk import Blob, Walk
+from weighbridge.formats.flatbuffer import ENTRIES, Flat, Table, most_tables
 from weighbridge.formats.segments import Header, Segments, plain, read_header
 from weighbridge.formats.text import search_strings
 
@@ -142,7 +142,7 @@ class Program:
         self._data = data
         self._walk = walk
         self._top = top
-        self._left = THINGS
+        self._left = most_tables(data.size)
         self._buffers = [buffer.vector("storage") for buffer in top.tables("constant_buffer")]
         self._inline = [payload.vector("data") for payload in top.tables("backend_delegate_data")]
         self.segments = Segments(data, walk, header, top.tables("segments"))
@@ -172,7 +172,7 @@ class Program:
 
     def _constants(self) -> tuple[int, ...]:
         constants = self._top.table("constant_segment")
-        return constants.numbers("offsets", THINGS) if constants is not None else ()
+        return constants.numbers("offsets", ENTRIES) if constants is not None else ()
 
     def _named(self) -> Iterator[Fact | Span | Child]:
         top = self._top
@@ -285,7 +285,9 @@ class Program:
     def _step(self, table: Table) -> None:
         self._left -= 1
         if self._left < 0:
-            raise FormatError(f"more than {THINGS} instructions and values: some stand in several plans", table.place)
+            raise FormatError(
+                "there are more instructions and values than bytes for them: some stand in several plans", table.place
+            )
 
 
 def described(tensor: Table) -> tuple[str, tuple[int, ...], int]:

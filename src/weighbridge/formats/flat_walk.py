@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
+    from weighbridge.core.reader import Reader
     from weighbridge.formats.flatbuffer import Field, Flat, List, Schema, Shape
 
 THINGS = 250_000
@@ -133,9 +134,12 @@ class Walk:
             spans.append(Span(place, end - place, "parsed"))
         return spans, end
 
-    def tail(self, end: int) -> Iterator[Span | Oddity]:
-        """What is behind the last thing: padding, or something that no reader of the format looks at."""
-        reader = self._flat.reader
+    def tail(self, end: int, data: Reader | None = None) -> Iterator[Span | Oddity]:
+        """What is behind the last thing: padding, or something that no reader of the format looks at.
+
+        `data` is the blob, if the flatbuffer is only a part of it.
+        """
+        reader = data or self._flat.reader
         rest = reader.size - end
         if 0 < rest < LONGEST_PADDING and not reader.read(end, rest).strip(b"\0"):
             yield Span(end, rest, "parsed")

@@ -77,6 +77,14 @@ class List(NamedTuple):
     slots: tuple[int, ...]
 
 
+def most_tables(size: int) -> int:
+    """How many tables the vectors of a flatbuffer of `size` bytes can have: each takes a reference and four bytes.
+
+    Who meets more of them meets some again and again: vectors may lead to the same table.
+    """
+    return min(ENTRIES, size // 8)
+
+
 def schema(text: str) -> Schema:
     """Make a schema of lines.
 

@@ -1,7 +1,7 @@
 """Models in the form of ONNX Runtime: an ONNX graph as a flatbuffer, after the optimizers went over it.
 
     offset 4          "ORTM"
-    InferenceSession  ort_version
+    InferenceSession  ort_version, which is that of this form
                       model ── opset_import, metadata, graph ── initializers, node_args, nodes, edges between them
                       kernel_type_str_resolver: which kernels the operators need
 
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Graph, Metadata, Operator, OperatorSet, Span, Tensor, UnreadSpan
 from weighbridge.formats.base import Match
-from weighbridge.formats.flat_walk import THINGS, Blob, Walk
-from weighbridge.formats.flatbuffer import Flat, Table, schema
+from weighbridge.formats.flat_walk import Blob, Walk
+from weighbridge.formats.flatbuffer import Flat, Table, most_tables, schema
 from weighbridge.formats.onnx_schema import BITS
 from weighbridge.formats.onnx_tensors import MOST_DIMS, Stored, check
 
@@ -124,11 +124,12 @@ class Model:
         self._walk = walk
         self._most = most
         self._operators: dict[tuple[str, str], tuple[int, Table]] = {}
-        self._left = THINGS
+        self._left = 0
 
     def facts(self, session: Table) -> Iterator[Fact]:
         """Metadata, operator sets, graphs, operators, tensors."""
         keep = self._walk.keep
+        self._left = most_tables(session.flat.reader.size)
         version = session.text("ort_version")
         yield from keep(Metadata("ort_version", version, len(version), session.place))
         model = session.table("model")
@@ -227,7 +228,9 @@ class Model:
         """Things that are walked once can still be named many times."""
         self._left -= 1
         if self._left < 0:
-            raise FormatError(f"more than {THINGS} nodes and tensors: some must stand in several graphs", table.place)
+            raise FormatError(
+                "there are more nodes and tensors than bytes for them: some stand in several graphs", table.place
+            )
 
 
 def _strings(node: Table) -> str:

@@ -123,7 +123,7 @@ class Segments:
             place = max(place, offset + size)
         yield from self._zeros(place, max(place, self._header.base + self._header.segments))
         place = max(place, self._header.base + self._header.segments)
-        yield from self._walk.tail(place)
+        yield from self._walk.tail(place, self._data)
 
     def _zeros(self, start: int, end: int) -> Iterator[Span]:
         for place in range(start, end, STEP):

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Graph, Metadata, Operator, Span
 from weighbridge.formats.base import Match
-from weighbridge.formats.flat_walk import THINGS, Blob, Walk
-from weighbridge.formats.flatbuffer import Flat, Table, schema
+from weighbridge.formats.flat_walk import Blob, Walk
+from weighbridge.formats.flatbuffer import Flat, Table, most_tables, schema
 from weighbridge.formats.tflite_schema import OPERATORS, TABLES
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Graphs:
         self._times: list[int] = []
         self._first: list[int] = []
         self._texts: dict[int, str] = {}
-        self._left = THINGS
+        self._left = most_tables(model.flat.reader.size)
 
     def facts(self) -> Iterator[Fact]:
         """Version and description, every subgraph, every operator code, every signature."""
@@ -147,7 +147,9 @@ class Graphs:
         for operator in graph.tables("operators"):
             self._left -= 1
             if self._left < 0:
-                raise FormatError(f"more than {THINGS} operators: some must stand in several graphs", operator.place)
+                raise FormatError(
+                    "there are more operators than bytes for them: some stand in several graphs", operator.place
+                )
             nodes += 1
             code = operator.number("opcode_index")
             if code >= len(self._codes):
@@ -202,7 +204,10 @@ class Graphs:
             for entry in signature.tables(side):
                 self._left -= 1
                 if self._left < 0:
-                    raise FormatError(f"more than {THINGS} operators and entries of signatures", entry.place)
+                    raise FormatError(
+                        "there are more entries of signatures than bytes for them: some stand in several graphs",
+                        entry.place,
+                    )
                 if len(listed) < 50:
                     listed.append(entry.text("name", 50))
                 if entry.number("tensor_index") >= tensors:

@@ -18,7 +18,8 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, ExternalData, FileReference, Oddity, Span, Tensor
 from weighbridge.formats.archives import find_end_record, frame, read_directory, read_member
 from weighbridge.formats.embedded import kind_of
-from weighbridge.formats.flat_walk import LONGEST_PADDING, THINGS
+from weighbridge.formats.flat_walk import LONGEST_PADDING
+from weighbridge.formats.flatbuffer import ENTRIES, most_tables
 from weighbridge.formats.text import search_strings
 from weighbridge.formats.tflite_schema import TYPES as TYPE_NAMES
 
@@ -72,7 +73,7 @@ class Buffers:
         self._inside: list[tuple[int, int]] = []
         self._behind: list[tuple[int, int]] = []
         self._users: dict[int, str] = {}
-        self._left = THINGS
+        self._left = most_tables(data.size)
 
     def facts(self, end: int) -> Iterator[Fact | Span | Child]:
         """Every tensor and metadata with its bytes; `end` is where the flatbuffer ends."""
@@ -117,7 +118,9 @@ class Buffers:
             for tensor in graph.tables("tensors"):
                 self._left -= 1
                 if self._left < 0:
-                    raise FormatError(f"more than {THINGS} tensors: some must stand in several graphs", tensor.place)
+                    raise FormatError(
+                        "there are more tensors than bytes for them: some stand in several graphs", tensor.place
+                    )
                 number = tensor.number("external_buffer")
                 if number:
                     yield from self._elsewhere(tensor, external.get(number), groups)
@@ -168,7 +171,7 @@ class Buffers:
     def _metadata(self) -> Iterator[Fact | Span | Child]:
         for entry in self._model.tables("metadata"):
             yield from self._told(entry.text("name"), entry.number("buffer"), entry.place)
-        for number in self._model.numbers("metadata_buffer", THINGS):
+        for number in self._model.numbers("metadata_buffer", ENTRIES):
             yield from self._told("metadata_buffer", number, self._model.place)
 
     def _told(self, name: str, number: int, place: int) -> Iterator[Fact | Span | Child]:

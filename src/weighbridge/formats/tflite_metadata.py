@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import FileReference, Metadata, Span
 from weighbridge.formats.base import Match
-from weighbridge.formats.flat_walk import THINGS, Blob, Walk
-from weighbridge.formats.flatbuffer import Flat, Table, schema
+from weighbridge.formats.flat_walk import Blob, Walk
+from weighbridge.formats.flatbuffer import Flat, Table, most_tables, schema
 from weighbridge.formats.text import search_strings
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _described(top: Table, walk: Walk) -> Iterator[Fact]:
         text = top.text(name)
         if text:
             yield from walk.keep(Metadata(name, text, len(text), top.place))
-    left = THINGS
+    left = most_tables(top.flat.reader.size)
     graphs = list(top.tables("subgraph_metadata"))
     tables = [top, *graphs]
     for graph in graphs:
