@@ -227,8 +227,7 @@ BROKEN = {
     "a list of fields before": struct.pack("<I4si", 8, b"TEST", 9) + bytes(20),
     "a list of fields that is odd": struct.pack("<I4siHHHH", 8, b"TEST", -4, 7, 8, 4, 0) + bytes(20),
     "a field outside of its table": struct.pack("<I4siHHHH", 8, b"TEST", -4, 6, 8, 9, 0) + bytes(20),
-    "a table that is too long": struct.pack("<I4siHHHH", 8, b"TEST", -4, 6, 999, 5, 0) + bytes(20),
-    "a wide field at the end": struct.pack("<I4siHHHHHH", 8, b"TEST", -4, 8, 8, 0, 5, 0, 0) + bytes(20),
+    "a wide field at the end": struct.pack("<I4siHHHH", 8, b"TEST", -4, 8, 20, 0, 16) + bytes(6),
     "cut off": CONTENT[:-5],
 }
 

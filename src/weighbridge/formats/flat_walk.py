@@ -181,25 +181,18 @@ class Walk:
         self, shape: Shape, place: int, inside: list[Iterator[tuple[Shape, int]]]
     ) -> Iterator[Blob | Fact | Child]:
         listed = self._flat.fields(place)
-        if not self._own(place, listed.table, _TABLE + shape.number):
+        known = self._known(shape, place, listed)
+        # Not what the list says: writers count up to three bytes of what is behind the table, and readers never look.
+        end = max(slot + width for slot, width in known)
+        if not self._own(place, end, _TABLE + shape.number):
             return
         self._own(listed.place, listed.size, _LIST)
+        self._inside(place, end, known)
         self._align(place, 4)
         self._align(listed.place, 2)
-        known: list[tuple[int, int]] = [(0, 4)]
-        for index, slot in enumerate(listed.slots):
-            field = shape.fields[index] if index < len(shape.fields) else None
-            if not slot:
-                continue
-            if field is None or field.kind == "gone":
-                self.odd("unknown-field", f"{shape.name} does not define a field {index}", place + slot)
-                continue
-            width = field.width if field.kind in ("number", "type") else 4
-            if slot + width > listed.table:
-                raise FormatError("a field leaves its table", place)
-            known.append((slot, width))
-            self._align(place + slot, width)
-            if field.kind in ("number", "type"):
+        for index, slot in enumerate(listed.slots[: len(shape.fields)]):
+            field = shape.fields[index]
+            if not slot or field.kind in ("number", "type", "gone"):
                 continue
             target = self._flat.follow(place + slot)
             if field.kind == "text":
@@ -216,11 +209,25 @@ class Walk:
                         yield from self._text(field.name, text)
             elif self._vector(target, 4):
                 inside.append(self._entries(self._schema.tables[field.inner], target))
-        self._inside(place, listed.table, known)
+
+    def _known(self, shape: Shape, place: int, listed: List) -> list[tuple[int, int]]:
+        """Where fields of a table are in it, and how long; the first is the way to the list."""
+        known = [(0, 4)]
+        for index, slot in enumerate(listed.slots):
+            if not slot:
+                continue
+            field = shape.fields[index] if index < len(shape.fields) else None
+            if field is None or field.kind == "gone":
+                self.odd("unknown-field", f"{shape.name} does not define a field {index}", place + slot)
+                continue
+            width = field.width if field.kind in ("number", "type") else 4
+            known.append((slot, width))
+            self._align(place + slot, width)
+        return known
 
     def _inside(self, place: int, size: int, known: list[tuple[int, int]]) -> None:
         """What is in a table between its fields: zeros, or somebody's own."""
-        if len(known) == 1 and size == 4:
+        if len(known) == 1:
             return
         raw = self._flat.reader.read(place, size)
         end = 0
@@ -231,9 +238,6 @@ class Walk:
                 self.odd("flat-unreached", "there are bytes in a table that belong to no field", place + end)
                 self.leave(place + end, place + slot)
             end = max(end, slot + width)
-        if raw[end:].strip(b"\0"):
-            self.odd("flat-unreached", "there are bytes in a table that belong to no field", place + end)
-            self.leave(place + end, place + size)
 
     def _entries(self, shape: Shape, vector: int) -> Iterator[tuple[Shape, int]]:
         for target in self._flat.references(vector):

@@ -69,11 +69,10 @@ class Schema(NamedTuple):
 
 
 class List(NamedTuple):
-    """The list of fields of a table: where it is and how long, how long the table is, and the places in the table."""
+    """The list of fields of a table: where it is, how long, and where in the table its fields are."""
 
     place: int
     size: int
-    table: int
     slots: tuple[int, ...]
 
 
@@ -168,9 +167,7 @@ class Flat:
                 raise FormatError("a field lies outside of its table", place)
             if len(self._lists) >= LISTS:
                 self._lists.clear()
-            known = self._lists[place] = List(place, size, length, slots)
-        if table + known.table > self.reader.size:
-            raise FormatError("a table leaves the bytes that there are", table)
+            known = self._lists[place] = List(place, size, slots)
         return known
 
     def where(self, table: int, field: int) -> int:
