@@ -167,7 +167,7 @@ class Program:
             if size and number not in used:
                 detail = f"payload {number} of {size} bytes belongs to no delegate"
                 yield from self._walk.keep(Oddity("unused-buffer", detail, start))
-                yield Child(f"payload {number}", start, size, self._data.part(start, size))
+                yield from self._walk.child(f"payload {number}", start, size, self._data)
         yield from self._named()
 
     def _constants(self) -> tuple[int, ...]:
@@ -252,7 +252,7 @@ class Program:
             yield from self.segments.hand_over(number, delegate.place, f"{name} {where}")
         elif size and number not in used:
             used.add(number)
-            yield Child(f"{name} {where}"[:200], start, size, self._data.part(start, size))
+            yield from self._walk.child(f"{name} {where}", start, size, self._data)
 
     def _tensor(self, tensor: Table, offsets: tuple[int, ...]) -> Iterator[Fact]:
         more = tensor.table("extra_tensor_info")

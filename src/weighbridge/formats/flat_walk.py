@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Child, Embedded, Limit, Native, Oddity, Span
+from weighbridge.core.facts import Child, Embedded, Limit, Native, Oddity, Span, UnreadSpan
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.flatbuffer import LEVELS
 from weighbridge.formats.magic import machine_code
@@ -38,6 +38,8 @@ BINARY = 256
 """Bytes from which on something that is no text becomes a blob of its own."""
 REPEATED, SEEN = 512, 20_000
 """Bytes of texts that are remembered, and how many of them are."""
+BLOBS = 1000
+"""Blobs of their own that are looked into."""
 KINDS = 200
 """Different oddities of one flatbuffer that are kept."""
 RANGES = 20_000
@@ -59,7 +61,18 @@ class Blob(NamedTuple):
 class Walk:
     """The walk over one flatbuffer; `unknown` are bytes that stay opaque, each from the first to behind the last."""
 
-    __slots__ = ("_blobs", "_budget", "_flat", "_limited", "_odd", "_schema", "_searched", "_things", "unknown")
+    __slots__ = (
+        "_blobs",
+        "_budget",
+        "_children",
+        "_flat",
+        "_limited",
+        "_odd",
+        "_schema",
+        "_searched",
+        "_things",
+        "unknown",
+    )
 
     def __init__(self, flat: Flat, schema: Schema, budget: Budget) -> None:
         self.unknown: list[tuple[int, int]] = []
@@ -71,6 +84,7 @@ class Walk:
         self._odd: dict[tuple[str, str], tuple[int, int]] = {}
         self._searched: set[bytes] = set()
         self._limited = False
+        self._children = 0
 
     def events(self, root: str, place: int) -> Iterator[Blob | Fact | Child]:
         """Walk from the root table. What is in the vectors of bytes the caller accounts for.
@@ -105,6 +119,14 @@ class Walk:
         elif not self._limited:
             self._limited = True
             yield Limit("facts", self._budget.limits.facts, getattr(fact, "offset", 0))
+
+    def child(self, name: str, offset: int, size: int, data: Reader) -> Iterator[Child | UnreadSpan]:
+        """Bytes as a blob of their own; if there are absurdly many of those, nothing counts as read any more."""
+        self._children += 1
+        if self._children <= BLOBS:
+            yield Child(name[:200], offset, size, data.part(offset, size))
+        elif self._children == BLOBS + 1:
+            yield UnreadSpan(0, data.size, f"it has more than {BLOBS} blobs inside of it")
 
     def oddities(self) -> Iterator[Oddity]:
         """What was odd, at its first place; to be asked for last."""
@@ -306,7 +328,7 @@ class Walk:
         except UnicodeDecodeError:
             if size >= BINARY:
                 self._blobs.append((offset, offset + size))
-                yield Child(key[:200], offset, size, reader.part(offset, size))
+                yield from self.child(key, offset, size, reader)
                 return
             text = raw.decode("latin-1")
         for found in embedded_in_text(text, key, offset, self._budget):

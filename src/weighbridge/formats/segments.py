@@ -20,7 +20,7 @@ from weighbridge.formats.embedded import kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weighbridge.core.facts import Fact
+    from weighbridge.core.facts import Child, Fact, UnreadSpan
     from weighbridge.core.reader import Reader
     from weighbridge.formats.flat_walk import Walk
     from weighbridge.formats.flatbuffer import Table
@@ -92,11 +92,11 @@ class Segments:
         if size and self._first(number, "data", place):
             yield from plain(self._walk, self._data, offset, size, name)
 
-    def hand_over(self, number: int, place: int, name: str) -> Iterator[Child]:
+    def hand_over(self, number: int, place: int, name: str) -> Iterator[Child | UnreadSpan]:
         """A segment that is a blob of its own."""
         offset, size = self.get(number, place)
         if size and self._first(number, "blob", place):
-            yield Child(name[:200], offset, size, self._data.part(offset, size))
+            yield from self._walk.child(name, offset, size, self._data)
 
     def _first(self, number: int, kind: str, place: int) -> bool:
         known = self._taken.setdefault(number, kind)
@@ -112,7 +112,7 @@ class Segments:
             if size and number not in self._taken:
                 detail = f"segment {number} of {size} bytes belongs to nothing"
                 yield from self._walk.keep(Oddity("unused-buffer", detail, offset))
-                yield Child(f"segment {number}", offset, size, self._data.part(offset, size))
+                yield from self._walk.child(f"segment {number}", offset, size, self._data)
         place = end
         for offset, size in sorted(self._ranges):
             if not size:
@@ -138,5 +138,5 @@ def plain(walk: Walk, data: Reader, offset: int, size: int, name: str) -> Iterat
     """Numbers: data, unless they begin like a program or another format."""
     yield from walk.program(offset, size)
     if kind_of(data.peek(offset, min(size, GLANCE))):
-        yield Child(name[:200], offset, size, data.part(offset, size))
+        yield from walk.child(name, offset, size, data)
     yield Span(offset, size, "data")

@@ -85,7 +85,7 @@ class Buffers:
             if size and number not in self._users:
                 detail = f"buffer {number} of {size} bytes belongs to no tensor and to no metadata"
                 yield from self._walk.keep(Oddity("unused-buffer", detail, offset))
-                yield Child(f"buffer {number}", offset, size, self._data.part(offset, size))
+                yield from self._walk.child(f"buffer {number}", offset, size, self._data)
         yield from self._options(end)
         yield from self._tail(end)
 
@@ -151,7 +151,7 @@ class Buffers:
         if dtype == "STRING":
             yield from search_strings(self._data, offset, size, f"tensor {name}"[:200], self._budget)
         elif dtype in ("INT8", "UINT8") and kind_of(self._data.peek(offset, min(size, GLANCE))):
-            yield Child(f"tensor {name}", offset, size, self._data.part(offset, size))
+            yield from self._walk.child(f"tensor {name}", offset, size, self._data)
         yield Span(offset, size, "data")
 
     def _elsewhere(self, tensor: Table, entry: Table | None, groups: list[str]) -> Iterator[Fact]:
@@ -187,7 +187,7 @@ class Buffers:
         self._users[number] = "metadata"
         head = self._data.peek(offset, min(size, GLANCE))
         if name in KNOWN or size > GLANCE or kind_of(head):
-            yield Child(name[:200], offset, size, self._data.part(offset, size))
+            yield from self._walk.child(name, offset, size, self._data)
             return
         yield from self._walk.program(offset, size)
         yield from search_strings(self._data, offset, size, name, self._budget)
@@ -204,7 +204,7 @@ class Buffers:
                         offset, operator.number("large_custom_options_size"), end, operator.place
                     )
                     if size:
-                        yield Child("large_custom_options", offset, size, self._data.part(offset, size))
+                        yield from self._walk.child("large_custom_options", offset, size, self._data)
 
     def _tail(self, end: int) -> Iterator[Fact | Span | Child]:
         place = end
