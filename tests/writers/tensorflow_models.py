@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"}
@@ -16,11 +17,25 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 from google.protobuf import text_format
+from google.protobuf.descriptor import FieldDescriptor as Kind
 from tensorflow.core.framework import graph_pb2
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import fingerprint_pb2, meta_graph_pb2, saved_model_pb2, tensor_bundle_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tf_keras.protobuf import saved_metadata_pb2
 
 v1 = tf.compat.v1
+WIRES = {
+    **dict.fromkeys((Kind.TYPE_DOUBLE, Kind.TYPE_FIXED64, Kind.TYPE_SFIXED64), 1),
+    **dict.fromkeys((Kind.TYPE_FLOAT, Kind.TYPE_FIXED32, Kind.TYPE_SFIXED32), 5),
+    **dict.fromkeys((Kind.TYPE_STRING, Kind.TYPE_BYTES, Kind.TYPE_MESSAGE), 2),
+}
+MESSAGES = (
+    saved_model_pb2.SavedModel,
+    tensor_bundle_pb2.BundleHeaderProto,
+    tensor_bundle_pb2.BundleEntryProto,
+    fingerprint_pb2.FingerprintDef,
+    saved_metadata_pb2.SavedMetadata,
+)
 
 
 class Net(tf.Module):
@@ -112,6 +127,54 @@ def old_keras(out):
         net.save(f"{out}/{name}", save_format="tf")
 
 
+class Path(tf.Module):
+    """A file whose name goes through a variable, a join and a nested function. Nothing of it is run here."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+        self.folder = tf.Variable("/etc")
+
+    @tf.function
+    def inner(self, path):
+        return tf.io.read_file(path)
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string, "x")])
+    def __call__(self, x):
+        if self.way == "given":
+            return self.inner(x)
+        if self.way == "argument":
+            return self.inner(tf.constant("/etc/hostname"))
+        if self.way == "join":
+            return self.inner(tf.strings.join(["/etc", "hostname"], "/"))
+        if self.way == "branch":
+            return tf.cond(x == "a", lambda: self.inner(tf.constant("/etc/hostname")), lambda: x)
+        if self.way == "variable":
+            return self.inner(self.folder)
+        if self.way == "data":
+            rows = tf.data.Dataset.from_tensor_slices(["/etc/hostname"]).map(tf.io.read_file)
+            return rows.reduce(tf.constant(""), lambda total, row: total + row)
+        if self.way == "python":
+            return tf.py_function(lambda text: text, [x], tf.string)
+        if self.way == "numpy":
+            return tf.numpy_function(lambda text: text, [x], tf.string)
+        if self.way == "print":
+            tf.print(x, output_stream="file:///tmp/weighbridge-example")
+        else:
+            tf.io.write_file("/tmp/weighbridge-example" if self.way == "write" else x, "inert")
+        return x
+
+
+WAYS = (
+    "given", "argument", "join", "branch", "variable", "data", "python", "numpy", "print", "write", "write-given"
+)  # fmt: skip
+
+
+def reaching(out):
+    for way in WAYS:
+        tf.saved_model.save(Path(way), f"{out}/reaching/{way}")
+
+
 def graphs(out):
     function = tf.function(lambda x: tf.nn.softmax(tf.matmul(x, tf.ones((4, 3))))).get_concrete_function(
         tf.TensorSpec((None, 4), tf.float32)
@@ -160,8 +223,32 @@ def graph_truth(graph):
     return {"nodes": len(nodes), "ops": ops, "functions": sorted(f.signature.name for f in graph.library.function)}
 
 
+def schema_of(descriptor, found):
+    """The fields of a message and of all below it: number → name and whether it holds messages."""
+    if descriptor.full_name not in found:
+        fields = found[descriptor.full_name] = {}
+        for field in descriptor.fields:
+            message = field.message_type.full_name if field.message_type else ""
+            fields[field.number] = [field.name, WIRES.get(field.type, 0), field.is_repeated, message]
+            if message:
+                schema_of(field.message_type, found)
+    return found
+
+
+def as_text(out):
+    """A SavedModel and its assets, with the graph as text."""
+    shutil.copytree(f"{out}/words", f"{out}/words-text")
+    with open(f"{out}/words-text/saved_model.pb", "rb") as file:
+        model = saved_model_pb2.SavedModel.FromString(file.read())
+    os.unlink(f"{out}/words-text/saved_model.pb")
+    with open(f"{out}/words-text/saved_model.pbtxt", "w", encoding="utf-8") as file:
+        file.write(text_format.MessageToString(model))
+
+
 def truth(out):
-    found = {"saved_models": {}, "graphs": {}, "checkpoints": {}, "metas": {}}
+    found = {"saved_models": {}, "graphs": {}, "checkpoints": {}, "metas": {}, "schema": {}}
+    for message in MESSAGES:
+        schema_of(message.DESCRIPTOR, found["schema"])
     for folder, _, names in os.walk(out):
         for name in names:
             path = os.path.join(folder, name)
@@ -199,6 +286,8 @@ def main(out):
     os.makedirs(out, exist_ok=True)
     saved_models(out)
     old_keras(out)
+    reaching(out)
+    as_text(out)
     graphs(out)
     checkpoints(out)
     with open(f"{out}/truth.json", "w", encoding="utf-8") as file:

@@ -15,6 +15,7 @@ from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
 from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
+from weighbridge.core.tensorflow_operators import TensorflowOperators
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
@@ -172,6 +173,7 @@ class Knowledge(NamedTuple):
     globals: Globals
     operators: Operators
     keras: KerasNames
+    tensorflow: TensorflowOperators
     tflite: Operators
 
 
@@ -187,6 +189,7 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
         known,
         Operators(folder, index),
         KerasNames(folder, index),
+        TensorflowOperators(folder, index),
         Operators(folder, index, "tflite"),
     )
 

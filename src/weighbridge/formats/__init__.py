@@ -24,6 +24,8 @@ _JSON = b'{["'
 _ONNX = dict.fromkeys((".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
+_TENSORFLOW = tuple(b"\x08\x0a\x12\x18\x1a\x22\x2a\x32\x3a"[index : index + 1] for index in range(9))
+_BESIDE = ("fingerprint.pb", "keras_metadata.pb", "tfhub_module.pb")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -64,12 +66,25 @@ def _ubjson(data: Reader, info: BlobInfo) -> bool:
     return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
 
 
+def _tensorflow(data: Reader, info: BlobInfo) -> bool:
+    """The first field of a model, a graph, or of either as text."""
+    del data
+    return info.head[:1] in _TENSORFLOW or info.extension in (".pb", ".pbtxt", ".pbtext") or b"node" in info.head[:64]
+
+
+def _checkpoint(data: Reader, info: BlobInfo) -> bool:
+    """A sorted table by its last bytes; or the text that names the newest checkpoint."""
+    table = data.peek(data.size - 8, 8) == b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
+    return table or info.name == "variables.index" or b"model_checkpoint_" in info.head[:64]
+
+
 def _always(data: Reader, info: BlobInfo) -> bool:
     del data, info
     return True
 
 
 REGISTRY: tuple[Entry, ...] = (
+    Entry("lfs_pointer", "LfsPointer", {}, _starts(b"version https://git-lfs")),
     Entry("safetensors", "Safetensors", {".safetensors": "safetensors"}, lambda _, info: info.head[8:9] == b"{"),
     Entry("gguf", "Gguf", {".gguf": "gguf"}, _starts(b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg")),
     Entry("numpy_files", "Npy", {".npy": "numpy"}, _starts(b"\x93NUMPY")),
@@ -86,6 +101,7 @@ REGISTRY: tuple[Entry, ...] = (
         {".tflitemeta": "tflite-metadata"},
         lambda _, info: info.head[4:8] == b"M001" or info.name == "CONVERSION_METADATA",
     ),
+    Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
@@ -105,6 +121,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
+    Entry("mil_weights", "MilWeights", {}, lambda _, info: info.head[4:8] == b"\2\0\0\0" and not any(info.head[8:64])),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
@@ -114,6 +131,9 @@ REGISTRY: tuple[Entry, ...] = (
         {".spm": "sentencepiece", ".mlmodel": "coreml", ".caffemodel": "caffe", ".pdmodel": "paddle"},
         _first(b"\x08\x0a"),
     ),
+    Entry("tensorflow", "BESIDE", {}, lambda _, info: info.name in _BESIDE),
+    Entry("tensorflow", "GRAPHS", {}, _tensorflow),
+    Entry("checkpoint", "PARTS", {}, _checkpoint),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
     Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
@@ -131,11 +151,15 @@ INCLUDES: dict[str, str] = {
     "keras": "zip",
     "skops": "zip",
     "tflite": "zip",
+    "torch-export": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
+
+STAND_INS = frozenset(("lfs-pointer",))
+"""Formats that lie in the place of any file: no name promises another content."""
 
 
 def candidates(data: Reader, info: BlobInfo) -> Iterator[Format]:

@@ -45,8 +45,8 @@ def python_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
         Operator("flex", "MatrixDeterminant", 1, 0)
         Operator("", "ADD", 1, 0)
     """
-    if ctx.format == "tflite":
-        entry = _known(operator, ctx)
+    if ctx.format == "tflite" and operator.domain == "flex":
+        entry = ctx.knowledge.tensorflow.find(operator.name)
         if entry is not None and entry.trust == "python":
             yield Hit(f"{_called(operator)}: {entry.why}")
 
@@ -55,8 +55,8 @@ def python_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
 def flex_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
     """The model needs TensorFlow inside of its interpreter.
 
-    What it finds: Operators of TensorFlow, which the Flex delegate runs. High if they read or write files, or reach
-        other programs.
+    What it finds: Operators of TensorFlow, which the Flex delegate runs. High if they reach files, the network, other
+        machines or native code, or if nobody knows them.
     Why it matters: The delegate brings all of TensorFlow with it, and some of its operators reach outside of the graph.
     What to do: Where the operator is a file's, do not load the model. Otherwise convert it to built-in operators if
         that can be done.
@@ -64,6 +64,7 @@ def flex_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
         Operator("flex", "MatrixDeterminant", 1, 0)
         Operator("flex", "ReadFile", 1, 0)
         Operator("flex", "WriteFile", 0, 0)
+        Operator("flex", "NoSuchOperator", 1, 0)
     Stays silent on:
         Operator("", "ADD", 3, 0)
         Operator("custom", "ReadFile", 1, 0)
@@ -71,11 +72,13 @@ def flex_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
     """
     if ctx.format != "tflite" or operator.domain != "flex":
         return
-    entry = _known(operator, ctx)
-    if entry is not None and entry.trust == "review":
-        yield Hit(f"{_called(operator)}: {entry.why}", Severity.HIGH)
-    elif entry is None or entry.trust != "python":
-        yield Hit(f"{_called(operator)}: brought by {entry.why if entry is not None else 'somebody'}")
+    entry = ctx.knowledge.tensorflow.find(operator.name)
+    if entry is None:
+        yield Hit(f"{_called(operator)}: nothing is known of such an operator of TensorFlow", Severity.HIGH)
+    elif entry.trust in ("standard", "library"):
+        yield Hit(f"{_called(operator)}: brought by {entry.why or 'TensorFlow'}")
+    elif entry.trust != "python":
+        yield Hit(f"{_called(operator)}: it {entry.why}", Severity.HIGH)
 
 
 @rule("tflite/custom-operator", Severity.HIGH, on=Operator, refs=("CWE-829", "ATLAS AML.T0011.000"), since="0.1")
