@@ -9,6 +9,8 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as s
 
+from build.flat_files import Number, flat, table
+
 FLOATS = bytes(range(64))
 
 
@@ -105,3 +107,20 @@ def behind(large: bytes = FLOATS, *, lie: int = 0, gap: bytes | None = None) -> 
     content = written(made)
     filled = bytes(-len(content) % 16) if gap is None else gap
     return content + filled + large
+
+
+def metadata(*, file: str = "labels.txt", name: str = "a classifier", custom: bytes = b"\1\2\3") -> bytes:
+    """A tensor that goes in as a picture, one that comes out with labels, a tokenizer, and something of a program."""
+    labels = table(_0=file, _1="the labels", _2=Number("i8", 2))
+    picture = table(_0=Number("u8", 2), _1=table(_0=Number("i8", 1)))
+    norm = table(_0=Number("u8", 1), _1=table(_0=Number("f32", [127.5]), _1=Number("f32", [127.5])))
+    words = table(_0=Number("u8", 6), _1=table(_0=r"\s+", _1=[table(_0="vocabulary.txt")]))
+    graph = table(
+        _0="main",
+        _2=[
+            table(_0="image", _3=picture, _4=[norm, words], _5=table(_0=Number("f32", [1.0]), _1=Number("f32", [0.0])))
+        ],
+        _3=[table(_0="class", _6=[labels])],
+        _9=[table(_0="options", _1=custom)],
+    )
+    return flat(table(_0=name, _3=[graph], _4="the tests", _7="1.5.0"), b"M001")

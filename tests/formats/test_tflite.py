@@ -16,6 +16,7 @@ from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import ExternalData, FileReference, Graph, Metadata, Operator, Tensor
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
+from weighbridge.formats import flat_walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -425,6 +426,16 @@ def test_a_model_whose_parts_are_shared_is_bounded(tmp_path: Path) -> None:
     report = scanned(tmp_path, "m.tflite", bytes(content))
     assert report.verdict is not Verdict.CLEAN
     assert any("several graphs" in span.why for span in report.unread)
+
+
+def test_too_many_blobs_inside_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flat_walk, "BLOBS", 3)
+    made = t.model()
+    made.buffers.extend(t.buffer(EVIL) for _ in range(5))
+    report = scanned(tmp_path, "m.tflite", t.written(made))
+    assert len([found for found in report.findings if found.rule == "pickle/dangerous-call"]) == 3
+    assert any("more than 3 blobs" in span.why for span in report.unread)
+    assert report.artifact.files[0].coverage.opaque == report.artifact.files[0].size
 
 
 def test_too_many_facts_are_said(tmp_path: Path) -> None:

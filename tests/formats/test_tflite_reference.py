@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from build import pickles as p
 from build import tflite_models as t
-from build.flat_files import Number, flat, table
+from build.flat_files import flat, table
 from build.inspecting import inspected, rules_of, scanned
 from build.writers import written
 from weighbridge.core.facts import FileReference, Metadata, Operator, Tensor
@@ -78,23 +78,6 @@ def test_models_of_the_tests_are_those_of_the_interpreter() -> None:
 # The metadata of the library of tasks
 
 
-def metadata(*, file: str = "labels.txt", name: str = "a classifier", custom: bytes = b"\1\2\3") -> bytes:
-    """A tensor that goes in as a picture, one that comes out with labels, a tokenizer, and something of a program."""
-    labels = table(_0=file, _1="the labels", _2=Number("i8", 2))
-    picture = table(_0=Number("u8", 2), _1=table(_0=Number("i8", 1)))
-    norm = table(_0=Number("u8", 1), _1=table(_0=Number("f32", [127.5]), _1=Number("f32", [127.5])))
-    words = table(_0=Number("u8", 6), _1=table(_0=r"\s+", _1=[table(_0="vocabulary.txt")]))
-    graph = table(
-        _0="main",
-        _2=[
-            table(_0="image", _3=picture, _4=[norm, words], _5=table(_0=Number("f32", [1.0]), _1=Number("f32", [0.0])))
-        ],
-        _3=[table(_0="class", _6=[labels])],
-        _9=[table(_0="options", _1=custom)],
-    )
-    return flat(table(_0=name, _3=[graph], _4="the tests", _7="1.5.0"), b"M001")
-
-
 def described(content: bytes) -> bytes:
     made = t.model(metadata=[t.make(t.s.MetadataT, name="TFLITE_METADATA", buffer=2)])
     made.buffers[2] = t.buffer(content)
@@ -102,7 +85,7 @@ def described(content: bytes) -> bytes:
 
 
 def test_metadata_is_read_to_the_last_byte(tmp_path: Path) -> None:
-    report = scanned(tmp_path, "m.tflite", described(metadata()))
+    report = scanned(tmp_path, "m.tflite", described(t.metadata()))
     assert report.verdict is Verdict.CLEAN, (report.unread, report.findings)
     seen = facts(tmp_path / "m.tflite", "tflite-metadata")
     told = {fact.key: fact.value for fact in seen if isinstance(fact, Metadata)}
@@ -111,11 +94,11 @@ def test_metadata_is_read_to_the_last_byte(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[bytes, Any]] = {
-    "names a program": (metadata(file="labels.py"), Verdict.SUSPICIOUS),
-    "hides an object": (metadata(name=EVIL.hex()), Verdict.MALICIOUS),
-    "hides an object in what is a program's own": (metadata(custom=EVIL.hex().encode()), Verdict.MALICIOUS),
-    "is cut off": (metadata()[:-9], Verdict.INCOMPLETE),
-    "goes on": (metadata() + b"more", Verdict.INCOMPLETE),
+    "names a program": (t.metadata(file="labels.py"), Verdict.SUSPICIOUS),
+    "hides an object": (t.metadata(name=EVIL.hex()), Verdict.MALICIOUS),
+    "hides an object in what is a program's own": (t.metadata(custom=EVIL.hex().encode()), Verdict.MALICIOUS),
+    "is cut off": (t.metadata()[:-9], Verdict.INCOMPLETE),
+    "goes on": (t.metadata() + b"more", Verdict.INCOMPLETE),
     "has a field that nobody knows": (flat(table(_0="a", _11="a field"), b"M001"), Verdict.INCOMPLETE),
     "is another format": (EVIL, Verdict.MALICIOUS),
     "is none": (b"no metadata at all " * 3, Verdict.INCOMPLETE),
