@@ -18,12 +18,13 @@ import skops.io
 from backports import zstd
 from sklearn.linear_model import LinearRegression
 
-from build import forms, hdf5_files, keras_models
+from build import executorch_files, forms, hdf5_files, keras_models, tflite_models
 from build import gguf_files as g
 from build import onnx_models as o
 from build import tensorflow_models as t
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
 from build.exported import exported
+from build.flat_files import Number, flat, table
 
 DATA = pickle.dumps({"weights": [1.5, -2.5, 3], "names": ("a", "b"), "raw": b"0123456789" * 5}, 4)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
@@ -56,6 +57,14 @@ def _skops() -> bytes:
     return raw
 
 
+def _ort() -> bytes:
+    weights = table(_0="w", _2=Number("i64", [2]), _3=Number("i32", 1), _4=bytes(8))
+    add = table(_0="sum", _2="", _5="Add", _8=["x", "w"], _9=["y"], _10=[table(_0="axis", _2=Number("i32", 2))])
+    graph = table(_0=[weights], _2=[add], _5=["x"], _6=["y"])
+    model = table(_0=Number("i64", 8), _1=[table(_0="", _1=Number("i64", 17))], _2="tests", _7=graph)
+    return flat(table(_0="6", _1=model), b"ORTM")
+
+
 GRAPH = t.graph(t.weights(), t.node("x", "Placeholder"), t.node("y", "MatMul", "x", "w"))
 SEEDS: dict[str, tuple[str, bytes]] = {
     "lfs-pointer": (
@@ -83,6 +92,11 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "zlib": ("m.z", zlib.compress(DATA)),
     "joblib-zlib": ("m.joblib", b"ZF" + hex(len(DATA)).encode().ljust(19) + zlib.compress(DATA)),
     "onnx": ("m.onnx", o.model(o.graph(o.node(), tensors=(o.tensor(),)), more=o.blob(25, o.function("F")))),
+    "ort": ("m.ort", _ort()),
+    "tflite": ("m.tflite", tflite_models.written(tflite_models.model())),
+    "tflite-metadata": ("m.tflitemeta", tflite_models.metadata()),
+    "executorch": ("m.pte", executorch_files.program()),
+    "xnnpack": ("m.xnn", executorch_files.graph()),
     "onnx-other": (
         "m.onnxtxt",
         b'<ir_version: 8, opset_import: ["" : 17]>\nf (float x) => (float y) { y = Add(x, x) }\n',

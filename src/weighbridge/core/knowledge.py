@@ -174,6 +174,7 @@ class Knowledge(NamedTuple):
     operators: Operators
     keras: KerasNames
     tensorflow: TensorflowOperators
+    tflite: Operators
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -189,6 +190,7 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
         Operators(folder, index),
         KerasNames(folder, index),
         TensorflowOperators(folder, index),
+        Operators(folder, index, "tflite"),
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     FORMATS: tuple[Format, ...]
 
 _JSON = b'{["'
-_ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
+_ONNX = dict.fromkeys((".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
 _TENSORFLOW = tuple(b"\x08\x0a\x12\x18\x1a\x22\x2a\x32\x3a"[index : index + 1] for index in range(9))
@@ -46,12 +46,17 @@ def _starts(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: info.head.startswith(magics)
 
 
+def _fourth(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
+    """The mark of a flatbuffer, which stands behind four bytes."""
+    return lambda _, info: info.head[4:8] in magics
+
+
 def _first(values: bytes | frozenset[int]) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: bool(info.head) and info.head[0] in values
 
 
 def _forms(head: bytes) -> bool:
-    return head[4:8] == b"ORTM" or b"ir_version" in head or b"irVersion" in head
+    return b"ir_version" in head or b"irVersion" in head
 
 
 def _ubjson(data: Reader, info: BlobInfo) -> bool:
@@ -89,6 +94,13 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
     ),
+    Entry("tflite", "Tflite", dict.fromkeys((".tflite", ".lite"), "tflite"), _fourth(b"TFL3")),
+    Entry(
+        "tflite_metadata",
+        "TfliteMetadata",
+        {".tflitemeta": "tflite-metadata"},
+        lambda _, info: info.head[4:8] == b"M001" or info.name == "CONVERSION_METADATA",
+    ),
     Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
@@ -97,6 +109,14 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("compressed", "STREAMS", {}, _starts(*COMPRESSED)),
     Entry("joblib_file", "JoblibFile", {}, _starts(b"ZF0x")),
     Entry("onnx", "Onnx", {".onnx": "onnx"}, _first(b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2")),
+    Entry(
+        "executorch",
+        "Executorch",
+        dict.fromkeys((".pte", ".ptd", ".bpte"), "executorch"),
+        _fourth(b"ET12", b"FT01", b"BP08"),
+    ),
+    Entry("xnnpack", "Xnnpack", {}, _fourth(b"XH00", b"XN00", b"XN01")),
+    Entry("ort", "Ort", {".ort": "ort"}, _fourth(b"ORTM")),
     Entry("onnx", "OnnxOtherForms", _ONNX, lambda _, info: _forms(info.head)),
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
@@ -130,6 +150,7 @@ INCLUDES: dict[str, str] = {
     "torch-zip": "zip",
     "keras": "zip",
     "skops": "zip",
+    "tflite": "zip",
     "torch-export": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",

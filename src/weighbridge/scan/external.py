@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
     from weighbridge.scan.walk import Entry
 
-REFER = (".onnx", ".xml", "model.json", ".index")
+REFER = (".onnx", ".xml", "model.json", ".index", ".tflite")
 """Ends of names of files that may name others: they are inspected first. Others are judged by their content alone."""
 _RAW = frozenset(("", ".data", ".bin", ".dat", ".raw", ".onnx_data", ".weight", ".weights", ".bias"))
 """Extensions of files that may hold nothing but tensors."""
