@@ -15,6 +15,7 @@ from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
 from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
+from weighbridge.core.r_names import RNames
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
@@ -172,6 +173,7 @@ class Knowledge(NamedTuple):
     globals: Globals
     operators: Operators
     keras: KerasNames
+    r: RNames
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -182,7 +184,11 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
     return Knowledge(
-        f"{name}+{digest_bytes(index).hex[:12]}", known, Operators(folder, index), KerasNames(folder, index)
+        f"{name}+{digest_bytes(index).hex[:12]}",
+        known,
+        Operators(folder, index),
+        KerasNames(folder, index),
+        RNames(folder, index),
     )
 
 

@@ -22,6 +22,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "yaml_documents": frozenset(("Oddity", "Reference")),
     "other_models": frozenset(("FileReference", "Oddity", "Reference")),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
+    "r_values": frozenset(("Reference",)),
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
