@@ -76,6 +76,7 @@ REGISTRY: tuple[Entry, ...] = (
     ),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
+    Entry("seven_zip", "SevenZip", {".7z": "7z"}, _starts(b"7z\xbc\xaf\x27\x1c", b"MZ", b"\x7fELF", b"#!")),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
     Entry("images", "Image", dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "image"), _starts(*IMAGES)),
     Entry("compressed", "STREAMS", {}, _starts(*COMPRESSED)),
