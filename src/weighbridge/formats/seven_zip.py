@@ -14,6 +14,7 @@ as they say that a member is a link; times are read over. Source: 7-Zip 26, `DOC
 
 from __future__ import annotations
 
+from itertools import pairwise
 from struct import unpack
 from typing import TYPE_CHECKING
 
@@ -136,7 +137,7 @@ def _archive(data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
     folders, entries = read_header(raw, START, budget)
     packed += [part for folder in folders for part in folder.packed]
     packed.sort()
-    if any(first[0] + first[1] > second[0] for first, second in zip(packed, packed[1:], strict=False)):
+    if any(first[0] + first[1] > second[0] for first, second in pairwise(packed)):
         yield Oddity("overlap", "packed streams share bytes", START)
     yield from _names(entries, place)
     named = iter([entry for entry in entries if entry.has_stream])
