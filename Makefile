@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs corpus knowledge bench clean
+.PHONY: help demo intake test check lint types floors docs writers corpus knowledge bench clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
+	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
 	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
 	@echo "make bench               measure speed and memory beside other scanners"
@@ -52,6 +53,13 @@ docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python tools/docs.py
 
+writers: .venv-writers/.made
+
+.venv-writers/.made: tests/writers/requirements.txt
+	$(PYTHON) -m venv .venv-writers
+	.venv-writers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
 corpus: .venv/.made
 	$(BIN)/python tools/corpus.py
 
@@ -63,4 +71,4 @@ bench: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
 
 clean:
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-writers .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

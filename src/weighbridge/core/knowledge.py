@@ -173,6 +173,7 @@ class Knowledge(NamedTuple):
     globals: Globals
     operators: Operators
     keras: KerasNames
+    tflite: Operators
     r: RNames
 
 
@@ -188,6 +189,7 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
         known,
         Operators(folder, index),
         KerasNames(folder, index),
+        Operators(folder, index, "tflite"),
         RNames(folder, index),
     )
 

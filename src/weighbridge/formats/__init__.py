@@ -44,6 +44,11 @@ def _starts(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: info.head.startswith(magics)
 
 
+def _fourth(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
+    """The mark of a flatbuffer, which stands behind four bytes."""
+    return lambda _, info: info.head[4:8] in magics
+
+
 def _first(values: bytes | frozenset[int]) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: bool(info.head) and info.head[0] in values
 
@@ -73,6 +78,13 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("torch_zip", "TorchZip", {}, _starts(b"PK\x03\x04")),
     Entry(
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
+    ),
+    Entry("tflite", "Tflite", dict.fromkeys((".tflite", ".lite"), "tflite"), _fourth(b"TFL3")),
+    Entry(
+        "tflite_metadata",
+        "TfliteMetadata",
+        {".tflitemeta": "tflite-metadata"},
+        lambda _, info: info.head[4:8] == b"M001" or info.name == "CONVERSION_METADATA",
     ),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
@@ -112,6 +124,7 @@ INCLUDES: dict[str, str] = {
     "torch-zip": "zip",
     "keras": "zip",
     "skops": "zip",
+    "tflite": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",

@@ -27,6 +27,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
+    "tflite": frozenset(("FileReference", "Oddity", "Operator", "Reference")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }
 """Module of rules → the facts that they judge."""
