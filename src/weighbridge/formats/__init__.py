@@ -99,6 +99,13 @@ REGISTRY: tuple[Entry, ...] = (
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
+    Entry("parquet", "Parquet", {".parquet": "parquet"}, _starts(b"PAR1", b"PARE")),
+    Entry(
+        "arrow",
+        "Arrow",
+        dict.fromkeys((".arrow", ".arrows", ".feather"), "arrow"),
+        _starts(b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"),
+    ),
     Entry("r_data", "RData", {}, _starts(b"X\n", b"A\n", b"B\n", b"RDX", b"RDA", b"RDB")),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
