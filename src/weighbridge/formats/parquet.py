@@ -262,7 +262,7 @@ def _zeros(data: Reader, place: int, end: int) -> Iterator[Span]:
 
 def _bloom(data: Reader, start: int, size: int) -> Iterator[Span]:
     """A Bloom filter: its header, then bits. Older writers do not say how long both are."""
-    cursor = Cursor(data.part(start, size if size else data.size - start))
+    cursor = Cursor(data.part(start, size or data.size - start))
     head = Thrift(cursor).structure()
     length = head.get(1)
     if not isinstance(length, int) or not 0 <= length <= cursor.left or (size and cursor.place + length != size):

@@ -14,9 +14,30 @@ if TYPE_CHECKING:
     from weighbridge.core.operators import OperatorEntry
 
 _CODE = frozenset(
-    (
-        ".bat .cmd .com .dll .dylib .exe .jar .js .lua .msi .pickle .pkl .pl .ps1 .py .pyc .pyd .rb .sh .so .vbs .whl"
-    ).split()
+    [
+        ".bat",
+        ".cmd",
+        ".com",
+        ".dll",
+        ".dylib",
+        ".exe",
+        ".jar",
+        ".js",
+        ".lua",
+        ".msi",
+        ".pickle",
+        ".pkl",
+        ".pl",
+        ".ps1",
+        ".py",
+        ".pyc",
+        ".pyd",
+        ".rb",
+        ".sh",
+        ".so",
+        ".vbs",
+        ".whl",
+    ]
 )
 """Ends of names of files that are run."""
 
