@@ -2,7 +2,7 @@ r"""Arrow: tables in columns as they lie in memory; streams, files, and Feather.
 
     file       "ARROW1" 00 00, a stream, footer (flatbuffer Footer), i32 its size, "ARROW1"      also Feather 2
     stream     messages, then FF FF FF FF 00 00 00 00
-    message    FF FF FF FF, i32 size, flatbuffer Message padded to 8 bytes, body      (before 0.15 without the first four)
+    message    FF FF FF FF, i32 size, flatbuffer Message padded to 8 bytes, body    (before 0.15 without the first four)
     body       buffers of columns, where the message says, zeros between them
     Feather 1  "FEA1", columns, flatbuffer CTable, u32 its size, "FEA1"
 

@@ -164,9 +164,7 @@ class Walk:
         if place % align:
             self.odd("flat-alignment", "something is not aligned as its kind asks for", place)
 
-    def _table(
-        self, shape: Shape, place: int, inside: list[Iterator[tuple[Shape, int]]]
-    ) -> Iterator[Blob | Fact | Child]:
+    def _table(self, shape: Shape, place: int, inside: list[Iterator[tuple[Shape, int]]]) -> Iterator[Blob | Fact | Child]:
         listed = self._flat.fields(place)
         if not self._own(place, listed.table, _TABLE + shape.number):
             return

@@ -3,7 +3,7 @@ r"""Parquet: tables in columns, in groups of rows, page by page.
     "PAR1"
     column chunks   pages one behind the other: page header (Thrift), content (compressed)
     indexes         of columns and offsets (Thrift), Bloom filters: header (Thrift), bits
-    footer          FileMetaData: schema, row groups, their column chunks, keys and values      (Thrift compact protocol)
+    footer          FileMetaData: schema, row groups, their column chunks, keys and values    (Thrift compact protocol)
     end             u32 size of the footer, "PAR1" ("PARE": the footer is encrypted)
 
 Every chunk is walked from page header to page header; contents are values of columns and count as data, indexes as

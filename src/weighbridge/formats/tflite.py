@@ -166,9 +166,7 @@ class Graphs:
         """Whether all numbers of tensors are numbers of tensors; -1 stands for an input that is left out."""
         numbers = table.numbers(name, NUMBERS)
         if numbers and not least <= min(numbers) <= max(numbers) < tensors:
-            self._walk.odd(
-                "graph-index", f"{name} of a {table.shape.name} name a tensor that does not exist", table.place
-            )
+            self._walk.odd("graph-index", f"{name} of a {table.shape.name} name a tensor that does not exist", table.place)
         if len(numbers) == NUMBERS:
             self._walk.odd("graph-index", f"a {table.shape.name} has absurdly many {name}", table.place)
 
@@ -182,9 +180,7 @@ class Graphs:
                     self._walk.odd("graph-index", "an operator names a subgraph that does not exist", operator.place)
             if options.shape.name == "StablehloCustomCallOptions":
                 name = options.text("call_target_name")
-                yield from self._walk.keep(
-                    Operator("stablehlo", name, 1, operator.place, text=options.text("backend_config"))
-                )
+                yield from self._walk.keep(Operator("stablehlo", name, 1, operator.place, text=options.text("backend_config")))
             elif options.shape.name == "StableHLOCompositeOptions" and code not in self._texts:
                 self._texts[code] = options.text("name")
         if self._codes[code][0] and code not in self._texts:

@@ -140,9 +140,7 @@ class Buffers:
         yield from self._walk.keep(Tensor(name, dtype, shape, offset, size))
         known = self._users.setdefault(number, "tensor")
         if known != "tensor" or not number:
-            yield from self._walk.keep(
-                Oddity("unused-buffer", f"tensor {name!r} takes the bytes of another use", offset)
-            )
+            yield from self._walk.keep(Oddity("unused-buffer", f"tensor {name!r} takes the bytes of another use", offset))
         yield from self._walk.program(offset, size)
         if dtype == "STRING":
             yield from search_strings(self._data, offset, size, f"tensor {name}"[:200], self._budget)
@@ -211,9 +209,7 @@ class Buffers:
         if find_end_record(self._data) >= 0:
             place = max(place, (yield from self._files(place)))
         if place < self._data.size:
-            if self._data.size - place < LONGEST_PADDING and not self._data.read(place, self._data.size - place).strip(
-                b"\0"
-            ):
+            if self._data.size - place < LONGEST_PADDING and not self._data.read(place, self._data.size - place).strip(b"\0"):
                 yield Span(place, self._data.size - place, "parsed")
             else:
                 yield Oddity("trailing-bytes", f"{self._data.size - place} bytes behind the model", place)

@@ -1,13 +1,13 @@
 """The compact protocol of Thrift: structures of untrusted bytes, without generated code.
 
     structure   fields until 00
-    field       u8: how far its number is from the last one, four bits of type; number 0: a zigzag varint with it follows
+    field       u8: how far its number is from the last one, four bits of type; if 0, a zigzag varint with it follows
     types       1, 2 true, false    3 byte    4-6 i16, i32, i64 as zigzag varint    7 double (8 bytes)
                 8 binary: varint length, bytes    9, 10 list, set: u8 count and type, or 0xf. and a varint count
                 11 map: varint count, u8 types of key and value unless it is 0    12 structure    13 uuid (16 bytes)
 
-Small structures are given as a dictionary by field number; what is large the caller walks itself. Source: Apache Thrift,
-`doc/specs/thrift-compact-protocol.md`.
+Small structures are given as a dictionary by field number; what is large the caller walks itself. Source: Apache
+Thrift, `doc/specs/thrift-compact-protocol.md`.
 """
 
 from __future__ import annotations

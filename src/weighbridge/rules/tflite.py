@@ -14,30 +14,9 @@ if TYPE_CHECKING:
     from weighbridge.core.operators import OperatorEntry
 
 _CODE = frozenset(
-    [
-        ".bat",
-        ".cmd",
-        ".com",
-        ".dll",
-        ".dylib",
-        ".exe",
-        ".jar",
-        ".js",
-        ".lua",
-        ".msi",
-        ".pickle",
-        ".pkl",
-        ".pl",
-        ".ps1",
-        ".py",
-        ".pyc",
-        ".pyd",
-        ".rb",
-        ".sh",
-        ".so",
-        ".vbs",
-        ".whl",
-    ]
+    (
+        ".bat .cmd .com .dll .dylib .exe .jar .js .lua .msi .pickle .pkl .pl .ps1 .py .pyc .pyd .rb .sh .so .vbs .whl"
+    ).split()
 )
 """Ends of names of files that are run."""
 
