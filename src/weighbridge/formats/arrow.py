@@ -24,6 +24,7 @@ from weighbridge.formats.arrow_schema import FEATHER, IPC
 from weighbridge.formats.base import Match
 from weighbridge.formats.flat_walk import Blob, Walk
 from weighbridge.formats.flatbuffer import Flat, Table
+from weighbridge.formats.spans import joined
 from weighbridge.formats.text import search_strings
 
 if TYPE_CHECKING:
@@ -39,16 +40,11 @@ MARK, FEATHER_MARK, CONTINUED = b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"
 METADATA = 64 * 1024 * 1024
 """Bytes of the largest flatbuffer of a message or footer."""
 SCHEMA, DICTIONARY, BATCH = 1, 2, 3
-BLOCKS = 500_000
-"""Batches of one file that are remembered."""
 STEP = 4096
 """Buffers of a batch, or blocks of a footer, that are read at a time."""
 FIELDS = 250_000
 _PICKLED = ("arrow.py_extension_type",)
 _PADDING = 64
-
-Block = tuple[int, int, int]
-"""Where a message begins, bytes of its head, bytes of its body."""
 
 
 class Arrow:
@@ -78,10 +74,10 @@ class Arrow:
         if data.peek(0, 4) == FEATHER_MARK:
             yield from _feather(data, budget)
         elif data.peek(0, 6) == MARK:
-            yield from _file(data, budget)
+            yield from joined(_file(data, budget))
         else:
             messages = Messages(data, budget)
-            yield from messages.walk(0, data.size)
+            yield from joined(messages.walk(0, data.size))
             if messages.end < data.size:
                 yield Oddity("trailing-bytes", f"{data.size - messages.end} bytes behind the stream", messages.end)
 
@@ -94,7 +90,7 @@ class Messages:
     def __init__(self, data: Reader, budget: Budget) -> None:
         self._data = data
         self._budget = budget
-        self.blocks: set[Block] = set()
+        self.blocks = Blocks()
         self.end = 0
 
     def walk(self, place: int, limit: int) -> Iterator[Fact | Span | Child]:
@@ -130,11 +126,30 @@ class Messages:
                 if batch is None:
                     raise FormatError("a dictionary has no values", place)
                 yield from _body(batch, data, begin + size, body, self._budget)
-            if kind != SCHEMA and len(self.blocks) < BLOCKS:
-                self.blocks.add((place, head + size, body))
+            if kind != SCHEMA:
+                self.blocks.add(kind == DICTIONARY, place, head + size, body)
             first = False
             place = begin + size + body
         self.end = place
+
+
+class Blocks:
+    """Where batches are, in the order in which they are told; kept as checksums, for there may be millions."""
+
+    __slots__ = ("_states",)
+
+    def __init__(self) -> None:
+        from hashlib import sha256
+
+        self._states = (sha256(), sha256())
+
+    def add(self, dictionary: bool, place: int, head: int, body: int) -> None:
+        """One message: where it begins, bytes of its head, bytes of its body."""
+        self._states[dictionary].update(b"%d %d %d\n" % (place, head, body))
+
+    def digests(self) -> tuple[bytes, ...]:
+        """Equal if and only if the same was told."""
+        return tuple(state.digest() for state in self._states)
 
 
 def fields(schema: Table, data: Reader, shift: int, budget: Budget) -> Iterator[Fact | Child]:
@@ -263,22 +278,19 @@ def _file(data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
         yield Span(messages.end, begin - messages.end, "parsed")
     elif messages.end < begin:
         yield Oddity("trailing-bytes", f"{begin - messages.end} bytes between the stream and the footer", messages.end)
-    if messages.blocks != _blocks(footer, begin):
+    if messages.blocks.digests() != _blocks(footer).digests():
         yield Oddity("header-mismatch", "the footer names other batches than the stream has", begin)
 
 
-def _blocks(footer: Table, begin: int) -> set[Block]:
-    found: set[Block] = set()
+def _blocks(footer: Table) -> Blocks:
+    found = Blocks()
     for name in ("dictionaries", "record_batches"):
         start, count = footer.vector(name)
-        if count > BLOCKS:
-            raise FormatError(f"more than {BLOCKS} batches are not read", begin)
         for first in range(0, count, STEP):
             raw = footer.flat.reader.read(start + 24 * first, 24 * min(STEP, count - first))
             for index in range(0, len(raw), 24):
-                number = int.from_bytes(raw[index : index + 8], "little")
-                head = int.from_bytes(raw[index + 8 : index + 12], "little")
-                found.add((number, head, int.from_bytes(raw[index + 16 : index + 24], "little")))
+                numbers = (raw[index : index + 8], raw[index + 8 : index + 12], raw[index + 16 : index + 24])
+                found.add(name == "dictionaries", *(int.from_bytes(number, "little") for number in numbers))
     return found
 
 

@@ -6,10 +6,11 @@ r"""Parquet: tables in columns, in groups of rows, page by page.
     footer          FileMetaData: schema, row groups, their column chunks, keys and values    (Thrift compact protocol)
     end             u32 size of the footer, "PAR1" ("PARE": the footer is encrypted)
 
-Every chunk is walked from page header to page header; contents are values of columns and count as data, indexes as
-parsed. Contents that are not compressed are searched for serialized objects; compressed ones are not expanded and not
-searched, and neither are values of single columns told apart. `ARROW:schema` among the keys is looked into as a stream
-of Arrow, where extension types may hold a pickle. Encrypted columns stay unread. Zeros between chunks are padding.
+Every chunk is walked from page header to page header; contents are values of columns and count as data (pages of less
+than a kilobyte as parsed), indexes as parsed. Contents that are not compressed are searched for serialized objects;
+compressed ones are not expanded and not searched, and neither are values of single columns told apart. `ARROW:schema`
+among the keys is looked into as a stream of Arrow, where extension types may hold a pickle. Encrypted columns stay
+unread. Zeros between chunks are padding.
 Source: Apache Parquet format 2.11, `parquet.thrift`, `Encryption.md`.
 """
 
@@ -23,6 +24,7 @@ from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import Match
 from weighbridge.formats.cursor import Cursor
 from weighbridge.formats.embedded import embedded_in_text
+from weighbridge.formats.spans import joined
 from weighbridge.formats.text import search_strings
 from weighbridge.formats.thrift import BINARY, LIST, STRUCT, Thrift
 
@@ -81,7 +83,7 @@ class Parquet:
         yield Span(start, data.size - start, "parsed")
         footer = Footer(data.part(start, size), budget, start)
         yield from footer.facts()
-        yield from footer.walk(data)
+        yield from joined(footer.walk(data))
 
 
 class Footer:

@@ -34,6 +34,8 @@ ATTRIBUTES, TAG, ACTIVE = 1 << 9, 1 << 10, 1 << 27
 LARGE = 1024
 """Bytes from which on a vector of numbers counts as data; the ranges of smaller ones would cost more than they say."""
 RANGES = 50_000
+NESTING = 100_000
+"""Tasks that may wait: three for each level, and R itself does not come back from some ten thousand."""
 NAMES = 200
 """Functions that are listed for one closure."""
 _QUALIFIED = frozenset(("::", ":::"))
@@ -125,7 +127,9 @@ class Items:
             if self._facts:
                 yield from self._facts
                 self._facts.clear()
-            if max(len(self._tasks), len(self._refs)) > self._budget.limits.stack:
+            if len(self._tasks) > NESTING:
+                raise FormatError("values are nested too deeply", self._source.cursor.place)
+            if len(self._refs) > self._budget.limits.stack:
                 yield Limit("stack", self._budget.limits.stack, self._source.cursor.place)
                 self.stopped = True
                 return
