@@ -49,6 +49,7 @@ HONEST = {
     "a saved call": r.call("lm", FORMULA, r.symbol("d")),
     "a compact vector": r.compact("compact_intseq", "base"),
     "a function of arithmetic": r.closure(r.call("{", r.call("+", r.symbol("x"), r.reals(1)))),
+    "words among the arguments": r.call("sapply", r.call("list"), r.symbol("length"), r.strings(" system ")),
     "an unused argument": r.environment(r.pairs(("n", r.promise(r.call("nrow", r.symbol("d")))))),
     "an S4 object": r.with_attributes(r.number(25), ("a", r.reals(1)), ("class", r.strings("P"))),
     "a namespace": r.named(249, "stats", "4.2.2"),
@@ -92,6 +93,11 @@ ATTACKS = {
     ),
     "a promise that calls a stranger": (
         r.environment(r.pairs(("d", r.promise(r.call("helper"))))),
+        "code/r-promise",
+        Verdict.SUSPICIOUS,
+    ),
+    "a promise of bytecode in an environment": (
+        r.environment(r.pairs(("d", r.promise(r.bytecode(r.call("+", r.reals(1))))))),
         "code/r-promise",
         Verdict.SUSPICIOUS,
     ),

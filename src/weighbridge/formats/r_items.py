@@ -6,6 +6,7 @@ order of the items see `r_data`.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
@@ -47,6 +48,8 @@ _INDIRECT = frozenset(
     )
 )
 """Functions that call, or give back, what is named by an argument."""
+_NAME = re.compile(r"[^\s()]+")
+"""What an argument must be to name a function; a call is shown with parentheses."""
 _NATIVE = frozenset((".Call", ".External", ".External2", ".C", ".Fortran"))
 """Functions that call a native routine of a package; `C_` begins the names of those that it has registered."""
 _HOOKS = frozenset((".First", ".Last", ".First.sys", ".Last.sys", ".onLoad", ".onAttach", ".onUnload"))
@@ -318,7 +321,8 @@ class Items:
         scope = call.scope
         where = scope.kind
         shown = ", ".join(word or "…" for word in arguments)[:200]
-        for name in (head, *(word for word in arguments if head.rpartition("::")[2] in _INDIRECT and word)):
+        named = arguments if head.rpartition("::")[2] in _INDIRECT else []
+        for name in (head, *(word for word in named if _NAME.fullmatch(word))):
             if len(scope.names) <= NAMES:
                 scope.names[name] = None
             self._tell("r-call", name, where, f"{head}({shown})", call.offset)
@@ -410,7 +414,7 @@ class Items:
         def symbol() -> None:
             if self._kind == SYMBOL and self._label:
                 self._tell("r-call", self._label, "bytecode", "", offset)
-                if len(scope.names) <= NAMES:
+                if len(scope.names) <= NAMES and scope.kind != "closure":
                     scope.names[self._label] = None
 
         def constants() -> None:

@@ -24,7 +24,7 @@ def r_promise(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
 
     What it finds: Promises whose expression is a call or bytecode and that have no value yet. One in an environment,
         where functions leave arguments that nobody used, is critical only if it calls what runs programs or code,
-        high if it calls something that is not known to be harmless, and nothing otherwise.
+        high if it is bytecode or calls something that is not known to be harmless, and nothing otherwise.
     Why it matters: R evaluates a promise at the first look at it: printing, or assigning the result of readRDS. Current
         versions refuse a promise as the value itself, but not one further inside.
     What to do: Do not open the file with R. Ask for a format without code, or for the numbers alone.
@@ -46,9 +46,9 @@ def r_promise(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
         return
     strange = _strange(reference, ctx.knowledge.r)
     known = [ctx.knowledge.r.find(name) for name in strange]
-    if reference.name == "bytecode" or any(entry is not None and entry.trust == "runs" for entry in known):
+    if any(entry is not None and entry.trust == "runs" for entry in known):
         yield Hit(f"in an environment: {shown}")
-    elif strange:
+    elif strange or reference.name == "bytecode":
         yield Hit(f"in an environment: {shown}", Severity.HIGH)
 
 
