@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs writers corpus knowledge bench clean
+.PHONY: help demo intake test check lint types floors docs writers corpus knowledge fuzz bench clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
@@ -13,6 +13,7 @@ help:
 	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
 	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
+	@echo "make fuzz                change files of every format for SECONDS (600), or of one FORMAT, and hold the promises against them"
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make docs                write the generated pages and schemas again"
 
@@ -65,6 +66,11 @@ corpus: .venv/.made
 
 knowledge: .venv/.dev
 	$(BIN)/python -m tools.derive
+
+SECONDS ?= 600
+
+fuzz: .venv/.dev
+	PYTHONPATH=src:tests $(BIN)/python -m fuzz.harness --seconds $(SECONDS) --seed $$(date +%s) $(if $(FORMAT),--format $(FORMAT))
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py

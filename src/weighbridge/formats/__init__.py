@@ -70,6 +70,7 @@ def _always(data: Reader, info: BlobInfo) -> bool:
 
 
 REGISTRY: tuple[Entry, ...] = (
+    Entry("lfs_pointer", "LfsPointer", {}, _starts(b"version https://git-lfs")),
     Entry("safetensors", "Safetensors", {".safetensors": "safetensors"}, lambda _, info: info.head[8:9] == b"{"),
     Entry("gguf", "Gguf", {".gguf": "gguf"}, _starts(b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg")),
     Entry("numpy_files", "Npy", {".npy": "numpy"}, _starts(b"\x93NUMPY")),
@@ -86,6 +87,7 @@ REGISTRY: tuple[Entry, ...] = (
         {".tflitemeta": "tflite-metadata"},
         lambda _, info: info.head[4:8] == b"M001" or info.name == "CONVERSION_METADATA",
     ),
+    Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
     Entry("seven_zip", "SevenZip", {".7z": "7z"}, _starts(b"7z\xbc\xaf\x27\x1c", b"MZ", b"\x7fELF", b"#!")),
@@ -98,6 +100,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
+    Entry("mil_weights", "MilWeights", {}, lambda _, info: info.head[4:8] == b"\2\0\0\0" and not any(info.head[8:64])),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
     Entry("parquet", "Parquet", {".parquet": "parquet"}, _starts(b"PAR1", b"PARE")),
     Entry(
@@ -132,11 +135,15 @@ INCLUDES: dict[str, str] = {
     "keras": "zip",
     "skops": "zip",
     "tflite": "zip",
+    "torch-export": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
+
+STAND_INS = frozenset(("lfs-pointer",))
+"""Formats that lie in the place of any file: no name promises another content."""
 
 
 def candidates(data: Reader, info: BlobInfo) -> Iterator[Format]:

@@ -31,6 +31,8 @@ END_RECORD = b"PK\x05\x06"
 _METHODS = {8: "deflate", 12: "bzip2", 93: "zstd"}
 _LZMA = 14
 _MASKED = 0xFFFFFFFF
+_SNIFFED = 1024 * 1024
+"""Bytes at the end of a central directory that are looked at to recognize what the archive is for."""
 
 
 class Member(NamedTuple):
@@ -97,6 +99,20 @@ def find_end_record(data: Reader) -> int:
                 return start + place
         place = tail.rfind(END_RECORD, 0, place)
     return -1
+
+
+def directory_end(data: Reader) -> bytes:
+    """The last entries of the central directory, as bytes; empty if there is no archive. For sniffing alone."""
+    record = find_end_record(data)
+    if record < 0:
+        return b""
+    count, size, offset = unpack_from("<HII", data.read(record + 10, 10))
+    try:
+        _, size, _, first = _zip64(data, record, count, size, offset)
+    except FormatError:
+        size, first = _SNIFFED, record  # broken: whoever takes it for its own will say so
+    most = min(size, first, _SNIFFED)
+    return data.peek(first - most, most)
 
 
 def read_directory(data: Reader, budget: Budget) -> Directory:

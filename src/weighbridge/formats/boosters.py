@@ -26,6 +26,7 @@ from weighbridge.formats.cursor import Cursor
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.flatbuffer import Flat
 from weighbridge.formats.text import search_strings
+from weighbridge.formats.tree import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,8 @@ _PAIR = re.compile(rb"[^\s=\[\]:]{1,200}=.*|\[[^\s:\]]{1,200}: ?.*\]|pandas_cate
 _WORDS = frozenset(
     (b"", b"tree", b"end of trees", b"feature_importances:", b"parameters:", b"end of parameters", b"average_output")
 )
+_OPENS = frozenset((b"tree", b"end of trees", b"parameters:", b"end of parameters"))
+"""Lines between which the file is not whole: the first and third open what the others close."""
 
 
 class LightGbm:
@@ -65,10 +68,14 @@ class LightGbm:
         del info
         sizes: list[int] = []
         first = last = -1
-        header = True
+        trees = 0
+        header, whole = True, True
         for offset, line in _lines(data):
+            if line in _OPENS:
+                whole = line not in (b"tree", b"parameters:")
             if line.startswith(b"Tree="):
                 header = False
+                trees += 1
                 first = offset if first < 0 else first
             elif line == b"end of trees":
                 last = offset
@@ -79,7 +86,11 @@ class LightGbm:
             if not _PAIR.fullmatch(line):
                 yield Span(0, offset, "parsed")
                 raise FormatError("a line is not of a form that LightGBM writes", offset)
+            if line.startswith(b"pandas_categorical:"):
+                parse_json(line.partition(b":")[2], offset)
             yield from _line(line, offset, budget, header=header)
+        if not whole or trees < len(sizes):
+            raise FormatError("the file ends before its model does", data.size)
         if first >= 0 and sizes and sum(sizes) != (last if last >= 0 else data.size) - first:
             yield Oddity("size-mismatch", "the trees do not have the sizes that the header says", first)
         yield Span(0, data.size, "parsed")

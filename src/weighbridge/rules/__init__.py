@@ -21,6 +21,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "xml_documents": frozenset(("FileReference", "Oddity", "Reference")),
     "yaml_documents": frozenset(("Oddity", "Reference")),
     "other_models": frozenset(("FileReference", "Oddity", "Reference")),
+    "torch_export": frozenset(("Reference",)),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
     "r_values": frozenset(("Reference",)),
     "gguf": frozenset(("Oddity",)),

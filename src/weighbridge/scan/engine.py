@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from weighbridge.core.artifact import Artifact, InspectedFile, Location, Unread, escape_name
 from weighbridge.core.digests import digest_bytes, model_digest
@@ -29,7 +30,7 @@ from weighbridge.core.facts import (
 from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
-from weighbridge.formats import INCLUDES, candidates, promised
+from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.rules import rules_on
@@ -136,9 +137,14 @@ def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge, files: frozenset[s
     by_type: dict[type, list[Rule]] = {}
     for rule in rules_on({type(fact).__name__ for blob in blobs for fact in blob.facts}):
         by_type.setdefault(rule.on, []).append(rule)
+
+    @cache
+    def everywhere(type_: type) -> tuple[tuple[str, Any], ...]:
+        return tuple((blob.location, fact) for blob in blobs for fact in blob.facts if type(fact) is type_)
+
     findings: list[Finding] = []
     for blob in blobs:
-        context = RuleContext(blob.format, blob.facts, knowledge, blob.location, files)
+        context = RuleContext(blob.format, blob.facts, knowledge, blob.location, files, everywhere)
         for fact in blob.facts:
             for rule in by_type.get(type(fact), ()):
                 findings.extend(rule.finding(hit, fact, blob.location) for hit in rule.judge(fact, context))
@@ -279,7 +285,9 @@ def _blob(
         if isinstance(fact, Limit)
     )
     unread.extend(
-        Unread(at.path, 0, "the content is kept elsewhere and is not here")
+        Unread(
+            at.path, 0, f"the content is not here, this is a pointer to {fact.size} bytes: fetch it with git lfs pull"
+        )
         for fact in facts
         if isinstance(fact, Pointer)
     )
@@ -320,7 +328,7 @@ def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:
         return []
     names = promised(extension)
     found_names = {found.name for found in readings} | {INCLUDES.get(found.name, "") for found in readings}
-    if names and not found_names & set(names):
+    if names and not found_names & (set(names) | STAND_INS):
         return [NameMismatch(names[0], readings[0].name)]
     return []
 
