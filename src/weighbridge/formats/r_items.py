@@ -37,6 +37,8 @@ LARGE = 1024
 RANGES = 50_000
 NESTING = 100_000
 """Tasks that may wait: three for each level, and R itself does not come back from some ten thousand."""
+LONGEST_NAME = 64
+"""Characters of a symbol that are remembered: no function that is known has as many."""
 NAMES = 200
 """Functions that are listed for one closure."""
 _QUALIFIED = frozenset(("::", ":::"))
@@ -460,7 +462,7 @@ class Items:
     def _symbol(self) -> None:
         if self._kind != STRING:
             raise FormatError("the name of a symbol is no string", self._source.cursor.place)
-        self._refs.append(self._label)
+        self._refs.append(self._label[:LONGEST_NAME])
         self._done(SYMBOL, self._label)
 
     def _string(self) -> str:
