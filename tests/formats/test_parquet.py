@@ -32,6 +32,7 @@ EVIL = p.proto(4) + p.system() + p.STOP
 PICKLED = a.Column("x", {"ARROW:extension:name": b"arrow.py_extension_type", "ARROW:extension:metadata": EVIL})
 SCHEMA = base64.b64encode(a.framed(a.schema(a.Column("a"))))
 HIDDEN = base64.b64encode(a.framed(a.schema(a.Column("outer", {}, (PICKLED,)))))
+OLD = base64.b64encode(a.framed(a.schema(PICKLED), old=True))
 BLOOM = q.structure({1: 32, 2: {1: {}}, 3: {1: {}}, 4: {1: {}}}) + bytes(32)
 SOUND = q.parquet(
     Chunk((b"dictionary", b"page one", b"page two"), dictionary=True),
@@ -70,12 +71,20 @@ def test_a_bloom_filter_is_data(tmp_path: Path) -> None:
     "content",
     [
         q.parquet(Chunk(), keys={"ARROW:schema": HIDDEN}),
+        q.parquet(Chunk(), keys={"ARROW:schema": OLD}),
         q.parquet(Chunk(), keys={"note": base64.b64encode(EVIL)}),
         q.parquet(Chunk((b"some text " + base64.b64encode(EVIL),))),
         q.parquet(Chunk((b"some text " + base64.b64encode(EVIL),), codec=1, page={8: {1: 3, 7: False}})),
         q.parquet(footer={6: base64.b64encode(EVIL)}),
     ],
-    ids=["extension type", "key", "page", "page that is not compressed", "program"],
+    ids=[
+        "extension type",
+        "extension type, as it was once written",
+        "key",
+        "page",
+        "page that is not compressed",
+        "program",
+    ],
 )
 def test_an_object_inside_is_found_and_followed(tmp_path: Path, content: bytes) -> None:
     assert scanned(tmp_path, "m.parquet", content).verdict is Verdict.MALICIOUS
@@ -136,6 +145,10 @@ BROKEN = {
     "many columns": b"PAR1\x49\xfc\xff\xff\xff\xff\x0f\0" + (8).to_bytes(4, "little") + b"PAR1",
     "a footer beyond the beginning": b"PAR1" + b"\xff\xff\xff\x7fPAR1",
     "a schema of arrow that is no base64": q.parquet(keys={"ARROW:schema": b"!!"}),
+    "a schema of arrow with more behind": q.parquet(
+        keys={"ARROW:schema": base64.b64encode(a.stream(a.parts(bodies=())) + b"more")}
+    ),
+    "a schema of arrow that is none": q.parquet(keys={"ARROW:schema": base64.b64encode(b"not a schema of arrow")}),
     "nested without end": b"PAR1" + b"\x1c" * 500 + (500).to_bytes(4, "little") + b"PAR1",
 }
 

@@ -213,7 +213,7 @@ class Footer:
             yield Metadata(key[:200], text[:200], len(value), place)
         yield from embedded_in_text(text, key[:200], place, self._budget)
         if key == "ARROW:schema":
-            yield from _arrow(value, place)
+            yield from _arrow(value, place, self._budget)
 
     def _inside(self, start: int, size: int) -> None:
         if not 4 <= start <= start + size <= self._start:
@@ -273,13 +273,26 @@ def _bloom(data: Reader, start: int, size: int) -> Iterator[Span]:
     yield Span(start + cursor.place, length, "data")
 
 
-def _arrow(value: bytes, place: int) -> Iterator[Fact | Child]:
-    """The schema of Arrow that writers keep as base64."""
+def _arrow(value: bytes, place: int, budget: Budget) -> Iterator[Fact | Child]:
+    """The schema of Arrow that writers keep as base64.
+
+    Its facts come from the child. That it can be read to its end is seen here: what is no part of the file's own bytes
+    cannot leave any of them unread.
+    """
     import binascii
+
+    from weighbridge.formats.arrow import Messages
 
     try:
         content = binascii.a2b_base64(value, strict_mode=True)
+        messages = Messages(Reader(MemorySource(content)), budget)
+        for _ in messages.walk(0, len(content)):
+            pass
+        why = "" if messages.end == len(content) else "there is more behind it"
     except ValueError:
-        yield UnreadSpan(place, len(value), "the schema of Arrow is not in base64")
-        return
-    yield Child("ARROW:schema", -1, len(content), Reader(MemorySource(content)))
+        content, why = b"", "it is not in base64"
+    except FormatError as error:
+        why = error.cause
+    if why:
+        yield UnreadSpan(place, len(value), f"the schema of Arrow: {why}")
+    yield Child("schema.arrows", -1, len(content), Reader(MemorySource(content)))
