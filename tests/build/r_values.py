@@ -99,9 +99,11 @@ def compact(name: str, package: str) -> list[Token]:
 
 
 def with_attributes(item: list[Token], *attributes: tuple[str, list[Token]]) -> list[Token]:
+    """Attributes stand behind a value, but before all of what is built of two."""
     (_, flags), *rest = item
     assert isinstance(flags, int)
-    return [("int", flags | HAS_ATTRIBUTES), *rest, *pairs(*attributes)]
+    first, last = (pairs(*attributes), rest) if flags & 0xFF in (2, 3, 5, 6, 17) else (rest, pairs(*attributes))
+    return [("int", flags | HAS_ATTRIBUTES), *first, *last]
 
 
 def rendered(item: list[Token], form: str = "X", *, version: int = 3, mark: bytes = b"") -> bytes:

@@ -46,10 +46,14 @@ FORMULA = r.with_attributes(
 HONEST = {
     "a data frame": FRAME,
     "a formula": FORMULA,
+    "a column that is called like a function": r.call(
+        "lm", r.call("~", r.symbol("y"), r.call("+", r.symbol("source"), r.call("log", r.symbol("system"))))
+    ),
+    "columns of a model": r.call("list", r.symbol("y"), r.symbol("source")),
     "a saved call": r.call("lm", FORMULA, r.symbol("d")),
     "a compact vector": r.compact("compact_intseq", "base"),
     "a function of arithmetic": r.closure(r.call("{", r.call("+", r.symbol("x"), r.reals(1)))),
-    "words among the arguments": r.call("sapply", r.call("list"), r.symbol("length"), r.strings(" system ")),
+    "words among the arguments": r.call("sapply", r.symbol("x"), r.symbol("length"), r.strings(" system ")),
     "an unused argument": r.environment(r.pairs(("n", r.promise(r.call("nrow", r.symbol("d")))))),
     "an S4 object": r.with_attributes(r.number(25), ("a", r.reals(1)), ("class", r.strings("P"))),
     "a namespace": r.named(249, "stats", "4.2.2"),
@@ -110,6 +114,41 @@ ATTACKS = {
     "a call by a text": (r.call("do.call", r.strings("system"), r.many()), "code/r-call", Verdict.MALICIOUS),
     "a function that is handed on": (
         r.call("lapply", r.strings("echo"), r.symbol("system")),
+        "code/r-call",
+        Verdict.MALICIOUS,
+    ),
+    "a function in parentheses": (
+        r.call(r.call("(", r.symbol("system")), r.strings("echo")),
+        "code/r-call",
+        Verdict.SUSPICIOUS,
+    ),
+    "a function out of a list": (
+        r.call("~", r.call(r.call("[[", r.call("list", r.symbol("system")), r.integers(1)), r.strings("echo"))),
+        "code/r-call",
+        Verdict.SUSPICIOUS,
+    ),
+    "a function under another name": (
+        r.call("{", r.call("<-", r.symbol("f"), r.symbol("system")), r.call("f", r.strings("echo"))),
+        "code/r-call",
+        Verdict.SUSPICIOUS,
+    ),
+    "a function handed to a stranger": (
+        r.call("~", r.call("each", r.call("list", r.symbol("system")))),
+        "code/r-call",
+        Verdict.SUSPICIOUS,
+    ),
+    "a function behind many arguments": (
+        r.call("sapply", *[r.integers(1)] * 20, r.symbol("system")),
+        "code/r-call",
+        Verdict.MALICIOUS,
+    ),
+    "a function computed for another": (
+        r.call("sapply", r.strings("echo"), r.call("[[", r.symbol("l"), r.integers(1))),
+        "code/r-call",
+        Verdict.SUSPICIOUS,
+    ),
+    "a primitive function that is handed on": (
+        r.call("f", [*r.number(8), *r.number(6), ("text", b"system")]),
         "code/r-call",
         Verdict.MALICIOUS,
     ),
@@ -310,8 +349,11 @@ def test_r_reads_what_is_built_here(tmp_path: Path) -> None:
     """What the tests build is what R reads: a promise in a list runs at the first look."""
     inert = r.promise(r.call("writeLines", r.strings("it ran")))
     for form in FORMS:
-        (tmp_path / form).write_bytes(r.rendered(r.many(FRAME, inert), form))
-        code = f"x <- readRDS('{tmp_path / form}'); stopifnot(identical(x[[1]]$a, c(1L, 2L, NA))); y <- x[[2]]"
+        (tmp_path / form).write_bytes(r.rendered(r.many(FRAME, inert, FORMULA), form))
+        code = (
+            f"x <- readRDS('{tmp_path / form}'); stopifnot(identical(x[[1]]$a, c(1L, 2L, NA)));"
+            "stopifnot(inherits(x[[3]], 'formula'), all.vars(x[[3]]) == c('y', 'x')); y <- x[[2]]"
+        )
         done = subprocess.run(
             [RSCRIPT, "--vanilla", "-e", code], check=True, capture_output=True, text=True, timeout=60
         )

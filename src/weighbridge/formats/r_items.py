@@ -6,13 +6,13 @@ order of the items see `r_data`.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Reference, Span
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.embedded import kind_of
+from weighbridge.formats.r_calls import COMPUTED, HOOKS, NAME, SHOWN, Called, Place, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,54 +39,6 @@ NESTING = 100_000
 """Tasks that may wait: three for each level, and R itself does not come back from some ten thousand."""
 LONGEST_NAME = 64
 """Characters of a symbol that are remembered: no function that is known has as many."""
-NAMES = 200
-"""Functions that are listed for one closure."""
-_QUALIFIED = frozenset(("::", ":::"))
-_INDIRECT = frozenset(
-    (
-        *("do.call", "match.fun", "get", "get0", "mget", "getFunction", "getExportedValue", "getFromNamespace"),
-        *("lapply", "sapply", "vapply", "mapply", "Map", "Filter", "Reduce", "apply", "tapply", "outer", "rapply"),
-        *("eapply", "sweep", "kronecker", "Vectorize", "exec", "invoke", "as.name", "as.symbol", "call", "UseMethod"),
-    )
-)
-"""Functions that call, or give back, what is named by an argument."""
-_NAME = re.compile(r"[^\s()]+")
-"""What an argument must be to name a function; a call is shown with parentheses."""
-_NATIVE = frozenset((".Call", ".External", ".External2", ".C", ".Fortran"))
-"""Functions that call a native routine of a package; `C_` begins the names of those that it has registered."""
-_HOOKS = frozenset((".First", ".Last", ".First.sys", ".Last.sys", ".onLoad", ".onAttach", ".onUnload"))
-
-
-class Scope:
-    """The code in which items stand: its kind, where it begins, the functions that it calls."""
-
-    __slots__ = ("kind", "names", "offset")
-
-    def __init__(self, kind: str, offset: int) -> None:
-        self.kind = kind
-        self.offset = offset
-        self.names: dict[str, None] = {}
-
-
-class Called:
-    """An open call, or another list whose first elements count: the function, and names and texts among the rest."""
-
-    __slots__ = ("arguments", "head", "offset", "scope")
-
-    def __init__(self, scope: Scope, offset: int) -> None:
-        self.scope = scope
-        self.offset = offset
-        self.head = ""
-        self.arguments: list[str] = []
-
-
-class Place(NamedTuple):
-    """Where an item stands: in which code, as a member of which call, in the frame of an environment, at the top."""
-
-    scope: Scope
-    call: Called | None = None
-    frame: bool = False
-    top: bool = False
 
 
 class Items:
@@ -216,8 +168,7 @@ class Items:
         elif kind in (BUILTIN, SPECIAL):
             name = source.text(self._size(source.integer(), 200)).decode("utf-8", "replace")
             self._done(BUILTIN, name)
-            if at.call is None:
-                self._tell("r-call", name, "primitive", "", offset)
+            self._tell("r-call", name, "primitive", "", offset)
             self._attributes(attributes, plain)
         elif kind == S4:
             self._done(S4)
@@ -266,7 +217,7 @@ class Items:
         else:
             tasks.append(lambda: self._done(0))
         if kind == CALL:
-            tasks.extend(self._call_tasks(self._item, scope, offset))
+            tasks.extend(self._call_tasks(self._item, at, offset))
         elif kind == CLOSURE:
             inner = Scope("closure", offset)
             inside = Place(inner)
@@ -277,19 +228,19 @@ class Items:
             tasks.append(lambda: self._pair(flags, offset, at))
         self._then(*tasks)
 
-    def _call_tasks(self, read: Callable[[Place], None], scope: Scope, offset: int) -> list[Callable[[], None]]:
+    def _call_tasks(self, read: Callable[[Place], None], at: Place, offset: int) -> list[Callable[[], None]]:
         """The tasks that read a call behind its tag: the function, the arguments, what follows from both."""
-        inner = scope if scope.kind != "value" else Scope("language", offset)
-        call = Called(inner, offset)
+        scope = at.scope if at.scope.kind != "value" else Scope("language", offset)
+        call = Called(scope, offset, at.call)
 
         def head() -> None:
-            call.head = self._label if self._kind in (SYMBOL, BUILTIN, CALL, STRING, STRINGS) else "(computed)"
-            call.head = call.head or "(computed)"
+            named = self._kind in (SYMBOL, BUILTIN, STRING, STRINGS) or (self._kind == CALL and "(" not in self._label)
+            call.head = self._label if named and self._label else COMPUTED
 
         return [
-            lambda: read(Place(inner, Called(inner, offset))),
+            lambda: read(Place(scope, Called(scope, offset))),
             head,
-            lambda: read(Place(inner, call)),
+            lambda: read(Place(scope, call)),
             lambda: self._called(call),
         ]
 
@@ -298,40 +249,49 @@ class Items:
         tag = self._label if self._kind == SYMBOL else ""
         if at.top:
             self._top = tag
-            if tag in _HOOKS:
+            if tag in HOOKS:
                 self._tell("r-hook", tag, "", "", offset)
         if at.frame and flags & ACTIVE:
             self._tell("r-active", tag, self._top, "", offset)
-        first = Place(at.scope, at.call if at.call is not None else None, frame=at.frame)
+        first = Place(at.scope, at.call, frame=at.frame)
 
         def seen() -> None:
-            if at.call is not None and len(at.call.arguments) < 8:
-                at.call.arguments.append(self._label)
             if tag == "package" and self._kind in (STRING, STRINGS):
                 self._tell("r-package", self._label, "class", "", offset)
+            if at.call is not None:
+                self._argument(at.call)
 
         self._then(lambda: self._item(first), seen, lambda: self._item(at))
 
+    def _argument(self, call: Called) -> None:
+        """An argument of a call was read."""
+        label = self._label
+        if len(call.arguments) < SHOWN:
+            call.arguments.append(label)
+        if not call.head or call.qualified:
+            return
+        if self._kind in (SYMBOL, STRING, STRINGS, BUILTIN):
+            if call.indirect and NAME.fullmatch(label):
+                self._calls(call, label)
+            elif NAME.fullmatch(label):
+                self._tell("r-argument", label, call.through(), call.scope.kind, call.offset)
+        elif self._kind == CALL and call.indirect:
+            self._calls(call, COMPUTED)
+
+    def _calls(self, call: Called, name: str) -> None:
+        call.scope.calls(name)
+        self._tell("r-call", name, call.scope.kind, call.shown(), call.offset)
+
     def _called(self, call: Called) -> None:
         """A call was read to its end."""
-        head, arguments = call.head, call.arguments
-        if head in _QUALIFIED and len(arguments) == 2:
-            self._done(CALL, f"{arguments[0]}::{arguments[1]}")
+        if call.qualified:
+            self._done(CALL, f"{call.arguments[0]}::{call.arguments[1]}")
             return
-        if head in _NATIVE and arguments and arguments[0].startswith("C_"):
-            head = f"{head}({arguments[0]})"
-        scope = call.scope
-        where = scope.kind
-        shown = ", ".join(word or "…" for word in arguments)[:200]
-        named = arguments if head.rpartition("::")[2] in _INDIRECT else []
-        for name in (head, *(word for word in named if _NAME.fullmatch(word))):
-            if len(scope.names) <= NAMES:
-                scope.names[name] = None
-            self._tell("r-call", name, where, f"{head}({shown})", call.offset)
-        self._done(CALL, "" if head in ("(computed)", "$", "@") else f"{head}()")
+        self._calls(call, call.head)
+        self._done(CALL, f"{call.head}()")
 
     def _closed(self, scope: Scope, at: Place) -> None:
-        self._tell("r-closure", self._top or "function", at.scope.kind, _listed(scope), scope.offset)
+        self._tell("r-closure", self._top or "function", at.scope.kind, scope.listed(), scope.offset)
         self._done(CLOSURE, "function()")
 
     def _promise(self, offset: int, at: Place) -> None:
@@ -342,7 +302,7 @@ class Items:
         def told() -> None:
             kind = {CALL: "call", CODE: "bytecode", SYMBOL: "symbol", PROMISE: "promise"}.get(self._kind, "constant")
             if waiting:
-                self._tell("r-promise", kind, "bound" if at.frame else "loose", _listed(scope), offset)
+                self._tell("r-promise", kind, "bound" if at.frame else "loose", scope.listed(), offset)
             self._done(PROMISE)
 
         self._then(lambda: self._item(Place(scope)), told)
@@ -389,7 +349,7 @@ class Items:
         scope = at.scope if at.scope.kind in ("closure", "promise") else Scope("bytecode", offset)
 
         def told() -> None:
-            self._tell("r-bytecode", self._top or "function", at.scope.kind, _listed(scope), offset)
+            self._tell("r-bytecode", self._top or "function", at.scope.kind, scope.listed(), offset)
             self._done(CODE)
 
         self._then(lambda: self._program(scope, offset), told)
@@ -416,8 +376,8 @@ class Items:
         def symbol() -> None:
             if self._kind == SYMBOL and self._label:
                 self._tell("r-call", self._label, "bytecode", "", offset)
-                if len(scope.names) <= NAMES and scope.kind != "closure":
-                    scope.names[self._label] = None
+                if scope.kind != "closure":
+                    scope.calls(self._label)
 
         def constants() -> None:
             self._many(self._size(self._source.integer(), 1 << 24), constant)
@@ -442,12 +402,12 @@ class Items:
             tasks.append(lambda: self._item(beside))
         tasks.append(lambda: self._item(beside))
         if kind in (CALL, CALL_WITH):
-            tasks += self._call_tasks(self._any_part, at.scope, offset)
+            tasks += self._call_tasks(self._any_part, at, offset)
         else:
 
             def seen() -> None:
-                if at.call is not None and len(at.call.arguments) < 8:
-                    at.call.arguments.append(self._label)
+                if at.call is not None:
+                    self._argument(at.call)
 
             tasks += [lambda: self._any_part(at), seen, lambda: self._any_part(at)]
         self._then(*tasks)
@@ -511,9 +471,3 @@ class Items:
         if not 0 <= size <= min(most, self._source.cursor.left):
             raise FormatError(f"a length of {size} does not fit into what is left", self._source.cursor.place)
         return size
-
-
-def _listed(scope: Scope) -> str:
-    """All functions that code calls; `…` stands for those that are not kept."""
-    names = list(scope.names)
-    return ", ".join([*names[:NAMES], *(["…"] if len(names) > NAMES else [])])

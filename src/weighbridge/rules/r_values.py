@@ -52,13 +52,19 @@ def r_promise(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(f"in an environment: {shown}", Severity.HIGH)
 
 
+_STATEMENTS = frozenset(("<-", "=", "function", "for", "while", "repeat"))
+"""What a function has in it, and no formula."""
+
+
 @rule("code/r-call", Severity.CRITICAL, on=Reference, refs=("CWE-94", "CWE-78"), since="0.1")
 def r_call(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
     """An R value holds code that runs programs, evaluates text or reaches files.
 
     What it finds: Calls, in formulas, saved calls, functions and promises, of functions known to run programs or
-        foreign code; high for those that evaluate, load packages, call native code or open files. Functions that are
-        named to another one (do.call, sapply) count as called.
+        foreign code. High for those that evaluate, load packages, call native code or open files; for calls of what is
+        computed; for statements where only a formula or a saved call should be; and for names of functions that run
+        programs where they are handed to a function that may call them. Functions that are named to another one
+        (do.call, sapply) count as called.
     Why it matters: Formulas and calls inside a model are evaluated when it predicts, is updated or printed, with
         nothing to tell them from the ones that the modelling function wrote.
     What to do: Do not use the model before somebody has read the code.
@@ -67,17 +73,33 @@ def r_call(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
         Reference("r-call", "base::system", "language")
         Reference("r-call", "eval", "closure")
         Reference("r-call", "system", "bytecode")
+        Reference("r-call", "(computed)", "language")
+        Reference("r-call", "<-", "language")
+        Reference("r-argument", "system", "mypackage::f", "language")
+        Reference("r-argument", "system", "list < mypackage::f", "language")
+        Reference("r-argument", "system", "list", "closure")
     Stays silent on:
         Reference("r-call", "poly", "language")
         Reference("r-call", "mean", "closure")
+        Reference("r-call", "<-", "closure")
+        Reference("r-argument", "system", "list", "language")
+        Reference("r-argument", "x", "mypackage::f", "language")
         Reference("other", "system", "language")
     """
-    if reference.road != "r-call":
-        return
-    entry = ctx.knowledge.r.find(reference.name)
-    if entry is not None and entry.trust in ("runs", "dangerous"):
-        shown = f"{reference.arguments or reference.name} in {reference.key} code: it {entry.why}"
-        yield Hit(shown, None if entry.trust == "runs" else Severity.HIGH)
+    road, name, key = reference.road, reference.name, reference.key
+    entry = ctx.knowledge.r.find(name)
+    trust = entry.trust if entry is not None else ""
+    shown = reference.arguments or name
+    if road == "r-argument":
+        harmless = all(_harmless(head, ctx.knowledge.r) for head in key.split(" < ") if head)
+        if trust == "runs" and not (harmless and reference.arguments == "language"):
+            yield Hit(f"{name} is handed to {key or 'a list'} in {shown} code", Severity.HIGH)
+    elif road == "r-call" and entry is not None and trust in ("runs", "dangerous"):
+        yield Hit(f"{shown} in {key} code: it {entry.why}", None if trust == "runs" else Severity.HIGH)
+    elif road == "r-call" and name == "(computed)":
+        yield Hit(f"{shown} in {key} code: what it calls is computed", Severity.HIGH)
+    elif road == "r-call" and name in _STATEMENTS and key == "language":
+        yield Hit(f"{shown}: a statement outside of a function", Severity.HIGH)
 
 
 @rule("code/r-function", Severity.HIGH, on=Reference, refs=("CWE-94", "CWE-829"), since="0.1")
@@ -170,12 +192,13 @@ def r_outside(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
 
 def _strange(reference: Reference, names: RNames) -> list[str]:
     """The functions of a piece of code that are not known to be harmless."""
-    found = []
-    for name in reference.arguments.split(", ") if reference.arguments else ():
-        entry = names.find(name)
-        if entry is None or entry.trust != "harmless":
-            found.append(name)
-    return found
+    listed = reference.arguments.split(", ") if reference.arguments else []
+    return [name for name in listed if not _harmless(name, names)]
+
+
+def _harmless(name: str, names: RNames) -> bool:
+    entry = names.find(name)
+    return entry is not None and entry.trust == "harmless"
 
 
 RULES = (r_promise, r_call, r_function, r_hook, r_outside)
