@@ -53,7 +53,14 @@ def _check(entry: dict[str, Any]) -> None:
 def index(folder: Path = FOLDER) -> str:
     """The file that names every other knowledge file with its SHA-256."""
     # Their names have a dot: a table of classes goes by the bare name of its package.
-    names = ("globals.json", "onnx_domains.json", "keras.json", "tensorflow_ops.json", "tflite.json")
+    names = (
+        "globals.json",
+        "onnx_domains.json",
+        "keras.json",
+        "tensorflow_ops.json",
+        "tflite.json",
+        "r_functions.json",
+    )
     files = {name: folder / name for name in names}
     files |= {path.stem: path for path in sorted(folder.glob("classes/*.tsv"))}
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}

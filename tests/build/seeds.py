@@ -18,9 +18,11 @@ import skops.io
 from backports import zstd
 from sklearn.linear_model import LinearRegression
 
-from build import executorch_files, forms, hdf5_files, keras_models, tflite_models
+from build import arrows, executorch_files, forms, hdf5_files, keras_models, parquets, tflite_models
 from build import gguf_files as g
 from build import onnx_models as o
+from build import r_values as r
+from build import seven_zips as z
 from build import tensorflow_models as t
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
 from build.exported import exported
@@ -82,6 +84,19 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "skops": ("m.skops", _skops()),
     "zip": ("m.zip", zipped({"a.json": b'{"a": 1}', "b.pkl": DATA}, method=8)),
     "tar": ("m.tar", _tar()),
+    "7z": (
+        "m.7z",
+        z.archive(z.Member("a.json", b'{"a": 1}'), z.Member("b.pkl", DATA), z.Member("c"), methods=(z.LZMA,)),
+    ),
+    "parquet": (
+        "m.parquet",
+        parquets.parquet(parquets.Chunk(dictionary=True), keys={"pandas": b"{}"}, between=bytes(9)),
+    ),
+    "arrow": ("m.arrow", arrows.file(arrows.parts(keys={"huggingface": b"{}"}))),
+    "r-data": (
+        "m.rds",
+        r.rendered(r.with_attributes(r.many(r.reals(1.5), r.call("~", r.symbol("y"))), ("names", r.strings("a")))),
+    ),
     "image": ("m.png", PNG),
     "gzip": ("m.pkl.gz", gzip.compress(DATA, mtime=0)),
     "bzip2": ("m.pkl.bz2", bz2.compress(DATA)),

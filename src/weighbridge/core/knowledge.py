@@ -15,6 +15,7 @@ from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
 from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
+from weighbridge.core.r_names import RNames
 from weighbridge.core.tensorflow_operators import TensorflowOperators
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
@@ -175,6 +176,7 @@ class Knowledge(NamedTuple):
     keras: KerasNames
     tensorflow: TensorflowOperators
     tflite: Operators
+    r: RNames
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -191,6 +193,7 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
         KerasNames(folder, index),
         TensorflowOperators(folder, index),
         Operators(folder, index, "tflite"),
+        RNames(folder, index),
     )
 
 

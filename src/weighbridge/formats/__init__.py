@@ -104,6 +104,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
+    Entry("seven_zip", "SevenZip", {".7z": "7z"}, _starts(b"7z\xbc\xaf\x27\x1c", b"MZ", b"\x7fELF", b"#!")),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
     Entry("images", "Image", dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "image"), _starts(*IMAGES)),
     Entry("compressed", "STREAMS", {}, _starts(*COMPRESSED)),
@@ -123,6 +124,14 @@ REGISTRY: tuple[Entry, ...] = (
     ),
     Entry("mil_weights", "MilWeights", {}, lambda _, info: info.head[4:8] == b"\2\0\0\0" and not any(info.head[8:64])),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
+    Entry("parquet", "Parquet", {".parquet": "parquet"}, _starts(b"PAR1", b"PARE")),
+    Entry(
+        "arrow",
+        "Arrow",
+        dict.fromkeys((".arrow", ".arrows", ".feather"), "arrow"),
+        _starts(b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"),
+    ),
+    Entry("r_data", "RData", {}, _starts(b"X\n", b"A\n", b"B\n", b"RDX", b"RDA", b"RDB")),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
     Entry(

@@ -24,6 +24,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "other_models": frozenset(("FileReference", "Oddity", "Reference")),
     "torch_export": frozenset(("Reference",)),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
+    "r_values": frozenset(("Reference",)),
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),

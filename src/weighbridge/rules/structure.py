@@ -59,6 +59,23 @@ def path_escape(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(oddity.detail)
 
 
+@rule("archive/deletes-files", Severity.HIGH, on=Oddity, refs=("CWE-22", "CWE-73"), since="0.1")
+def deletes_files(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
+    """A member of the archive says that a file is to be deleted.
+
+    What it finds: Anti-items of 7z, which updates of backups use.
+    Why it matters: Unpacking such an archive removes files and folders of whoever unpacks it.
+    What to do: Do not unpack the file.
+    Fires on:
+        Oddity("anti-item", "'data' says that a file is to be deleted")
+    Stays silent on:
+        Oddity("prefix", "12 bytes before the archive")
+    """
+    del ctx
+    if oddity.kind == "anti-item":
+        yield Hit(oddity.detail)
+
+
 @rule("archive/encrypted", Severity.HIGH, on=Oddity, refs=("CVE-2025-1945",), since="0.1")
 def encrypted(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     """A member says that it is encrypted.
@@ -297,6 +314,7 @@ def pointer(found: Pointer, ctx: RuleContext) -> Iterator[Hit]:
 RULES = (
     ambiguous,
     path_escape,
+    deletes_files,
     encrypted,
     extra_bytes,
     polyglot,
