@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.formats.magic import COMPRESSED, IMAGES, hdf5_place, zip_at_the_end
+from weighbridge.formats.magic import COMPRESSED, IMAGES, PROGRAMS, hdf5_place, zip_at_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,28 @@ _JSON = b'{["'
 _ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
+_PROGRAMS = dict.fromkeys(
+    (
+        *(".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".sys", ".ko", ".scr", ".wasm", ".dex", ".class", ".pyc"),
+        *(".msi", ".lnk", ".deb", ".rpm", ".cubin", ".fatbin", ".hsaco", ".metallib", ".spv", ".bc"),
+    ),
+    "program",
+)
+_SCRIPTS = dict.fromkeys(
+    (
+        *(".sh", ".bash", ".zsh", ".ksh", ".csh", ".fish", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".vbe", ".wsf"),
+        *(".hta", ".js", ".mjs", ".cjs", ".jse", ".pl", ".pm", ".rb", ".php", ".lua", ".tcl", ".r", ".jl", ".awk"),
+        *(".groovy", ".applescript", ".reg", ".desktop", ".service", ".ptx"),
+    ),
+    "script",
+)
+_PACKAGES = dict.fromkeys(
+    (
+        *(".jar", ".war", ".ear", ".aar", ".apk", ".aab", ".whl", ".egg", ".xpi", ".crx", ".vsix", ".nupkg"),
+        *(".msix", ".appx"),
+    ),
+    "package",
+)
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -75,6 +97,7 @@ REGISTRY: tuple[Entry, ...] = (
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
     ),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
+    Entry("packages", "Package", _PACKAGES, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
     Entry("images", "Image", dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "image"), _starts(*IMAGES)),
@@ -102,6 +125,13 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
+    Entry("programs", "Program", _PROGRAMS, lambda _, info: info.head.startswith(PROGRAMS) or ".so." in info.name),
+    Entry(
+        "programs",
+        "Script",
+        _SCRIPTS,
+        lambda _, info: info.head.startswith(PROGRAMS) or info.extension in ("", ".pth"),
+    ),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )
@@ -110,6 +140,7 @@ INCLUDES: dict[str, str] = {
     "torch-zip": "zip",
     "keras": "zip",
     "skops": "zip",
+    "package": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
