@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.foreign_names import ForeignNames
 from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
 
@@ -172,6 +173,7 @@ class Knowledge(NamedTuple):
     globals: Globals
     operators: Operators
     keras: KerasNames
+    foreign: ForeignNames
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -182,7 +184,11 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
     return Knowledge(
-        f"{name}+{digest_bytes(index).hex[:12]}", known, Operators(folder, index), KerasNames(folder, index)
+        f"{name}+{digest_bytes(index).hex[:12]}",
+        known,
+        Operators(folder, index),
+        KerasNames(folder, index),
+        ForeignNames(folder, index),
     )
 
 

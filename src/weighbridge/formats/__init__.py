@@ -20,6 +20,26 @@ if TYPE_CHECKING:
 
     FORMATS: tuple[Format, ...]
 
+_LUA = (*(bytes((kind, 0, 0, 0)) for kind in (3, 4, 6, 8)), b"3\n1\n", b"4\n1\n")
+_MARKS: tuple[bytes, ...] = (
+    *(b"ptrt", b"ftrt", b"RKNN", b"CYPT", b"\x01HEF", b"\xd5\x0a", b"\x5d\x86\x76\x00", b"\0B<", b"\xd6\xfd", b"KMDL"),
+    *(b"LDMK", b"IMOD"),
+)
+"""First bytes of models for devices."""
+_ENGINES = {
+    ".rknn": "rknn",
+    ".hef": "hailo",
+    ".dlc": "qualcomm",
+    ".mnn": "mnn",
+    ".blob": "openvino-blob",
+    ".espresso": "coreml-compiled",
+    ".mlmodelc": "coreml-compiled",
+    ".vw": "vowpal-wabbit",
+    **dict.fromkeys((".engine", ".plan", ".trt"), "tensorrt"),
+    **dict.fromkeys((".mdl", ".nnet", ".fst"), "kaldi"),
+    **dict.fromkeys((".kmodel", ".dxnn", ".cvimodel", ".bmodel", ".tmfile", ".om"), "device-model"),
+    **dict.fromkeys((".axmodel", ".xmodel", ".vela"), "device-model"),
+}
 _JSON = b'{["'
 _ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
@@ -81,6 +101,12 @@ def _ubjson(data: Reader, info: BlobInfo) -> bool:
     return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
 
 
+def _compiled(info: BlobInfo) -> bool:
+    """A number with dots behind its size, or a part of a compiled Core ML model."""
+    dotted = info.head[1:4] == bytes(3) and b"." in info.head[5:7]
+    return dotted or ".espresso." in info.name or info.name == "coremldata.bin"
+
+
 def _always(data: Reader, info: BlobInfo) -> bool:
     del data, info
     return True
@@ -108,6 +134,19 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
+    Entry("fasttext", "FastText", {".ftz": "fasttext"}, _starts(b"\xba\x16\x4f\x2f")),
+    Entry("array_lists", "MxnetParams", {}, _starts(b"\x12\x01" + bytes(14))),
+    Entry("array_lists", "TvmParams", {}, _starts(b"\xb7\x9c\x04\x05\x4f\x8d\xe5\xf7")),
+    Entry("java_stream", "JavaStream", {".ser": "java-serialized"}, _starts(b"\xac\xed\x00\x05")),
+    Entry("torch7", "Torch7", {".t7": "torch7"}, _starts(*_LUA)),
+    Entry("line_models", "LINE_MODELS", {}, _starts(b"svm_type ", b"solver_type ", b"SVM-light Version", b"7767517")),
+    Entry(
+        "vectors",
+        "Vectors",
+        {".vec": "word-vectors", ".w2v": "word-vectors", ".floret": "word-vectors"},
+        _first(b"0123456789"),
+    ),
+    Entry("prototxt", "Prototxt", {".prototxt": "prototxt"}, lambda _, info: b"layer" in info.head),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
@@ -124,6 +163,12 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("hub_config", "HubConfig", {".json": "hub-config"}, lambda _, info: info.head.lstrip(_SPACE)[:1] in _JSON),
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
+    ),
+    Entry(
+        "engines",
+        "ENGINES",
+        _ENGINES,
+        lambda _, info: info.head.startswith(_MARKS) or info.head[4:5] == b"{" or _compiled(info),
     ),
     Entry("programs", "Program", _PROGRAMS, lambda _, info: info.head.startswith(PROGRAMS) or ".so." in info.name),
     Entry(

@@ -67,7 +67,7 @@ class LightGbm:
         sizes: list[int] = []
         first = last = -1
         header = True
-        for offset, line in _lines(data):
+        for offset, line in text_lines(data):
             if line.startswith(b"Tree="):
                 header = False
                 first = offset if first < 0 else first
@@ -210,7 +210,7 @@ def _line(line: bytes, offset: int, budget: Budget, *, header: bool) -> Iterator
         yield Metadata(key[:200], value[:200], len(value), offset)
 
 
-def _lines(data: Reader) -> Iterator[tuple[int, bytes]]:
+def text_lines(data: Reader) -> Iterator[tuple[int, bytes]]:
     """The lines of a text with their offsets, without their ends; read in pieces."""
     offset = place = 0
     rest: list[bytes] = []

@@ -21,6 +21,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "xml_documents": frozenset(("FileReference", "Oddity", "Reference")),
     "yaml_documents": frozenset(("Oddity", "Reference")),
     "other_models": frozenset(("FileReference", "Oddity", "Reference")),
+    "foreign_code": frozenset(("FileReference", "Reference")),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
