@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LUA = (*(bytes((kind, 0, 0, 0)) for kind in (3, 4, 6, 8)), b"3\n1\n", b"4\n1\n")
 _MARKS: tuple[bytes, ...] = (
-    *(b"ptrt", b"ftrt", b"RKNN", b"CYPT", b"\x01HEF", b"\xd5\x0a", b"\x5d\x86\x76\x00", b"\0B<", b"\xd6\xfd", b"KMDL"),
-    *(b"LDMK", b"IMOD"),
+    *(b"ptrt", b"ftrt", b"RKNN", b"CYPT", b"\x01HEF", b"\xd5\x0a", b"\xdd\x85\x76\x00", b"\0B<", b"\xd6\xfd", b"KMDL"),
+    *(b"LDMK", b"IMOD", b"[info]", b"SEQ\x04", b"SEQ\x05", b"SEQ\x06"),
 )
 """First bytes of models for devices."""
 _ENGINES = {
@@ -55,7 +55,7 @@ _SCRIPTS = dict.fromkeys(
     (
         *(".sh", ".bash", ".zsh", ".ksh", ".csh", ".fish", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".vbe", ".wsf"),
         *(".hta", ".js", ".mjs", ".cjs", ".jse", ".pl", ".pm", ".rb", ".php", ".lua", ".tcl", ".r", ".jl", ".awk"),
-        *(".groovy", ".applescript", ".reg", ".desktop", ".service", ".ptx"),
+        *(".java", ".groovy", ".applescript", ".reg", ".desktop", ".service", ".ptx"),
     ),
     "script",
 )

@@ -10,6 +10,8 @@
     OpenVINO      compiled for one device                                              .blob
     VowpalWabbit  u32 size, version, NUL, "m" …                                        .vw
     Kaldi         NUL "B" "<TransitionModel>", "<Nnet3>" …                             .mdl .nnet .raw
+    H2O MOJO      zip archive with model.ini: "[info]" …; trees without a mark
+    Hadoop        "SEQ", u8 version, names of two classes (Mahout)
     Ambarella, Kendryte, DeepX, Tengine, …                                             .cvflow .kmodel .dxnn .tmfile
 
 What they hold is machine code or tables for a device whose form nobody published, so that every byte stays unread and
@@ -82,7 +84,7 @@ KINDS = (
     Kind(
         "ncnn",
         frozenset(),
-        re.compile(rb"\x5d\x86\x76\x00(?=[\s\S]{4,})"),
+        re.compile(rb"\xdd\x85\x76\x00(?=[\s\S]{4,})"),
         "the binary form of ncnn's graph is not read: ask for the .param text and for ONNX or safetensors",
     ),
     Kind(
@@ -108,6 +110,18 @@ KINDS = (
         frozenset((".mdl", ".nnet", ".fst")),
         re.compile(rb"\0B<[A-Z][A-Za-z0-9]{2,40}> |\xd6\xfd\xb2\x7e"),
         "a model of Kaldi is not read, and tables of its kind can name commands to pipe from: ask for ONNX",
+    ),
+    Kind(
+        "h2o-mojo",
+        frozenset(),
+        re.compile(rb"\[info\]\r?\n"),
+        "the trees of a MOJO of H2O are in a form of its own that is not read: ask for PMML or ONNX",
+    ),
+    Kind(
+        "hadoop-sequence",
+        frozenset(),
+        re.compile(rb"SEQ[\x04-\x06]"),
+        "a sequence file of Hadoop names classes of Java that its reader creates: ask for Parquet or safetensors",
     ),
     Kind(
         "device-model",

@@ -116,7 +116,7 @@ def _word(cursor: Cursor) -> bytes:
         if end >= 0:
             cursor.place = start + end + 1
             return raw[:end]
-        if not cursor.left or piece > LONGEST_WORD:
+        if not cursor.left or piece >= LONGEST_WORD:
             raise FormatError("a word of the dictionary does not end", start)
         piece *= 4
         cursor.place = start

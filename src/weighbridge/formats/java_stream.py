@@ -81,6 +81,8 @@ class JavaStream:
         if cursor.take(4) != MAGIC:
             raise FormatError("the mark of a stream is missing", 0)
         walk = Walk(cursor, budget)
+        if not cursor.left:
+            raise FormatError("the stream ends before its first object", 4)
         try:
             while cursor.left:
                 if not 0x70 <= data.peek(cursor.place, 1)[0] <= 0x7E:

@@ -63,24 +63,32 @@ class LineModel:
         del info
         light = False
         numbers = False
+        rows = 0
+        keys: dict[bytes, bytes] = {}
         for offset, line in text_lines(data):
             if not offset:
                 light = line.startswith(b"SVM-light")
                 yield Metadata("first line", line.decode("latin-1")[:200], len(line), 0)
             elif numbers and _VECTOR.fullmatch(line):
-                continue
+                rows += bool(line.strip())
             elif line.rstrip() in (b"SV", b"w") and not light:
                 numbers = True
             elif light and _REMARK.fullmatch(line):
                 numbers = b"threshold" in line
+                value, _, remark = line.partition(b"#")
+                keys[b"vectors" if b"support vectors plus 1" in remark else remark] = value.strip()
                 yield from _looked_into(line, offset, budget)
             elif not light and not numbers and _KEY.fullmatch(line):
+                key, _, value = line.partition(b" ")
+                keys[key] = value.strip()
                 yield from _looked_into(line, offset, budget)
             else:
                 yield Span(0, offset, "parsed")
                 raise FormatError("a line is not of a form that the program writes", offset)
         if not numbers:
             raise FormatError("the numbers of the model are missing", data.size)
+        if rows != _rows(keys):
+            raise FormatError(f"{rows} rows of numbers, not {_rows(keys)}", data.size)
         yield Span(0, data.size, "parsed")
 
 
@@ -126,6 +134,16 @@ class NcnnParam:
         for name, (times, first) in types.items():
             yield Operator("", name, times, first)
         yield Span(0, data.size, "parsed")
+
+
+def _rows(keys: dict[bytes, bytes]) -> int:
+    """How many rows of numbers the keys before them announce; -1 if they do not say it."""
+    for key, less in ((b"total_sv", 0), (b"vectors", 1), (b"nr_feature", 0)):
+        value = keys.get(key, b"")
+        if value.isdigit() and len(value) < 12:
+            biased = key == b"nr_feature" and not keys.get(b"bias", b"-1").startswith(b"-")
+            return int(value) - less + biased
+    return -1
 
 
 def _looked_into(line: bytes, offset: int, budget: Budget) -> Iterator[Fact | Child]:

@@ -43,9 +43,9 @@ SCRIPTS = {
     ".ps1": "powershell", ".psm1": "powershell", ".bat": "batch", ".cmd": "batch", ".vbs": "visual-basic",
     ".vbe": "visual-basic", ".wsf": "windows-script", ".hta": "html-application", ".js": "javascript",
     ".mjs": "javascript", ".cjs": "javascript", ".jse": "javascript", ".pl": "perl", ".pm": "perl", ".rb": "ruby",
-    ".php": "php", ".lua": "lua", ".tcl": "tcl", ".r": "r", ".jl": "julia", ".groovy": "groovy", ".awk": "awk",
-    ".applescript": "applescript", ".reg": "registry", ".desktop": "desktop-entry", ".service": "service",
-    ".ptx": "gpu-assembly",
+    ".php": "php", ".lua": "lua", ".tcl": "tcl", ".r": "r", ".jl": "julia", ".groovy": "groovy",
+    ".java": "java-source", ".awk": "awk", ".applescript": "applescript", ".reg": "registry",
+    ".desktop": "desktop-entry", ".service": "service", ".ptx": "gpu-assembly",
 }  # fmt: skip
 """Extension → whose script it is."""
 NAMES = {"makefile": "makefile", "dockerfile": "dockerfile", "jenkinsfile": "groovy", "vagrantfile": "ruby"}

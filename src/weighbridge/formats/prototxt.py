@@ -74,27 +74,26 @@ class Prototxt:
             raise FormatError("the text is not UTF-8", error.start) from None
         types: dict[str, tuple[int, int]] = {}
         fields: dict[str, str] = {}
-        started = 0
+        started, inside = 0, "{"
         for path, value, offset in walk(text):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, offset)
                 return
-            if path in ("layer{", "layers{"):
-                fields, started = {}, offset
-            elif path in ("layer}", "layers}"):
+            last = path.rpartition(".")[2]
+            if last in ("layer{", "layers{"):
+                fields, started, inside = {}, offset, path[:-1] + "."
+            elif last in ("layer}", "layers}"):
                 budget.facts -= 1
                 yield from python_layer(fields, started)
                 kind = fields.get("type", "")
                 times, first = types.get(kind, (0, started))
                 types[kind] = (times + 1, first)
             elif not path.endswith(("{", "}")):
-                parts = path.split(".")
-                if parts[0] in ("layer", "layers"):
-                    inner = ".".join(parts[1:])
-                    fields[inner.replace("python_param.", "python.")] = value
-                if parts[-1] in FILES and value:
+                if path.startswith(inside):
+                    fields[path.removeprefix(inside).replace("python_param.", "python.")] = value
+                if last in FILES and value:
                     budget.facts -= 1
-                    yield FileReference("caffe-data", value[:1000], ".".join(parts[-2:])[:200], offset)
+                    yield FileReference("caffe-data", value[:1000], ".".join(path.split(".")[-2:])[:200], offset)
                 if len(value) >= SHORTEST:
                     yield from embedded_in_text(value, path[:200], offset, budget)
         for kind, (times, first) in types.items():
