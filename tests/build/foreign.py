@@ -149,6 +149,26 @@ def j_map(*pairs: bytes) -> bytes:
 J_TEXT = b"\x74" + j_text("text")
 
 
+# XGBoost before 1.7
+
+
+def xgb_text(value: bytes) -> bytes:
+    return struct.pack("<Q", len(value)) + value
+
+
+def xgboost(booster: bytes = b"gbtree", *, trees: int = 2, nodes: int = 3, note: bytes = b"a note") -> bytes:
+    out = b"binf" + struct.pack("<fIiiiII", 0.5, 3, 0, 1, 1, 1, 5) + bytes(108)
+    out += xgb_text(b"binary:logistic") + xgb_text(booster)
+    if booster == b"gblinear":
+        out += bytes(136)
+    else:
+        tree = i32(1, nodes, 0, 0, 3) + bytes(128) + bytes(nodes * 36)
+        out += i32(trees) + bytes(156) + tree * trees + i32(0) * trees
+    if booster != b"gbtree":
+        out += struct.pack("<Q", 2) + bytes(8)
+    return out + struct.pack("<Q", 1) + xgb_text(b"note") + xgb_text(note) + struct.pack("<Q", 1) + xgb_text(b"auc")
+
+
 # Texts
 
 LIBSVM = (
@@ -178,9 +198,7 @@ layer { name: "out" type: "Softmax" param { lr_mult: 1e-3, decay_mult: 0x10 } }
 
 def vectors(words: Sequence[str], *, binary: bool, width: int = 3, feed: bool = True) -> bytes:
     """A table of word vectors."""
-    out = f"{len(words)} {width}\n".encode()
-    for word in words:
-        numbers = struct.pack(f"<{width}f", *range(width))
-        text = " ".join(str(float(value)) for value in range(width)).encode()
-        out += word.encode() + b" " + (numbers + b"\n" * feed if binary else text + b"\n")
-    return out
+    numbers = struct.pack(f"<{width}f", *range(width)) + b"\n" * feed
+    text = " ".join(str(float(value)) for value in range(width)).encode() + b"\n"
+    lines = [word.encode() + b" " + (numbers if binary else text) for word in words]
+    return f"{len(words)} {width}\n".encode() + b"".join(lines)

@@ -40,6 +40,9 @@ HONEST = {
     "v0.params": ("mxnet-params", f.mxnet({"arg:w": bytes(8)}, mark=1)),
     "list.nd": ("mxnet-params", f.mxnet({"a": bytes(8), "b": b""}, names=())),
     "t.params": ("tvm-params", f.tvm({"p0": bytes(8), "p1": bytes(2)})),
+    "tree.model": ("xgboost-binary", f.xgboost()),
+    "dart.model": ("xgboost-binary", f.xgboost(b"dart")),
+    "lines.model": ("xgboost-binary", f.xgboost(b"gblinear")),
     "m.t7": ("torch7", f.t7_linear()),
     "w.t7": ("torch7", f.t7_tensor()),
     "table.bin": ("torch7", f.t7_table(1, {b"weight": f.t7_tensor(index=3)})),
@@ -116,6 +119,7 @@ MODULES = [
     ("array_lists", "MxnetParams", struct.pack("<QQ", 0x112, 0)),
     ("array_lists", "TvmParams", struct.pack("<Q", 0xF7E58D4F05049CB7)),
     ("torch7", "Torch7", f.i32(3, 1)),
+    ("xgboost_binary", "XgboostBinary", f.xgboost()[:400]),
     ("torch7", "Torch7", b"4\n1\n3\nV 1\n"),
     ("java_stream", "JavaStream", b"\xac\xed\x00\x05"),
     ("vectors", "Vectors", b"2 3\n"),
@@ -137,6 +141,7 @@ def test_any_bytes_are_facts_or_a_format_error(module: str, attribute: str, head
 
 HIDDEN = {
     "m.bin": f.fasttext([b"alpha", EVIL + LONG]),
+    "tree.model": f.xgboost(note=EVIL),
     "m.t7": f.t7_linear(note=f.i32(2) + f.t7_text(EVIL)),
     "text.t7": f.T7_AS_TEXT.replace(b"2\n5\ntrain\n", b"2\n%d\n%s\n" % (len(EVIL), EVIL)),
     "o.ser": f.java(b"\x74" + f.j_text(EVIL.decode())),
@@ -182,6 +187,10 @@ def test_tensors_and_layers_are_facts(tmp_path: Path) -> None:
 
 
 LIES = {
+    "trees beyond the end": ("m.model", f.xgboost().replace(f.i32(2) + bytes(156), f.i32(1 << 30) + bytes(156))),
+    "nodes beyond the end": ("m.model", f.xgboost().replace(f.i32(1, 3, 0, 0, 3), f.i32(1, 1 << 30, 0, 0, 3))),
+    "an unknown booster": ("m.model", f.xgboost(b"gbother")),
+    "more texts": ("m.model", f.xgboost().replace(struct.pack("<Q", 1), struct.pack("<Q", 1 << 60))),
     "more words than there is room for": ("m.bin", f.fasttext()[:64] + f.i32(1 << 30, 1 << 30, 0) + bytes(40)),
     "rows beyond the end": ("m.bin", f.fasttext().replace(f.i64(3, 2), f.i64(1 << 40, 1 << 20))),
     "rows below nothing": ("m.bin", f.fasttext().replace(f.i64(3, 2), f.i64(-3, -2))),

@@ -95,10 +95,10 @@ def _forms(head: bytes) -> bool:
 
 
 def _ubjson(data: Reader, info: BlobInfo) -> bool:
-    """An object whose first key is not the text of JSON; or the older form of XGBoost."""
+    """An object whose first key is not the text of JSON."""
     del data
     head = info.head
-    return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
+    return head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")
 
 
 def _compiled(info: BlobInfo) -> bool:
@@ -134,6 +134,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
+    Entry("xgboost_binary", "XgboostBinary", {}, _starts(b"binf")),
     Entry("fasttext", "FastText", {".ftz": "fasttext"}, _starts(b"\xba\x16\x4f\x2f")),
     Entry("array_lists", "MxnetParams", {}, _starts(b"\x12\x01" + bytes(14))),
     Entry("array_lists", "TvmParams", {}, _starts(b"\xb7\x9c\x04\x05\x4f\x8d\xe5\xf7")),

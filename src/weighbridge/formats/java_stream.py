@@ -283,6 +283,9 @@ class Walk:
             plain = plain.removeprefix("L").removesuffix(";") if plain != name else plain
             if (plain in SIZES and role == "array") or (plain, role) in self._told:
                 continue
+            if self._budget.facts <= 0:
+                yield Limit("facts", self._budget.limits.facts, self._cursor.place)
+                raise FormatError("there are more classes than are kept", self._cursor.place)
             self._told.add((plain, role))
             self._budget.facts -= 1
             yield Reference("java-class", plain[:300], role, "", self._cursor.place)

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from weighbridge.core.reader import Reader
     from weighbridge.formats.base import BlobInfo
 
-_NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+|nan|inf)(?:[eE][-+]?[0-9]{1,4})?"
+_NUMBER = rb"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++|nan|inf)(?:[eE][-+]?[0-9]{1,4})?"
 _VECTOR = re.compile(
-    rb"\s*(?:" + _NUMBER + rb"\s*)?(?:\s+(?:" + _NUMBER + rb"|[0-9]{1,12}:" + _NUMBER + rb"))*\s*(?:#.*)?"
+    rb"\s*+(?:" + _NUMBER + rb")?(?:\s++(?:[0-9]{1,12}:" + _NUMBER + rb"|" + _NUMBER + rb"))*+\s*+(?:#.*)?"
 )
 _KEY = re.compile(rb"[a-zA-Z][\w]{1,40}(?: [-+\w.]+)*\s*")
 _REMARK = re.compile(rb"[-+\w.]* ?# [^\0]*")
 _LAYER = re.compile(
-    rb"\s*([A-Za-z_][\w.]{0,60})\s+(\S{1,300})\s+[0-9]{1,6}\s+[0-9]{1,6}"
-    rb"((?:\s+[^\s=]{1,300}(?=\s|$))*)((?:\s+-?[0-9]{1,6}=(?:\"[^\"]*\"|[^\s\"]+))*)\s*"
+    rb"\s*+([A-Za-z_][\w.]{0,60}+)\s++(\S{1,300}+)\s++[0-9]{1,6}+\s++[0-9]{1,6}+"
+    rb"((?:\s++[^\s=]{1,300}+(?=\s|$))*+)((?:\s++-?[0-9]{1,6}=(?:\"[^\"]*\"|[^\s\"]++))*+)\s*+"
 )
 _VALUE = re.compile(rb"[-+0-9.eExabcdfnpiA-F,]+|\"[^\"]*\"|[\w.,/-]+")
 LONGEST_LAYER = 64 * 1024

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import FileReference, Limit, Operator, Span
+from weighbridge.core.facts import FileReference, Limit, Operator, Span, UnreadSpan
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.message_models import python_layer
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 _BEGINS = re.compile(
     rb"\A(?:\s|#[^\n]{0,200}\n)*(?:name\s*:\s*\"[^\"\n]{0,200}\"\s*)?(?:input\s*:\s*\"[^\"\n]{0,200}\"\s*)?layers?\s*\{"
 )
+_QUOTED = r"\"[^\"\\\n]*+(?:\\.[^\"\\\n]*+)*+\"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'"
 _TOKEN = re.compile(
-    r"\s+|#[^\n]*|(?P<word>[A-Za-z_][\w.]*|\[[A-Za-z_][\w./]*\](?=\s*[:{<]))|(?P<text>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
-    r"|(?P<number>[-+]?(?:0[xX][0-9a-fA-F]+|[0-9.]+(?:[eE][-+]?[0-9]+)?[fF]?))|(?P<mark>[-:{}<>\[\],;])",
+    r"\s++|#[^\n]*+|(?P<word>[A-Za-z_][\w.]*+|\[[A-Za-z_][\w./]*+\](?=\s*+[:{<]))"
+    rf"|(?P<text>{_QUOTED})"
+    r"|(?P<number>[-+]?(?:0[xX][0-9a-fA-F]++|[0-9.]++(?:[eE][-+]?[0-9]++)?[fF]?))|(?P<mark>[-:{}<>\[\],;])",
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
@@ -46,6 +48,8 @@ FILES = frozenset(
 )
 """Fields of layers and solvers that are paths; `source` is also a matrix in a file."""
 DEPTH = 100
+MOST = 4 * 1024 * 1024
+"""Bytes of a definition that are read: real ones have less than a tenth of them, and each costs a microsecond."""
 
 
 class Prototxt:
@@ -65,8 +69,8 @@ class Prototxt:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Every field; what belongs to one layer is held together."""
         del info
-        if data.size > budget.limits.document:
-            yield Limit("document", budget.limits.document)
+        if data.size > MOST:
+            yield UnreadSpan(0, data.size, f"a definition of more than {MOST} bytes is not read")
             return
         try:
             text = data.read(0, data.size).decode("utf-8")

@@ -46,8 +46,8 @@ ITEM_BYTES = {
 _ARRAY = re.compile(r"torch\.([A-Za-z]+)(Tensor|Storage)")
 _VERSION = re.compile(r"V [0-9]{1,9}")
 LONGEST_TEXT = 16 * 1024 * 1024
-PENDING = 200_000
-"""Values that are waited for at once: tables in tables."""
+OBJECTS = 500_000
+"""Tables and objects of one file, of which each is remembered by its index."""
 LINE = 64
 """Bytes of the longest line that holds a number."""
 CLASSES = 1000
@@ -226,8 +226,8 @@ class Walk:
                 wanted += 1
             elif kind != NIL:
                 raise FormatError(f"a value is of the unknown type {kind}", self.source.place - 4)
-            if wanted > PENDING or len(self._seen) > PENDING:
-                raise FormatError("there are more values than are followed", self.source.place)
+            if len(self._seen) > OBJECTS:
+                raise FormatError("there are more tables and objects than are followed", self.source.place)
             if self._budget.facts <= 0:
                 yield Limit("facts", self._budget.limits.facts, self.source.place)
                 raise FormatError("there are more facts than are kept", self.source.place)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 HEADER = re.compile(rb"([0-9]{1,10}) ([0-9]{1,5})((?: [0-9]{1,12}){4} [^\s]{1,20} [^\s]{1,20})?\r?\n")
 _NUMBERS = re.compile(rb"[-+0-9.eEnaif ]+")
+_LETTERS = b"-+0123456789.eEnaif "
+"""What numbers are written with."""
 _RECORD = re.compile(rb"[^\n]{1,300}? [-+0-9.eEnaif ]{1,}")
 LONGEST_WORD = 4096
 LONG_WORD = 256
@@ -86,16 +88,25 @@ def _text(data: Reader, start: int, count: int, width: int, budget: Budget) -> I
         if first:
             first = False
             continue
-        words = line.rstrip(b" \r").rsplit(b" ", width)
-        if len(words) != width + 1 or not _NUMBERS.fullmatch(b" ".join(words[1:])):
+        word, numbers = _parted(line.rstrip(b" \r"), width)
+        if not numbers or numbers.translate(None, _LETTERS):
             yield Span(0, offset, "parsed")
             raise FormatError("a line is no word with its numbers", offset)
-        yield from _word(words[0], offset, budget)
+        yield from _word(word, offset, budget)
         found += 1
     if found != count:
         raise FormatError(f"{found} words, not {count}", start)
     yield Tensor("vectors", "text", (count, width), start, data.size - start)
     yield Span(0, data.size, "parsed")
+
+
+def _parted(line: bytes, width: int) -> tuple[bytes, bytes]:
+    """The word of a line and its numbers; no numbers if there are too few."""
+    if line.count(b" ") == width:
+        word, _, numbers = line.partition(b" ")
+        return word, numbers
+    words = line.rsplit(b" ", width)
+    return (words[0], line[len(words[0]) :]) if len(words) == width + 1 else (line, b"")
 
 
 def _binary(data: Reader, start: int, count: int, width: int, budget: Budget) -> Iterator[Fact | Span | Child]:
