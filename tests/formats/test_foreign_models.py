@@ -176,6 +176,22 @@ def test_a_program_in_an_array_is_told(tmp_path: Path, name: str) -> None:
     assert report.verdict is Verdict.SUSPICIOUS
 
 
+NO_VECTORS = {
+    "a matrix": b"3 3\n1 2 3\n4 5 6\n7 8 9\n",
+    "a note": b"2 3\nThis is a note about what comes next.\nAnd another line.\n",
+    "a table": b"10 2\na\tb\n" * 20,
+    "settings": b"[info]\nname = x\n",
+    "a text on scripts": b"Begin with #!/bin/sh\n",
+}
+
+
+@pytest.mark.parametrize("case", NO_VECTORS)
+def test_a_text_that_begins_like_a_model_is_a_text(tmp_path: Path, case: str) -> None:
+    report = scanned(tmp_path, "notes.txt", NO_VECTORS[case])
+    assert report.verdict is Verdict.CLEAN
+    assert report.artifact.files[0].format == "text"
+
+
 def test_tensors_and_layers_are_facts(tmp_path: Path) -> None:
     scanned(tmp_path, "a.params", f.mxnet({"arg:w": bytes(8)}))
     assert ("arg:w", "U8", (8,)) in [

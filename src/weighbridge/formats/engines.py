@@ -145,6 +145,8 @@ class Engine:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES by the mark; MAYBE by the name."""
         begins = self._kind.begins
+        if self.name == "h2o-mojo" and info.name != "model.ini":
+            return Match.NO
         if begins is not None and begins.match(info.head):
             return Match.YES
         if self.name == "tensorrt" and _behind_json(data, info.head):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HEADER = re.compile(rb"([0-9]{1,10}) ([0-9]{1,5})((?: [0-9]{1,12}){4} [^\s]{1,20} [^\s]{1,20})?\r?\n")
 _NUMBERS = re.compile(rb"[-+0-9.eEnaif ]+")
+_TEXT = re.compile(rb"[\t\n\r\x20-\x7e]*")
 _LETTERS = b"-+0123456789.eEnaif "
 """What numbers are written with."""
 _RECORD = re.compile(rb"[^\n]{1,300}? [-+0-9.eEnaif ]{1,}")
@@ -68,9 +69,13 @@ class Vectors:
 
 
 def _record(rest: bytes, width: int) -> bool:
-    """Whether a word follows: a text with a space behind it, and numbers in one of both forms."""
-    word, space, _ = rest.partition(b" ")
-    return _in_text(rest, width) or (bool(space) and len(word) < 300 and b"\0" not in word)
+    """Whether a word follows: a text with a space behind it, and numbers in one of both forms.
+
+    Numbers of the binary form are no text: a matrix or a note begins like that too.
+    """
+    word, space, numbers = rest.partition(b" ")
+    binary = bool(space) and len(word) < 300 and b"\0" not in word
+    return _in_text(rest, width) or (binary and _TEXT.fullmatch(numbers[: 4 * width]) is None)
 
 
 def _in_text(rest: bytes, width: int) -> bool:
