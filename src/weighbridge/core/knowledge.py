@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.foreign_names import ForeignNames
 from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
 from weighbridge.core.r_names import RNames
@@ -177,6 +178,7 @@ class Knowledge(NamedTuple):
     tensorflow: TensorflowOperators
     tflite: Operators
     r: RNames
+    foreign: ForeignNames
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -194,6 +196,7 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
         TensorflowOperators(folder, index),
         Operators(folder, index, "tflite"),
         RNames(folder, index),
+        ForeignNames(folder, index),
     )
 
 

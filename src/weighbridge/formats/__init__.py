@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.formats.magic import COMPRESSED, IMAGES, hdf5_place, zip_at_the_end
+from weighbridge.formats.magic import COMPRESSED, IMAGES, PROGRAMS, hdf5_place, zip_at_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,12 +20,54 @@ if TYPE_CHECKING:
 
     FORMATS: tuple[Format, ...]
 
+_LUA = (*(bytes((kind, 0, 0, 0)) for kind in (3, 4, 6, 8)), b"3\n1\n", b"4\n1\n")
+_MARKS: tuple[bytes, ...] = (
+    *(b"ptrt", b"ftrt", b"RKNN", b"CYPT", b"\x01HEF", b"\xd5\x0a", b"\xdd\x85\x76\x00", b"\0B<", b"\xd6\xfd", b"KMDL"),
+    *(b"LDMK", b"IMOD", b"[info]", b"SEQ\x04", b"SEQ\x05", b"SEQ\x06"),
+)
+"""First bytes of models for devices."""
+_ENGINES = {
+    ".rknn": "rknn",
+    ".hef": "hailo",
+    ".dlc": "qualcomm",
+    ".mnn": "mnn",
+    ".blob": "openvino-blob",
+    ".espresso": "coreml-compiled",
+    ".mlmodelc": "coreml-compiled",
+    ".vw": "vowpal-wabbit",
+    **dict.fromkeys((".engine", ".plan", ".trt"), "tensorrt"),
+    **dict.fromkeys((".mdl", ".nnet", ".fst"), "kaldi"),
+    **dict.fromkeys((".kmodel", ".dxnn", ".cvimodel", ".bmodel", ".tmfile", ".om"), "device-model"),
+    **dict.fromkeys((".axmodel", ".xmodel", ".vela"), "device-model"),
+}
 _JSON = b'{["'
 _ONNX = dict.fromkeys((".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
 _TENSORFLOW = tuple(b"\x08\x0a\x12\x18\x1a\x22\x2a\x32\x3a"[index : index + 1] for index in range(9))
 _BESIDE = ("fingerprint.pb", "keras_metadata.pb", "tfhub_module.pb")
+_PROGRAMS = dict.fromkeys(
+    (
+        *(".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".sys", ".ko", ".scr", ".wasm", ".dex", ".class", ".pyc"),
+        *(".msi", ".lnk", ".deb", ".rpm", ".cubin", ".fatbin", ".hsaco", ".metallib", ".spv", ".bc"),
+    ),
+    "program",
+)
+_SCRIPTS = dict.fromkeys(
+    (
+        *(".sh", ".bash", ".zsh", ".ksh", ".csh", ".fish", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".vbe", ".wsf"),
+        *(".hta", ".js", ".mjs", ".cjs", ".jse", ".pl", ".pm", ".rb", ".php", ".lua", ".tcl", ".r", ".jl", ".awk"),
+        *(".java", ".groovy", ".applescript", ".reg", ".desktop", ".service", ".ptx"),
+    ),
+    "script",
+)
+_PACKAGES = dict.fromkeys(
+    (
+        *(".jar", ".war", ".ear", ".aar", ".apk", ".aab", ".whl", ".egg", ".xpi", ".crx", ".vsix", ".nupkg"),
+        *(".msix", ".appx"),
+    ),
+    "package",
+)
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -60,10 +102,16 @@ def _forms(head: bytes) -> bool:
 
 
 def _ubjson(data: Reader, info: BlobInfo) -> bool:
-    """An object whose first key is not the text of JSON; or the older form of XGBoost."""
+    """An object whose first key is not the text of JSON."""
     del data
     head = info.head
-    return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
+    return head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")
+
+
+def _compiled(info: BlobInfo) -> bool:
+    """A number with dots behind its size, or a part of a compiled Core ML model."""
+    dotted = info.head[1:4] == bytes(3) and b"." in info.head[5:7]
+    return dotted or ".espresso." in info.name or info.name == "coremldata.bin"
 
 
 def _tensorflow(data: Reader, info: BlobInfo) -> bool:
@@ -103,6 +151,7 @@ REGISTRY: tuple[Entry, ...] = (
     ),
     Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
+    Entry("packages", "Package", _PACKAGES, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
     Entry("seven_zip", "SevenZip", {".7z": "7z"}, _starts(b"7z\xbc\xaf\x27\x1c", b"MZ", b"\x7fELF", b"#!")),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
@@ -123,6 +172,20 @@ REGISTRY: tuple[Entry, ...] = (
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
     Entry("mil_weights", "MilWeights", {}, lambda _, info: info.head[4:8] == b"\2\0\0\0" and not any(info.head[8:64])),
+    Entry("xgboost_binary", "XgboostBinary", {}, _starts(b"binf")),
+    Entry("fasttext", "FastText", {".ftz": "fasttext"}, _starts(b"\xba\x16\x4f\x2f")),
+    Entry("array_lists", "MxnetParams", {}, _starts(b"\x12\x01" + bytes(14))),
+    Entry("array_lists", "TvmParams", {}, _starts(b"\xb7\x9c\x04\x05\x4f\x8d\xe5\xf7")),
+    Entry("java_stream", "JavaStream", {".ser": "java-serialized"}, _starts(b"\xac\xed\x00\x05")),
+    Entry("torch7", "Torch7", {".t7": "torch7"}, _starts(*_LUA)),
+    Entry("line_models", "LINE_MODELS", {}, _starts(b"svm_type ", b"solver_type ", b"SVM-light Version", b"7767517")),
+    Entry(
+        "vectors",
+        "Vectors",
+        {".vec": "word-vectors", ".w2v": "word-vectors", ".floret": "word-vectors"},
+        _first(b"0123456789"),
+    ),
+    Entry("prototxt", "Prototxt", {".prototxt": "prototxt"}, lambda _, info: b"layer" in info.head),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
     Entry("parquet", "Parquet", {".parquet": "parquet"}, _starts(b"PAR1", b"PARE")),
     Entry(
@@ -151,6 +214,19 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
+    Entry(
+        "engines",
+        "ENGINES",
+        _ENGINES,
+        lambda _, info: info.head.startswith(_MARKS) or info.head[4:5] == b"{" or _compiled(info),
+    ),
+    Entry("programs", "Program", _PROGRAMS, lambda _, info: info.head.startswith(PROGRAMS) or ".so." in info.name),
+    Entry(
+        "programs",
+        "Script",
+        _SCRIPTS,
+        lambda _, info: info.head.startswith(PROGRAMS) or info.extension in ("", ".pth"),
+    ),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )
@@ -161,6 +237,7 @@ INCLUDES: dict[str, str] = {
     "skops": "zip",
     "tflite": "zip",
     "torch-export": "zip",
+    "package": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",

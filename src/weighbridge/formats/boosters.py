@@ -70,7 +70,7 @@ class LightGbm:
         first = last = -1
         trees = 0
         header, whole = True, True
-        for offset, line in _lines(data):
+        for offset, line in text_lines(data):
             if line in _OPENS:
                 whole = line not in (b"tree", b"parameters:")
             if line.startswith(b"Tree="):
@@ -178,7 +178,7 @@ def _line(line: bytes, offset: int, budget: Budget, *, header: bool) -> Iterator
         yield Metadata(key[:200], value[:200], len(value), offset)
 
 
-def _lines(data: Reader) -> Iterator[tuple[int, bytes]]:
+def text_lines(data: Reader) -> Iterator[tuple[int, bytes]]:
     """The lines of a text with their offsets, without their ends; read in pieces."""
     offset = place = 0
     rest: list[bytes] = []

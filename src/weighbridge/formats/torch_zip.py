@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Oddity, Span, Tensor
+from weighbridge.core.facts import Native, Oddity, Span, Tensor
 from weighbridge.formats.archives import Zip, directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 from weighbridge.formats.compressed import decompressor, expand
+from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 from weighbridge.pickle.machine import interpret
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class TorchZip:
         for member in directory.members:
             inner = member.name.removeprefix(f"{top}/")
             if inner in storages and member.method == 0:
-                yield from _storage(member, inner.removeprefix("data/"), storages[inner], budget)
+                yield from _storage(member, inner.removeprefix("data/"), storages[inner], data, budget)
             elif inner in _NOTES and member.size <= 64 and member.method == 0:
                 content = data.read(member.data, member.compressed)
                 if content.strip().isalnum():
@@ -113,7 +114,7 @@ def _storages(members: tuple[Member, ...], name: str, data: Reader, budget: Budg
     return {}
 
 
-def _storage(member: Member, key: str, storage: tuple[str, int], budget: Budget) -> Iterator[Fact | Span]:
+def _storage(member: Member, key: str, storage: tuple[str, int], data: Reader, budget: Budget) -> Iterator[Fact | Span]:
     kind, elements = storage
     item = ITEM_BYTES.get(kind.rpartition(".")[2])
     if item is None:
@@ -125,4 +126,7 @@ def _storage(member: Member, key: str, storage: tuple[str, int], budget: Budget)
     if budget.facts > 0:
         budget.facts -= 1
         yield Tensor(f"storage/{key}", kind.rpartition(".")[2], (elements,), member.data, member.compressed)
+    program = machine_code(data.peek(member.data, min(PROGRAM_HEAD, member.compressed)))
+    if program:
+        yield Native(program, member.data)
     yield Span(member.data, member.compressed, "data")

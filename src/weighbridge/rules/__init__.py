@@ -23,6 +23,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "yaml_documents": frozenset(("Oddity", "Reference")),
     "other_models": frozenset(("FileReference", "Oddity", "Reference")),
     "torch_export": frozenset(("Reference",)),
+    "foreign_code": frozenset(("FileReference", "Reference")),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
     "r_values": frozenset(("Reference",)),
     "gguf": frozenset(("Oddity",)),
