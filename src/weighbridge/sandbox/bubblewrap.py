@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from weighbridge.sandbox.order import SYSTEM, SYSTEM_FILES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from weighbridge.sandbox.order import Order
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -37,13 +39,27 @@ def words(order: Order, source: int, report: int) -> list[str]:
     size = str(order.bounds.scratch)
     said += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", _SHARED]
     said += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108 -- its own
+    base = os.path.realpath(sys.base_prefix)
+    own = [
+        (f"{_PACKAGE}/__init__.py", f"{_INSIDE}/weighbridge/__init__.py"),
+        (f"{_PACKAGE}/sandbox", f"{_INSIDE}/weighbridge/sandbox"),
+        *([(base, base)] if base != "/usr" else []),
+    ]
+    for folder in _above([*(place.inside for place in order.places), *(inside for _, inside in own)]):
+        said += ["--perms", "0755", "--dir", folder]
     for place in order.places:
         said += ["--bind" if place.kind == "write" else "--ro-bind", place.host, place.inside]
-    said += ["--ro-bind", f"{_PACKAGE}/__init__.py", f"{_INSIDE}/weighbridge/__init__.py"]
-    said += ["--ro-bind", f"{_PACKAGE}/sandbox", f"{_INSIDE}/weighbridge/sandbox"]
-    base = os.path.realpath(sys.base_prefix)
-    if base != "/usr":
-        said += ["--ro-bind", base, base]
+    for host, inside in own:
+        said += ["--ro-bind", host, inside]
     said += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
     start = f"import sys; sys.path.insert(0, {_INSIDE!r}); from weighbridge.sandbox.inside import main; main()"
     return [*said, order.python, "-I", "-S", "-B", "-c", start, str(source), str(report)]
+
+
+def _above(paths: Iterable[str]) -> list[str]:
+    """Every folder above these, the highest first: bwrap would make those that are missing for root alone."""
+    folders = set()
+    for path in paths:
+        parts = path.split("/")[1:-1]
+        folders |= {"/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    return sorted(folders - set(SYSTEM) - {"/tmp"})  # noqa: S108 -- its own

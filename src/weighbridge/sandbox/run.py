@@ -27,7 +27,7 @@ from weighbridge.sandbox.order import Order, Place, as_json
 from weighbridge.sandbox.records import KIB, Bounds, Outcome, Outer, Program, Walls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ORDER: tuple[Outer, ...] = ("bubblewrap", "namespaces", "landlock")
 """Best first: a view of the files that has nothing else in it is better than rights that are taken away."""
@@ -83,7 +83,11 @@ def attempt(program: Program, bounds: Bounds, walls: Walls) -> Outcome | Refused
     """
     with _room() as room:
         order, places = _order(program, bounds, walls, room)
-        said, out, err = _supervised(order, bounds)
+        try:
+            said, out, err = _supervised(order, bounds)
+        finally:
+            if order.user >= 0:
+                _take_back(program.outputs.values())
     if "failed" in said:
         if said.get("started"):
             raise SandboxError(f"{order.argv[0]} cannot be started: {said['failed']}", "check the path of the program")
@@ -158,6 +162,14 @@ def _order(program: Program, bounds: Bounds, walls: Walls, room: str) -> tuple[O
     return order, names
 
 
+def _take_back(folders: Iterable[str]) -> None:
+    """What the program wrote belongs to us, not to a user that nobody is."""
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            for path in (place, *(os.path.join(place, name) for name in names)):
+                os.lchown(path, os.geteuid(), os.getegid())
+
+
 def _filled(text: str, names: Mapping[str, str]) -> str:
     """`text` with `{NAME}` replaced; nothing else in it means anything."""
     for name, place in names.items():
@@ -228,11 +240,11 @@ def _supervised(order: Order, bounds: Bounds) -> tuple[dict[str, Any], bytes, by
             warden.stdin.write(as_json(order).encode() + b"\n")
             warden.stdin.flush()
         out, err, full = _outputs(warden, bounds)
-        said = _report(reader, warden)
+        said = {"ending": "output", "status": 0} if full else _report(reader, warden)
     finally:
         _dismiss(warden)
         os.close(reader)
-    return ({"ending": "output", "status": 0} if full else said), out, err
+    return said, out, err
 
 
 def _outputs(warden: subprocess.Popen[bytes], bounds: Bounds) -> tuple[bytes, bytes, bool]:

@@ -52,6 +52,7 @@ def main() -> NoReturn:
     order = from_json(_line(0))
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o022)
     said = _guarded(order)
     _clear()
     os.write(report, json.dumps(said).encode())
