@@ -35,7 +35,7 @@ class Bounds(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program to run. In `argv` and `environ`, `{NAME}` stands for where the input or output NAME is seen from inside."""
+    """A program to run. A word of `argv` or `environ` may begin with `{NAME}`: where that input or output is seen from inside."""
 
     argv: tuple[str, ...]
     inputs: Mapping[str, str] = {}

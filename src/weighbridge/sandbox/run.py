@@ -97,10 +97,12 @@ def attempt(program: Program, bounds: Bounds, walls: Walls) -> Outcome | Refused
 
 
 def open_up(folder: str) -> None:
-    """Let everybody read what is in `folder`, a copy of our own in a folder that is closed to others.
+    """Let everybody read `folder` or that file, a copy of our own in a folder that is closed to others.
 
     Behind the walls root becomes somebody else, who sees the copy and not the folder around it.
     """
+    if not os.path.isdir(folder):
+        os.chmod(folder, 0o444)
     for place, folders, names in os.walk(folder):
         os.chmod(place, 0o755)
         for name in names:
@@ -171,9 +173,10 @@ def _take_back(folders: Iterable[str]) -> None:
 
 
 def _filled(text: str, names: Mapping[str, str]) -> str:
-    """`text` with `{NAME}` replaced; nothing else in it means anything."""
+    """`text` with `{NAME}` at its beginning replaced; what follows may be a name from a model and means nothing."""
     for name, place in names.items():
-        text = text.replace(f"{{{name}}}", place)
+        if text.startswith(f"{{{name}}}"):
+            return place + text[len(name) + 2 :]
     return text
 
 
