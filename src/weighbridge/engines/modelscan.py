@@ -10,6 +10,7 @@ empty one here: nothing in a model configures it.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
@@ -43,10 +44,10 @@ def _read(outcome: Outcome, job: Job) -> Answer:
 
 def _finding(issue: dict[str, Any], outcome: Outcome, job: Job) -> Finding:
     source = text(issue, "source")
-    # Sources are relative to a folder, and bare names for a file: both are made absolute as seen from inside.
+    # Sources are relative to a folder, and begin with the name of a file: both are made absolute as seen from inside.
     top = outcome.places["model"]
-    seen = f"{top}/{source}" if len(job.files) != 1 or job.files[0].relative not in top else top + source.partition(":")[2]
-    place = location(seen, outcome, job, ":")
+    above = top if os.path.isdir(job.top) else os.path.dirname(top)
+    place = location(f"{above}/{source}", outcome, job, ":")
     severity = _SEVERITIES.get(text(issue, "severity"), Severity.HIGH)
     return finding("modelscan", severity, text(issue, "description") or "an issue", place, text(issue, "scanner"))
 

@@ -11,6 +11,7 @@ the model, and by a list of semgrep's own that leaves out tests. Comments that s
 from __future__ import annotations
 
 import os
+from glob import escape, glob
 from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
@@ -43,8 +44,16 @@ def _prepare(job: Job) -> Program | None:
         (job.program, *_OPTIONS.split(), "--", *names),
         inputs={"model": job.top, "rules": job.rules},
         needs=roots(job.program),
-        environ={"SEMGREP_SEND_METRICS": "off", "NO_COLOR": "1"},
+        environ={"SEMGREP_SEND_METRICS": "off", "NO_COLOR": "1", **_certificates(job.program)},
     )
+
+
+def _certificates(program: str) -> dict[str, str]:
+    """semgrep does not start without certificates of the web, which it does not need: those that came with it."""
+    for root in roots(program):
+        for path in glob(f"{escape(root)}/lib/python3*/site-packages/certifi/cacert.pem"):
+            return {"SSL_CERT_FILE": path}
+    return {}
 
 
 def _read(outcome: Outcome, job: Job) -> Answer:

@@ -83,6 +83,8 @@ def _by_file(report: ScanReport, opinions: Sequence[EngineReport]) -> list[str]:
     everybody = (("weighbridge", report.findings), *((said.name, said.findings) for said in opinions))
     for name, findings in everybody:
         for finding in findings:
+            if not finding.location:
+                continue
             worst = told.setdefault(finding.location.partition("!")[0].partition("@")[0], {})
             worst[name] = max(worst.get(name, Severity.INFO), finding.severity, key=lambda level: level.rank)
     if not told:
@@ -109,6 +111,8 @@ def _findings(said: EngineReport, style: Style) -> Iterable[str]:
 
 def _finding(finding: Finding, style: Style) -> list[str]:
     level = style.paint(finding.severity.value, COLOURS[finding.severity.value])
-    lines = [f"{level}[{finding.rule}]: {plain(finding.title, 200)}", f"  --> {plain(finding.location)}"]
-    lines += wrapped("   |  ", plain(finding.evidence.text, 400), style.width, again="   |  ")
+    lines = [f"{level}[{finding.rule}]: {plain(finding.title, 200)}"]
+    lines += [f"  --> {plain(finding.location)}"] * bool(finding.location)
+    said = " ".join(finding.evidence.text.split())
+    lines += wrapped("   |  ", plain(said, 400), style.width, again="   |  ") if said else []
     return [*lines, ""]
