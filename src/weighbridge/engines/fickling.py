@@ -19,6 +19,7 @@ from weighbridge.sandbox.records import Bounds, Outcome, Program
 FORMATS = frozenset(("pickle", "torch-zip", "torch-legacy", "joblib"))
 MOST_FILES = 200
 """Each is a process of its own."""
+_SAFE = "LIKELY_SAFE"
 _SEVERITIES = {
     "POSSIBLY_UNSAFE": Severity.MEDIUM,
     "SUSPICIOUS": Severity.HIGH,
@@ -78,9 +79,11 @@ def _findings(path: str, status: str, said: str) -> list[Finding]:
         raise ValueError(f"it says nothing of {path}")
     answer = document(said.encode())
     severity = text(answer, "severity")
-    if severity == "LIKELY_SAFE" and status == "0":
+    if severity == _SAFE and status == "0":
         return []
-    title = severity.replace("_", " ").lower() if severity in _SEVERITIES else "unsafe"
+    if severity not in (_SAFE, *_SEVERITIES):
+        raise ValueError(f"it says of {path} what is not known: {severity[:40]!r}")
+    title = "unsafe" if severity == _SAFE else severity.replace("_", " ").lower()
     level = _SEVERITIES.get(severity, Severity.HIGH)
     return [finding("fickling", level, title, path, text(answer, "analysis"))]
 
