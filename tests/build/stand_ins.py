@@ -212,5 +212,9 @@ def yara(found: bool, errors: bool = False) -> str:
         "length": 11,
     }
     return json.dumps(
-        {"files": 5, "matches": [match] if found else [], "errors": ["cut.pkl: TimeoutError: timeout"] if errors else []}
+        {
+            "files": 5,
+            "matches": [match] if found else [],
+            "errors": ["cut.pkl: TimeoutError: timeout"] if errors else [],
+        }
     )

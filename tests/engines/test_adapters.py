@@ -13,14 +13,14 @@ import pytest
 
 from build import stand_ins
 from build.pickles import STOP, proto, system
-from weighbridge.core.digests import digest_bytes
 from weighbridge.core.artifact import CoverageBytes, InspectedFile
+from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity
 from weighbridge.engines import find
+from weighbridge.engines.answers import document, finding, location
 from weighbridge.engines.ask import ENGINES, ask, chosen, program_of, report_of
 from weighbridge.engines.base import MOST_FINDINGS, Answer, EngineReport, Wanted
-from weighbridge.engines.answers import document, finding, location
 from weighbridge.sandbox import run as sandbox
 from weighbridge.sandbox.records import Outcome, Walls
 
@@ -194,7 +194,9 @@ def test_an_engine_that_gives_no_answer_is_said_and_never_clean(
 
 
 def test_an_answer_without_end_is_cut(place: Path, model: Path) -> None:
-    report = asked("modelaudit", place, model, before="while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done")
+    report = asked(
+        "modelaudit", place, model, before="while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done"
+    )
     assert (report.status, report.verdict) == ("failed", "incomplete")
     assert "limit of output" in report.why
 

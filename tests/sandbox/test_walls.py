@@ -53,7 +53,10 @@ class Place(NamedTuple):
             assert not os.environ.get("CI"), "bubblewrap is missing"
             pytest.skip("bubblewrap is not installed")
         inputs = {"model": str(self.path / "model"), "deeds": str(self.path / "deeds")}
-        seen = {name: str(path) if walls.outer in ("landlock", "none") else f"/read/{name}/{name}" for name, path in inputs.items()}
+        seen = {
+            name: str(path) if walls.outer in ("landlock", "none") else f"/read/{name}/{name}"
+            for name, path in inputs.items()
+        }
         out = str(self.path / "output") if walls.outer in ("landlock", "none") else "/write/output/output"
         host = {"input": f"{seen['model']}/weights", "output": out, **host}
         argv = [PYTHON, "-I", f"{seen['deeds']}/hostile_program.py", deed, json.dumps(host)]
@@ -131,7 +134,11 @@ def listeners(place: Place) -> Iterator[tuple[dict[str, Any], dict[str, socket.s
         (place.path / "home" / "socket").chmod(0o777)
         told = {name: opened[name].getsockname()[1] for name in ("tcp", "udp", "tcp6")}
         told |= {"abstract": f"weighbridge-{os.getpid()}", "socket": str(place.path / "home" / "socket")}
-        told |= {"process": os.getpid(), "home": str(place.path / "home"), "secret": str(place.path / "home" / "secret")}
+        told |= {
+            "process": os.getpid(),
+            "home": str(place.path / "home"),
+            "secret": str(place.path / "home" / "secret"),
+        }
         yield told, opened
 
 
@@ -223,7 +230,7 @@ def gone(mark: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("walls", FULL + [Walls("none", 0, seccomp=False)], ids=name_of)
+@pytest.mark.parametrize("walls", [*FULL, Walls("none", 0, seccomp=False)], ids=name_of)
 def test_no_child_is_left_behind(walls: Walls, place: Place) -> None:
     mark = f"mark-{os.getpid()}-{walls.outer}"
     result = place.run(walls, "leave_behind", {"mark": mark})

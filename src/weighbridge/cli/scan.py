@@ -42,7 +42,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exit-verdict", action="store_true", help="status 10 suspicious, 11 malicious, 12 incomplete")
     parser.add_argument("--trace", action="store_true", help="write every pickle down as the program that it is")
     parser.add_argument(
-        "--engine", metavar="NAME", action="append", default=[], help="ask this scanner too, in a sandbox; list: show all"
+        "--engine",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="ask this scanner too, in a sandbox; list: show all",
     )
     parser.add_argument(
         "--engine-path", metavar="NAME=PROGRAM", action="append", default=[], help="where the program of an engine is"

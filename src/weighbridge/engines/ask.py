@@ -12,7 +12,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import judge
 from weighbridge.engines.base import MOST_FINDINGS, MOST_TEXT, Answer, Engine, EngineReport, EngineVerdict, File, Job
 from weighbridge.engines.fickling import FICKLING
-from weighbridge.engines.find import locate, version_of
+from weighbridge.engines.find import locate, real, version_of
 from weighbridge.engines.modelaudit import MODELAUDIT
 from weighbridge.engines.modelscan import MODELSCAN
 from weighbridge.engines.nbdefense import NBDEFENSE
@@ -57,7 +57,7 @@ def program_of(engine: Engine, given: str) -> str:
     """Where the engine's program is. YARA-X is a module: the Python that has it is its program."""
     if engine is not YARA:
         return locate(engine, given)
-    python = locate(engine, given) if given else sys.executable
+    python = locate(engine, given) if given else real(sys.executable)
     if version_of(python, engine.distribution):
         return python
     cause = f"{given!r} is no Python that has yara_x" if given else "the engine yara-x is not installed"
@@ -127,9 +127,11 @@ def report_of(name: str, answer: Answer, walls: str) -> EngineReport:
     unread = list(answer.unread)
     if len(answer.findings) > MOST_FINDINGS:
         unread.append(f"{len(answer.findings) - MOST_FINDINGS} more findings are left out")
-    ranked = sorted(answer.findings, key=lambda found: (-found.severity.rank, found.location, found.title, found.evidence))
+    ranked = sorted(
+        answer.findings, key=lambda found: (-found.severity.rank, found.location, found.title, found.evidence)
+    )
     found = tuple(ranked[:MOST_FINDINGS])
-    verdict: EngineVerdict = judge(found, unread=bool(unread)).value  # type: ignore[assignment]
+    verdict: EngineVerdict = judge(found, unread=bool(unread)).value
     if not answer.files and not found and not unread:
         return EngineReport(name, answer.version, "not-applicable", (), "ran", "it read no file", 0, walls)
     more = [f"and {len(unread) - _SHOWN_UNREAD} more"] if len(unread) > _SHOWN_UNREAD else []

@@ -1,7 +1,7 @@
 """What an engine is, and what it may answer.
 
 An engine looks at the copy that Weighbridge itself inspected. What it says is kept beside the report and never in it:
-the verdict of Weighbridge depends on no engine, and the same bytes give the same report whether one is installed or not.
+the verdict of Weighbridge depends on no engine, and the same bytes give the same report whether one is there or not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """fickling: decompiles pickles and judges the program that comes out.
 
-    {"severity": "LIKELY_SAFE" | … | "OVERTLY_MALICIOUS", "analysis": TEXT, "detailed_results": {…}}     one file at a time
+    {"severity": "LIKELY_SAFE" | … | "OVERTLY_MALICIOUS", "analysis": TEXT, "detailed_results": {…}}    one file each
     status 0 (safe), 1 (unsafe), 2 (cannot be parsed)
 
 Format of fickling 0.1.12, recorded from runs. It takes one file and writes its answer to a file, so a small loop inside
@@ -63,7 +63,9 @@ def _read(outcome: Outcome, job: Job) -> Answer:
     if len(parts) != len(taken) + 2 or parts[-1].strip() != "end":
         raise ValueError(f"it answered for {max(0, len(parts) - 2)} of {len(taken)} files; it {outcome.text}")
     found: list[Finding] = []
-    unread = [f"{len(chosen) - MOST_FILES} more pickles: at most {MOST_FILES} are asked about"] * (len(chosen) > MOST_FILES)
+    unread = [f"{len(chosen) - MOST_FILES} more pickles: at most {MOST_FILES} are asked about"] * (
+        len(chosen) > MOST_FILES
+    )
     for relative, part in zip(taken, parts[1:-1], strict=True):
         status, _, said = part.partition("\n")
         path = next(file.path for file in job.files if file.relative == relative)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weighbridge.engines.base import Engine
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
+_MOST_LINKS = 16
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]{1,40}")
 
 
@@ -23,20 +24,30 @@ def locate(engine: Engine, given: str) -> str:
     Raises UsageError if there is none: an engine that was asked for is never left out.
     """
     if given:
-        path = os.path.abspath(given)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
+        if os.path.isfile(given) and os.access(given, os.X_OK):
+            return real(given)
         raise UsageError(f"{given!r} is no program that could be started as {engine.name}", "mend its path")
     beside = os.path.join(os.path.dirname(os.path.abspath(sys.executable)), engine.program)
     if engine.program == os.path.basename(engine.program) and os.access(beside, os.X_OK):
-        return beside
+        return real(beside)
     found = shutil.which(engine.program)
     if found:
-        return os.path.abspath(found)
+        return real(found)
     raise UsageError(
         f"the engine {engine.name} is not installed",
         f"{engine.install}; or name its program with --engine-path {engine.name}=PROGRAM",
     )
+
+
+def real(program: str) -> str:
+    """The path of a program without links, but for those inside a virtual environment: its Python is one."""
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(os.path.dirname(program))
+        program = os.path.join(folder, os.path.basename(program))
+        if not os.path.islink(program) or os.path.exists(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
+            break
+        program = os.path.join(folder, os.readlink(program))
+    return program
 
 
 def roots(program: str) -> tuple[str, ...]:
@@ -45,14 +56,12 @@ def roots(program: str) -> tuple[str, ...]:
     Raises UsageError if that would be the home folder or everything.
     """
     places = []
-    for path in dict.fromkeys((os.path.abspath(program), os.path.realpath(program))):
-        if _inside_system(path):
-            continue
-        root = os.path.dirname(os.path.dirname(path))
+    if not _inside_system(program):
+        root = os.path.dirname(os.path.dirname(program))
         places.append(root)
-        home = _made_from(root)
-        if home and not _inside_system(home):
-            places.append(os.path.dirname(os.path.realpath(home)))
+        home = os.path.realpath(_made_from(root) or "/usr/bin")
+        if not _inside_system(home):
+            places.append(os.path.dirname(home))
     private = {os.path.realpath(os.path.expanduser(place)) for place in ("~", "~/.local")} | {"/"}
     for place in places:
         if os.path.realpath(place) in private:

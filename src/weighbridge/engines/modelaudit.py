@@ -1,7 +1,8 @@
 """modelaudit: many formats, and issues from informational to critical.
 
-    {"files_scanned", "has_errors", "success", "issues": [{"message", "severity": "debug" | "info" | "warning" | "critical",
-     "location": "FILE[:MEMBER][ (pos N)]", "details": {"analysis_incomplete": bool, …}, "why", "rule_code"}], …}
+    {"files_scanned", "has_errors", "success", "issues": [{"message", "severity": "debug" | "info" | "warning" |
+     "critical", "location": "FILE[:MEMBER][ (pos N)]", "details": {"analysis_incomplete": bool, …}, "why",
+     "rule_code"}], …}
     status 0, 1 (issues), 2 (errors)
 
 Format of modelaudit 0.2.54, recorded from runs. Without being told not to, it sends usage data to its maker: it is told
@@ -56,7 +57,9 @@ def _finding(issue: dict[str, Any], outcome: Outcome, job: Job) -> Finding:
         place += f"@{match['offset']}"
     severity = _SEVERITIES.get(text(issue, "severity"), Severity.HIGH)
     code = text(issue, "rule_code")
-    return finding("modelaudit", severity, text(issue, "message") or "an issue", place, text(issue, "why"), *([code] * bool(code)))
+    return finding(
+        "modelaudit", severity, text(issue, "message") or "an issue", place, text(issue, "why"), *([code] * bool(code))
+    )
 
 
 MODELAUDIT = Engine(

@@ -20,7 +20,13 @@ from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import Bounds, Outcome, Program
 
 _SEVERITIES = {severity.name: severity for severity in Severity}
-_WRITE = 'exe="$1"; shift; "$exe" "$@" --output-file "$TMPDIR/said.json" >&2; status=$?; cat "$TMPDIR/said.json"; exit $status'
+_WRITE = """
+program=$1; shift
+"$program" "$@" --output-file "$TMPDIR/said.json" >&2
+status=$?
+cat "$TMPDIR/said.json"
+exit $status
+"""
 """Its console wraps long lines, inside JSON too; the file is whole."""
 
 

@@ -5,9 +5,9 @@
      "errors": […]}                                                                      status 0, found or not
 
 Format of nbdefense 1.0.5, recorded from runs. It needs Python 3.10 or older and numpy before 2, so it is never beside
-Weighbridge. It would take `settings.toml` from the folder that it inspects: it gets ours instead, with secrets alone (licences,
-vulnerable packages and personal data need the network or a language model). A notebook that is no JSON is only logged by
-it, and counts as unread here.
+Weighbridge. It would take `settings.toml` from the folder that it inspects: it gets ours instead, with secrets alone
+(licences, vulnerable packages and personal data need the network or a language model). A notebook that is no JSON is
+only logged by it, and counts as unread here.
 """
 
 from __future__ import annotations

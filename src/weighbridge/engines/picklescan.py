@@ -17,7 +17,7 @@ from weighbridge.engines.base import Answer, Engine, Job
 from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import Bounds, Outcome, Program
 
-_FOUND = re.compile(r"(?P<place>/.*): (?P<kind>dangerous|suspicious) import '(?P<name>.*)' FOUND")
+_FOUND = re.compile(r"(?P<place>.*): (?P<kind>dangerous|suspicious) import '(?P<name>.*)' FOUND")
 _COUNT = re.compile(r"Scanned files: (\d{1,9})")
 _TROUBLE = re.compile(r"(?:WARNING|ERROR|CRITICAL): .*")
 _SEVERITIES = {"dangerous": Severity.CRITICAL, "suspicious": Severity.MEDIUM}

@@ -1,11 +1,12 @@
 """semgrep with the rules of Weighbridge for Python in model repositories (`packs/semgrep`).
 
-    {"version", "results": [{"check_id", "path", "start": {"line", "offset", …}, "extra": {"message", "severity": "ERROR" |
-     "WARNING" | "INFO", "metadata": {…}, "lines"}}], "errors": [{"path", "type", "message", …}], "paths": {"scanned": […]}}
+    {"version", "results": [{"check_id", "path", "start": {"line", "offset", …}, "extra": {"message", "severity":
+     "ERROR" | "WARNING" | "INFO", "metadata": {…}}}], "errors": [{"path", "type", "message", …}],
+     "paths": {"scanned": […]}}
     status 0; 2 and above for errors
 
-Format of semgrep 1.185, recorded from runs. Every file is named one by one: a folder would be read by the ignore files of
-the model, and by a list of semgrep's own that leaves out tests. Comments that switch rules off are not obeyed.
+Format of semgrep 1.185, recorded from runs. Every file is named one by one: in a folder, ignore files of the model
+and a list of semgrep's own, which leaves out tests, would decide. Comments that switch rules off are not obeyed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _prepare(job: Job) -> Program | None:
 
 
 def _certificates(program: str) -> dict[str, str]:
-    """semgrep does not start without certificates of the web, which it does not need: those that came with it."""
+    """Certificates that came with semgrep: it does not start without any, though it needs none."""
     for root in roots(program):
         for path in glob(f"{escape(root)}/lib/python3*/site-packages/certifi/cacert.pem"):
             return {"SSL_CERT_FILE": path}

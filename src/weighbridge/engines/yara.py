@@ -3,8 +3,9 @@
     {"files", "matches": [{"path", "rule", "namespace", "tags", "meta": {…}, "pattern", "offset", "length"}],
      "errors": [TEXT]}
 
-That is what `yara_child.py` prints: the package has no program of its own, only a module, so a Python that has it is
-the engine. Rules may give `severity = "critical"` and so on, and `description`, in their `meta`; without, a hit is high.
+That is what `yara_child.py` prints: the package has no program of its own, only a module, so a Python that has it
+is the engine. Rules may give `severity = "critical"` and so on, and `description`, in their `meta`; without a severity
+a hit is high.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def _read(outcome: Outcome, job: Job) -> Answer:
     said = document(outcome.out)
     found = tuple(_finding(row, outcome, job) for row in rows(said, "matches"))
     errors = said.get("errors")
-    unread = tuple(error for error in errors if isinstance(error, str)) if isinstance(errors, list) else ("no list of errors",)
+    unread = (
+        tuple(error for error in errors if isinstance(error, str))
+        if isinstance(errors, list)
+        else ("no list of errors",)
+    )
     return Answer(found, unread, number(said.get("files")))
 
 

@@ -55,7 +55,7 @@ def _table(report: ScanReport, opinions: Sequence[EngineReport], style: Style) -
     lines = []
     for name, version, verdict, relation, why in rows:
         word = verdict.ljust(widths[2])
-        if verdict in set(Verdict):
+        if verdict != "not-applicable":
             word = style.paint(word, VERDICT_COLOURS[Verdict(verdict)])
         head = f"  {name.ljust(widths[0])}  {plain(version).ljust(widths[1])}  {word}  {relation}"
         lines.append(head.rstrip())

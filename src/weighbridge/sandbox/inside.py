@@ -29,7 +29,7 @@ STARTED = b"\1"
 def become(order: Order, report: int) -> NoReturn:
     """Raise the last walls and become the program; what goes wrong is written to the descriptor `report`."""
     try:
-        os.set_inheritable(report, False)  # noqa: FBT003 -- a function of the system
+        os.set_inheritable(report, False)
         _give_up(order)
         os.chdir(order.scratch)
         # The report closes by itself when the program starts; a program that cannot be started says so after this byte.

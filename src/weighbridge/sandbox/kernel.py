@@ -66,7 +66,7 @@ def call(number: int, *arguments: object, what: str) -> int:
 
 
 def prctl(option: int, value: int = 0, address: object = None) -> int:
-    """prctl(2) with one number, or with a number and an address."""
+    """Tell the kernel something about this process, with one number or with a number and an address."""
     arguments = [ctypes.c_ulong(value), address or ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)]
     return _checked(_libc().prctl(ctypes.c_int(option), *arguments), f"prctl {option}")
 
@@ -77,7 +77,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """mount(2)."""
+    """Put one file system, or one folder, in the place of another; an empty text is passed as none."""
     texts = [os.fsencode(text) or None for text in (source, target, kind)]
     _checked(_libc().mount(*texts, ctypes.c_ulong(flags), os.fsencode(data) or None), f"mount {target}")
 

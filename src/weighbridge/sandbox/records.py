@@ -35,7 +35,10 @@ class Bounds(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program to run. A word of `argv` or `environ` may begin with `{NAME}`: where that input or output is seen from inside."""
+    """A program to run.
+
+    A word of `argv` or `environ` may begin with `{NAME}`: where that input or output is seen from inside.
+    """
 
     argv: tuple[str, ...]
     inputs: Mapping[str, str] = {}
@@ -65,7 +68,7 @@ class Walls(NamedTuple):
     @property
     def text(self) -> str:
         """For people: `bubblewrap, landlock 7, seccomp`."""
-        names = [self.outer] if self.outer in ("bubblewrap", "namespaces") else []
+        names: list[str] = [self.outer] if self.outer in ("bubblewrap", "namespaces") else []
         names += [f"landlock {self.landlock}"] if self.landlock else []
         names += ["seccomp"] if self.seccomp else []
         return ", ".join(names) or "none"

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import SandboxError
 from weighbridge.sandbox import landlock, seccomp
@@ -104,7 +104,7 @@ def open_up(folder: str) -> None:
     if not os.path.isdir(folder):
         os.chmod(folder, 0o444)
     for place, folders, names in os.walk(folder):
-        os.chmod(place, 0o755)
+        os.chmod(place, 0o755)  # noqa: S103 -- that is what it is for
         for name in names:
             path = os.path.join(place, name)
             if not os.path.islink(path):
@@ -121,7 +121,7 @@ def _room() -> Iterator[str]:
         raise SandboxError(f"no sandbox can be set up: {error.strerror}", "set TMPDIR to a writable folder") from error
     try:
         os.mkdir(f"{folder}/root", 0o755)
-        os.mkdir(f"{folder}/tmp", 0o700)
+        os.mkdir(f"{folder}/scratch", 0o700)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,11 +138,11 @@ def _order(program: Program, bounds: Bounds, walls: Walls, room: str) -> tuple[O
             places.append(Place(host, names[name], "read" if kind == "read" else "write"))
     # A folder comes before what lies in it, or it would cover that up.
     places.sort(key=lambda place: place.inside.count("/"))
-    scratch = "/tmp" if viewed else f"{room}/tmp"  # noqa: S108 -- a folder of its own
+    scratch = "/tmp" if viewed else f"{room}/scratch"  # noqa: S108 -- a folder of its own
     user = _user(viewed, [place.host for place in places])
     if user >= 0:
-        os.chmod(room, 0o711)
-        for folder in (f"{room}/tmp", *program.outputs.values()):
+        os.chmod(room, 0o711)  # noqa: S103 -- to be passed through, not to be looked into
+        for folder in (f"{room}/scratch", *program.outputs.values()):
             os.chown(folder, user, user)
     base = {"PATH": "/usr/bin:/bin", "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8"}
     environ = base | {key: _filled(value, names) for key, value in program.environ.items()}
@@ -181,7 +181,7 @@ def _filled(text: str, names: Mapping[str, str]) -> str:
 
 
 def _user(viewed: bool, places: Sequence[str]) -> int:
-    """Whom root becomes. Without a view of its own the program must reach its files as that user, or stay who we are."""
+    """Whom root becomes. Without a view of its own the program must reach its files as that user, or stay root."""
     if os.geteuid() != 0 or not (viewed or all(map(_reachable, places))):
         return -1
     return _FIRST_USER + os.getpid() % _USERS
@@ -211,7 +211,7 @@ def _tasks() -> int:
 
 
 def _bwrap() -> str | None:
-    """bwrap of the system; never one that PATH or the working folder puts before it."""
+    """The system's bwrap; never one that PATH or the working folder puts before it."""
     return shutil.which("bwrap", path=_PROGRAMS)
 
 
@@ -239,9 +239,9 @@ def _supervised(order: Order, bounds: Bounds) -> tuple[dict[str, Any], bytes, by
         os.close(report)
     try:
         with suppress(BrokenPipeError):
-            assert warden.stdin is not None
-            warden.stdin.write(as_json(order).encode() + b"\n")
-            warden.stdin.flush()
+            stdin = _opened(warden.stdin)
+            stdin.write(as_json(order).encode() + b"\n")
+            stdin.flush()
         out, err, full = _outputs(warden, bounds)
         said = {"ending": "output", "status": 0} if full else _report(reader, warden)
     finally:
@@ -252,24 +252,30 @@ def _supervised(order: Order, bounds: Bounds) -> tuple[dict[str, Any], bytes, by
 
 def _outputs(warden: subprocess.Popen[bytes], bounds: Bounds) -> tuple[bytes, bytes, bool]:
     """Both outputs until they end, or until their bound is reached (then the third is true)."""
-    assert warden.stdout is not None
-    assert warden.stderr is not None
-    parts = {warden.stdout: bytearray(), warden.stderr: bytearray()}
+    stdout, stderr = _opened(warden.stdout), _opened(warden.stderr)
+    parts = {stdout.fileno(): bytearray(), stderr.fileno(): bytearray()}
     room = bounds.output
     until = time.monotonic() + bounds.wall_seconds + _SPARE
     with selectors.DefaultSelector() as selector:
-        for stream in parts:
-            selector.register(stream, selectors.EVENT_READ)
+        for descriptor in parts:
+            selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map() and time.monotonic() < until:
             for key, _ in selector.select(1.0):
                 piece = os.read(key.fd, min(room + 1, 256 * KIB))
                 if not piece:
                     selector.unregister(key.fileobj)
-                parts[key.fileobj] += piece[:room]  # type: ignore[index]
+                parts[key.fd] += piece[:room]
                 room -= len(piece)
                 if room < 0:
-                    return bytes(parts[warden.stdout]), bytes(parts[warden.stderr]), True
-    return bytes(parts[warden.stdout]), bytes(parts[warden.stderr]), False
+                    return bytes(parts[stdout.fileno()]), bytes(parts[stderr.fileno()]), True
+    return bytes(parts[stdout.fileno()]), bytes(parts[stderr.fileno()]), False
+
+
+def _opened(stream: IO[bytes] | None) -> IO[bytes]:
+    """A pipe that was asked for and is therefore there."""
+    if stream is None:
+        raise SandboxError("a pipe to the warden is missing", "try again")
+    return stream
 
 
 def _report(reader: int, warden: subprocess.Popen[bytes]) -> dict[str, Any]:

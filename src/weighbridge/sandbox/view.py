@@ -2,8 +2,9 @@
 
     unshare → map the user → fork: first process of the new namespace → mounts → new root → fork: the program
 
-Without rights this takes a user namespace, in which the program is user 65534; root makes the others without one and
-then becomes another user. The first process waits for the program and ends with it: the kernel then ends all the others.
+Without rights this takes a user namespace, in which the program is user 65534; root makes the others without one
+and then becomes another user. The first process waits for the program and ends with it: the kernel then ends all
+the others.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _build(order: Order) -> None:
     for path in SYSTEM_FILES:
         if os.path.exists(path):
             _bind(path, f"{root}{path}", _SEALED)
-    _temporary(f"{root}/tmp", order.bounds.scratch)
+    _temporary(f"{root}/tmp", order.bounds.scratch)  # noqa: S108 -- its own, in its own view
     _devices(f"{root}/dev", order.bounds.scratch)
     _processes(f"{root}/proc")
     for place in order.places:

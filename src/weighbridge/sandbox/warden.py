@@ -1,4 +1,4 @@
-"""The warden: a process between us and the program. It starts the program, watches what it costs, and leaves nothing behind.
+"""The warden: a process between us and the program. It starts it, watches what it costs, and leaves nothing behind.
 
     run.py ──order──▶ warden ──▶ bwrap, own namespaces, or nothing ──▶ last stage ──▶ program
            ◀─report──
@@ -48,7 +48,7 @@ def main() -> NoReturn:
     import json
 
     report = int(sys.argv[1])
-    os.set_inheritable(report, False)  # noqa: FBT003 -- a function of the system
+    os.set_inheritable(report, False)
     order = from_json(_line(0))
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -81,7 +81,7 @@ def _guarded(order: Order) -> dict[str, Any]:
     os.close(report)
     ending, status = _watch(order, child)
     said = bytearray()
-    os.set_blocking(reader, False)  # noqa: FBT003 -- a function of the system
+    os.set_blocking(reader, False)
     while len(said) < 4096:
         try:
             piece = os.read(reader, 4096)
@@ -112,7 +112,7 @@ def _start(order: Order, report: int) -> NoReturn:
         source = os.memfd_create("order", 0)
         os.write(source, as_json(order).encode())
         os.lseek(source, 0, os.SEEK_SET)
-        os.set_inheritable(report, True)  # noqa: FBT003 -- a function of the system
+        os.set_inheritable(report, True)
         os.execve(order.bwrap, bubblewrap.words(order, source, report), {})  # noqa: S606 -- an absolute path
     except OSError as error:
         os.write(report, str(error).encode(errors="backslashreplace"))
@@ -206,7 +206,7 @@ def _processes() -> dict[int, tuple[int, list[bytes]]]:
 
 
 def _cost() -> _Cost:
-    """What everything below the warden costs. Pages that processes share count for each: that errs towards the bound."""
+    """What everything below the warden costs. Pages that processes share count for each: that errs on the safe side."""
     processes = memory = 0
     ticks = 0
     for _, fields in _processes().values():
