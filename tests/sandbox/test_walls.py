@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import time
@@ -18,8 +19,9 @@ import pytest
 
 from build import behind_walls
 from build.behind_walls import Result
-from weighbridge.sandbox import landlock, run, seccomp
-from weighbridge.sandbox.records import MIB, Walls
+from weighbridge.core.errors import SandboxError
+from weighbridge.sandbox import landlock, probe, run, seccomp
+from weighbridge.sandbox.records import MIB, Bounds, Program, Walls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -258,3 +260,53 @@ def test_this_machine_has_walls() -> None:
     """On a laptop without any the other tests skip; where everything runs, that would hide that nothing was tried."""
     if os.environ.get("CI"):
         assert run.candidates()
+
+
+def test_doctor_says_which_walls_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    from build.running import command
+
+    text = command("doctor").out
+    document = command("doctor", "--format", "json").json()
+    assert [wall["outer"] for wall in document["walls"]] == list(run.ORDER)
+    (sandbox,) = (check for check in document["checks"] if check["name"] == "sandbox")
+    assert sandbox["well"] == any(wall["stands"] for wall in document["walls"])
+    assert all(f"{wall['outer']}: " in text for wall in document["walls"])
+    monkeypatch.setattr(probe, "candidates", list)
+    without = command("doctor").out
+    assert "MISS  sandbox" in without
+    assert "install bubblewrap" in without
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_filter_has_whole_instructions_and_jumps_that_stay_inside(machine: str, alone: bool) -> None:
+    code = seccomp.program(machine, alone=alone, signals=not alone)
+    assert len(code) % 8 == 0
+    instructions = [struct.unpack("=HBBI", code[at : at + 8]) for at in range(0, len(code), 8)]
+    assert len(instructions) < 4096
+    for at, (operation, if_true, if_false, _) in enumerate(instructions):
+        if operation != 0x06:
+            assert at + 1 + max(if_true, if_false) < len(instructions)
+    assert instructions[-1] == (0x06, 0, 0, 0x7FFF0000)
+
+
+def test_walls_that_leave_the_network_open_are_not_closed() -> None:
+    assert Walls("bubblewrap", 0, seccomp=False).closed
+    assert Walls("landlock", 4, seccomp=True).closed
+    assert not Walls("landlock", 7, seccomp=False).closed
+    assert not Walls("landlock", 0, seccomp=True).closed
+    assert not Walls("none", 7, seccomp=True).closed
+
+
+def test_a_program_that_is_not_there_is_an_error_and_not_a_missing_wall() -> None:
+    if not run.candidates():
+        pytest.skip("no sandbox here")
+    with pytest.raises(SandboxError, match="cannot be started"):
+        run.run(Program(("/nonexistent",)), Bounds(wall_seconds=5))
+
+
+def test_names_in_braces_are_replaced_at_the_beginning_only() -> None:
+    """What follows may come from a model."""
+    names = {"model": "/m", "rules": "/r"}
+    assert run._filled("{model}/{rules}", names) == "/m/{rules}"
+    assert run._filled("x{model}", names) == "x{model}"

@@ -114,10 +114,14 @@ def _answer(engine: Engine, outcome: Outcome, job: Job) -> Answer:
     if outcome.ending != "exit":
         return Answer(failed=f"it {outcome.text}")
     try:
-        return engine.read(outcome, job)
+        answer = engine.read(outcome, job)
     except ValueError as error:
         last = outcome.err.decode(errors="replace").strip().rpartition("\n")[2]
-        return Answer(failed="; ".join(filter(None, (str(error), last[:300]))))
+        answer = Answer(failed="; ".join(filter(None, (str(error), last[:300]))))
+    # Where the copy lay says nothing to anybody, and is another place each time.
+    top = outcome.places["model"]
+    unread = tuple(text.replace(f"{top}/", "").replace(top, os.path.basename(top)) for text in answer.unread)
+    return answer._replace(unread=unread, failed=answer.failed.replace(f"{top}/", ""))
 
 
 def report_of(name: str, answer: Answer, walls: str) -> EngineReport:
