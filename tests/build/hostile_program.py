@@ -160,8 +160,7 @@ def fill_one_file(_):
 
 
 def multiply(host):
-    """A fork bomb with a bottom: it counts what it could start, and every process ends by itself."""
-    started = 0
+    """A fork bomb with a bottom: a dot for each process that it could start, and every one ends by itself."""
     for _ in range(host["most"]):
         try:
             if os.fork() == 0:
@@ -169,8 +168,7 @@ def multiply(host):
                 os._exit(0)
         except OSError:
             break
-        started += 1
-    print(started, flush=True)
+        os.write(1, b".")
     time.sleep(host.get("seconds", 0))
 
 
