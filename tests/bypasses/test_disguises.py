@@ -169,7 +169,7 @@ def test_a_windows_program_with_a_long_stub_is_told(tmp_path: Path) -> None:
 
 
 NAMED = ["run.sh", "run.ps1", "run.bat", "run.cmd", "run.vbs", "run.js", "run.pl", "run.rb", "run.php", "run.lua", "run.hta",
-         "x.desktop", "x.service", "Makefile", "Dockerfile", "run.ptx", "run.R"]  # fmt: skip
+         "x.desktop", "x.service", "run.ptx", "run.R"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMED)

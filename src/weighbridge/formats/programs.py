@@ -48,7 +48,6 @@ SCRIPTS = {
     ".desktop": "desktop-entry", ".service": "service", ".ptx": "gpu-assembly",
 }  # fmt: skip
 """Extension → whose script it is."""
-NAMES = {"makefile": "makefile", "dockerfile": "dockerfile", "jenkinsfile": "groovy", "vagrantfile": "ruby"}
 BYTECODE = re.compile(rb"..\r\n", re.DOTALL)
 _VERSIONED = re.compile(r".+\.so(?:\.[0-9]{1,9}){1,4}")
 
@@ -93,13 +92,13 @@ class Script:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """MAYBE by the first line or by the name: what is surely something else is that."""
         del data
-        named = info.extension in SCRIPTS or info.name.lower() in NAMES or machine_code(info.head) == "script"
+        named = info.extension in SCRIPTS or machine_code(info.head) == "script"
         return Match.MAYBE if named or _path_file(info) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Say whose script it is, and search it for objects; the text itself stays unread."""
         if machine_code(info.head) != "script":
-            kind = "python-path" if _path_file(info) else SCRIPTS.get(info.extension) or NAMES.get(info.name.lower())
+            kind = "python-path" if _path_file(info) else SCRIPTS.get(info.extension)
             yield Native(str(kind))
         # Without its first line, which alone makes it look like an object that is hidden in it.
         start = info.head.find(b"\n") + 1
