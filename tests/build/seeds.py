@@ -27,6 +27,7 @@ from build import tensorflow_models as t
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
 from build.exported import exported
 from build.flat_files import Number, flat, table
+from build.foreign_seeds import FOREIGN, RECOGNIZED
 
 DATA = pickle.dumps({"weights": [1.5, -2.5, 3], "names": ("a", "b"), "raw": b"0123456789" * 5}, 4)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
@@ -146,3 +147,4 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "pickle": ("m.pkl", DATA),
     "text": ("vocab.txt", b"cat\ndog\nhouse\n"),
 }
+SEEDS |= FOREIGN | RECOGNIZED

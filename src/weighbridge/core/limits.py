@@ -43,6 +43,8 @@ class Limits(NamedTuple):
     """Bytes of a YAML document whose structure is read: its parser takes seconds for each; larger ones are searched."""
     files: int = 1_000_000
     """Files of one artifact."""
+    leftovers: int = 64
+    """Regions of one file, and of all that is in it, that no format accounts for and that are looked into."""
     embedded: int = 8 * MIB
     """Bytes of one decoded text value (base64, hexadecimal) that is looked into."""
 
@@ -50,7 +52,7 @@ class Limits(NamedTuple):
 class Budget:
     """What is left of the limits for one file: shared by everything that is found inside it."""
 
-    __slots__ = ("expansion", "facts", "limits", "members", "operations")
+    __slots__ = ("expansion", "facts", "leftovers", "limits", "members", "operations")
 
     def __init__(self, limits: Limits, file_size: int) -> None:
         self.limits = limits
@@ -58,3 +60,4 @@ class Budget:
         self.operations = limits.operations_floor + int(limits.operations_per_byte * file_size)
         self.members = limits.members
         self.facts = limits.facts
+        self.leftovers = limits.leftovers

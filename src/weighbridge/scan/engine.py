@@ -243,7 +243,11 @@ def _blob(
     inner: list[Blob] = []
     children: list[tuple[int, int]] = []
     why: list[UnreadSpan] = []
-    readings = _readings(data, info, claimed)
+    readings: list[Format] = []
+    try:
+        readings = _readings(data, info, claimed)
+    except Exception as error:  # noqa: BLE001 -- the same fence: what cannot be recognized is not inspected
+        why.append(UnreadSpan(0, data.size, f"recognizing the format failed: {type(error).__name__}"))
     program = machine_code(info.head)
     if program and not (program == "script" and any(found.name == "python" for found in readings)):
         facts.append(Native(program))
@@ -275,7 +279,7 @@ def _blob(
             why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
     claims.extend(Claim(span.offset, span.offset + span.size, "unread") for span in why)
     ledger = settle(claims, data.size)
-    for rest in left_over(data, ledger.opaque, why) if readings else ():
+    for rest in left_over(data, ledger.opaque, why, budget) if readings else ():
         hidden = _child(rest, info, at, budget, visitor)
         if hidden is not None:
             inner.append(hidden)
