@@ -102,6 +102,13 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
+    Entry("documents", "Html", dict.fromkeys((".html", ".htm", ".xhtml", ".svg", ".mhtml"), "html"), _first(b"<\xef \t\r\n")),
+    Entry(
+        "documents",
+        "Markdown",
+        dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"), "markdown"),
+        lambda *_: False,
+    ),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )

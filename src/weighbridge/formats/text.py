@@ -25,10 +25,10 @@ WINDOW = 4 * 1024 * 1024
 """Bytes searched at a time."""
 OVERLAP = 4096
 """Bytes searched twice, so that nothing hides across the border of two windows: more than a short payload needs."""
-_PROSE = frozenset((".txt", ".md", ".markdown", ".rst", ".csv", ".tsv", ".vocab", ".bpe", ".log", ".bib"))
+_PROSE = frozenset((".txt", ".rst", ".csv", ".tsv", ".vocab", ".bpe", ".log", ".bib"))
 _NAMES = ("readme", "license", "licence", "notice", "authors", "changelog", "copying", "citation", "use_policy")
 _DOTFILES = (".gitattributes", ".gitignore")
-_LFS = b"version https://git-lfs.github.com/spec/v1\n"
+LFS = b"version https://git-lfs.github.com/spec/v1\n"
 
 
 class PlainText:
@@ -42,7 +42,7 @@ class PlainText:
         """YES for a Git LFS pointer, MAYBE for text with a known name."""
         del data
         head = info.head
-        if head.startswith(_LFS):
+        if head.startswith(LFS):
             return Match.YES
         name = info.name.lower()
         known = info.extension in _PROSE or name in _DOTFILES or (name.startswith(_NAMES) and "." not in name)
@@ -51,8 +51,8 @@ class PlainText:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Search for serialized objects."""
         del info
-        if data.size < 1024 and data.peek(0, len(_LFS)) == _LFS:
-            yield _pointer(data.read(0, data.size))
+        if data.size < 1024 and data.peek(0, len(LFS)) == LFS:
+            yield lfs_pointer(data.read(0, data.size))
             return
         yield from search_text(data, budget)
 
@@ -93,7 +93,8 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _pointer(raw: bytes) -> Pointer:
+def lfs_pointer(raw: bytes) -> Pointer:
+    """What a pointer of Git LFS says of the file that it stands for."""
     digest, size = "", 0
     for line in raw.decode("utf-8", "replace").splitlines():
         key, _, value = line.partition(" ")

@@ -26,6 +26,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
+    "cards": frozenset(("Markup", "Oddity")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }
 """Module of rules → the facts that they judge."""
