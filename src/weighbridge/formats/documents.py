@@ -22,6 +22,7 @@ from weighbridge.formats.active_text import active_text
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.hidden_text import instruction, shapeless
+from weighbridge.formats.searched import searched_people
 from weighbridge.formats.text import LFS, lfs_pointer, search_text
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _text(data: Reader, budget: Budget, most: int) -> Iterator[Fact | Span | Chi
         if encoding != "utf-8" or text.count("\ufffd") * STRAY > len(text):
             raise FormatError(f"the text is not {encoding.upper()}", error.start) from None
     yield from embedded_in_text(text, "text", 0, budget)
+    yield from searched_people(text, "text", budget)
     return text
 
 

@@ -12,6 +12,7 @@ from weighbridge.core.facts import Pointer, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.magic import machine_code
+from weighbridge.formats.searched import searched_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,8 @@ def search_text(data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
         text = raw.decode("utf-8", "replace")
         if "\0" not in text and text.count("\ufffd") <= 2 + raw.count(b"\xef\xbf\xbd"):
             yield from embedded_in_text(text, "text", offset, budget)
+            if offset == 0:
+                yield from searched_people(text, "text", budget)
             yield Span(offset, size, "data")
         offset += size
 

@@ -27,6 +27,8 @@ JUDGED: dict[str, frozenset[str]] = {
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
     "cards": frozenset(("Markup", "Oddity")),
+    "network": frozenset(("Address",)),
+    "secrets": frozenset(("PersonalData", "Secret")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }
 """Module of rules → the facts that they judge."""

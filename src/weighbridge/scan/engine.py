@@ -201,9 +201,19 @@ def _opened(
     after = os.fstat(fd)
     if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         blob = _changed(blob, path, size)
+    if budget.hidden:
+        blob = _scrubbed(blob, budget.hidden)
     if size == 0:
         blob = _nothing(path, [*about, Oddity("empty", "0 bytes")], "empty")
     return InspectedFile(path, size, digest, blob.format, blob.ledger.coverage), blob
+
+
+def _scrubbed(blob: Blob, secrets: set[str]) -> Blob:
+    """The blob without the secrets that were found in its file: they stay in this process."""
+    from weighbridge.scan.scrub import Scrub
+
+    scrub = Scrub(secrets)
+    return blob._replace(facts=scrub.record(blob.facts), unread=scrub.record(blob.unread))
 
 
 def _read_all(fd: int, most: int) -> bytes:
