@@ -4,12 +4,13 @@
     script            a script                                 handler           an attribute that runs at an event
     script-address    javascript:, data: documents             local-address     file:, \\\\server, programs' schemes
     frame             another page inside (iframe, object)     redirect          meta refresh, base, link
-    form              fields that send what is typed           style-code        a style that runs something
+    form              fields that send what is typed           control           buttons and such outside of a form
+    style-code        a style that runs something              own-frame         a frame of the Hub or of a video site
     style-load        a style that loads something             overlay           a style that covers the page
     mutation          text for one parser, markup for another  foreign           drawings and formulas in a card
     template          an expression that a front end runs      server            a directive for a server
     lookalike         a link that leads elsewhere              tracking          a picture that watches
-    hidden-order      hidden text that tells a model what      shapeless         characters without a shape
+    hidden-order      hidden text that tells a model what to do
     odd-address       a scheme that cards do not use           style             a style block
     unknown           an element or attribute on no list       data-picture      a drawing inside an address
 
@@ -148,7 +149,8 @@ class _Walk:
             yield from self._lead(name, attributes, place)
         elif name in names.CONTROLS:
             if name != "input" or attributes.get("type", "").lower() not in ("checkbox", "radio") or "name" in attributes:
-                yield Seen("form", name, (attributes.get("action") or attributes.get("type", ""))[:_TEXT], place)
+                kind = "form" if name in ("form", "input", "isindex") or "formaction" in attributes else "control"
+                yield Seen(kind, name, (attributes.get("action") or attributes.get("type", ""))[:_TEXT], place)
         elif name in names.ANIMATES:
             target = attributes.get("attributename", "").lower()
             risky = target.startswith("on") or target.rpartition(":")[2] in ("href", "src", "action", "style")
@@ -217,7 +219,7 @@ class _Walk:
         elif name == "style":
             for kind, text in effects(value):
                 yield Seen(kind, where, text[:_TEXT], place)
-        elif name.startswith(names.FRONT_ENDS):
+        elif name.startswith(names.FRONT_ENDS) and value.strip():
             yield Seen("handler", where, value[:_TEXT], place)
         elif name in ("alt", "title", "aria-label", "data-prompt", "content"):
             order = instruction(value)
@@ -236,7 +238,7 @@ class _Walk:
             one = address.strip().split(" ")[0] if name.endswith("srcset") else address
             picture = element in ("img", "image", "source", "video", "input") and name in ("src", "srcset", "href", "xlink:href")
             kind, why = effect(one, picture=picture)
-            if kind == "odd-address" and name in ("values", "from", "to", "by"):
+            if (kind == "odd-address" and name in ("values", "from", "to", "by")) or element == "color-profile":
                 continue
             if kind:
                 yield Seen(kind, f"{element} {name}"[:80], f"{why}: {one.strip()[:120]}", place)

@@ -82,18 +82,20 @@ def redirect(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
 def form(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
     """A document asks its reader to type something.
 
-    What it finds: Forms and fields. The boxes of a task list are none.
+    What it finds: Forms and fields; buttons and lists outside of a form are a remark (medium). The boxes of a task list
+        are none.
     Why it matters: A form in a card on a trusted site looks as if the site asked, and what is typed goes to the
         publisher of the model.
     What to do: Take the form out. A link to a page of the publisher's own does not pretend.
     Fires on:
         Markup("form", "form", "https://evil.example/login")
+        Markup("control", "button", "button")
     Stays silent on:
         Markup("frame", "iframe", "https://evil.example/")
     """
     del ctx
-    if found.kind == "form":
-        yield Hit(f"{found.name}: {found.text}")
+    if found.kind in ("form", "control"):
+        yield Hit(f"{found.name}: {found.text}", Severity.MEDIUM if found.kind == "control" else None)
 
 
 @rule("card/style", Severity.HIGH, on=Markup, refs=("CWE-1021", "CWE-200"), since="0.1")
