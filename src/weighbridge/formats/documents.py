@@ -17,13 +17,13 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Limit, Markup, Oddity, Pointer, Span
+from weighbridge.core.facts import Limit, Markup, Oddity, Span
 from weighbridge.formats.active_text import active_text
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.hidden_text import instruction, shapeless
 from weighbridge.formats.searched import searched_people
-from weighbridge.formats.text import LFS, lfs_pointer, search_text
+from weighbridge.formats.text import LFS, search_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,16 +62,11 @@ class Markdown:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """MAYBE by the name: nothing but the name tells Markdown from other text."""
         del data
-        return Match.MAYBE if info.extension in self.extensions and b"\0" not in info.head else Match.NO
+        return Match.MAYBE if info.extension in self.extensions and _is_text(info.head) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the document does besides showing text, and what is hidden in it."""
         del info
-        pointer = _pointer(data)
-        if pointer is not None:
-            yield pointer
-            yield Span(0, data.size, "parsed")
-            return
         text = yield from _text(data, budget, FRONT + budget.limits.markup)
         if text is None:
             return
@@ -102,17 +97,12 @@ class Html:
         del data
         head = info.head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if info.extension in self.extensions:
-            return Match.YES if b"\0" not in head or head[:2] in (b"\xff\xfe", b"\xfe\xff") else Match.NO
+            return Match.YES if _is_text(info.head) and not head.startswith(LFS) else Match.NO
         begins = head.startswith((b"<!doctype html", b"<html", b"<svg", b"<script"))
         return Match.MAYBE if begins and info.extension in ("", ".txt", ".page") else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the page does besides showing text."""
-        pointer = _pointer(data)
-        if pointer is not None:
-            yield pointer
-            yield Span(0, data.size, "parsed")
-            return
         text = yield from _text(data, budget, budget.limits.markup)
         if text is None:
             return
@@ -130,6 +120,11 @@ class Html:
             return
         yield from _told(_walked(text.replace("\0", ""), drawing=drawing), text, 0, budget)
         yield Span(0, data.size, "parsed")
+
+
+def _is_text(head: bytes) -> bool:
+    """Viewers leave out a NUL between letters, so a few of them do not make a document another thing."""
+    return head.count(b"\0") * 8 < len(head) or head[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
 def _text(data: Reader, budget: Budget, most: int) -> Iterator[Fact | Span | Child]:
@@ -150,12 +145,6 @@ def _text(data: Reader, budget: Budget, most: int) -> Iterator[Fact | Span | Chi
     yield from embedded_in_text(text, "text", 0, budget)
     yield from searched_people(text, "text", budget)
     return text
-
-
-def _pointer(data: Reader) -> Pointer | None:
-    if data.size < 1024 and data.peek(0, len(LFS)) == LFS:
-        return lfs_pointer(data.read(0, data.size))
-    return None
 
 
 def _too_much(text: str, budget: Budget) -> bool:
@@ -202,10 +191,6 @@ def _shapes(text: str) -> Iterator[Fact]:
 def _seen_in_markdown(text: str) -> Iterator[Seen]:
     from weighbridge.formats.markup_walk import Seen
 
-    for note in _REFERENCE_NOTE.finditer(text):
-        order = instruction(note[1])
-        if order:
-            yield Seen("hidden-order", "reference that shows nothing", order[:160], note.start(1))
     if not _MARKUP.search(text) and "`" not in text and "\n    " not in text and "~~~" not in text:
         return
     from weighbridge.formats.markdown_text import rendered
@@ -218,8 +203,12 @@ def _seen_in_markdown(text: str) -> Iterator[Seen]:
         kind, found = active_text(code) if len(code) < 20_000 else ("", "")
         if kind == "shell" and not install:
             yield Seen("shell", "code block", found, start)
+    for note in _REFERENCE_NOTE.finditer(rest):
+        order = instruction(note[1])
+        if order:
+            yield Seen("hidden-order", "reference that shows nothing", order[:160], note.start(1))
     if _TAG.search(rest):
-        yield from _walked(rest, card=True)
+        yield from _walked(rest.replace("\0", ""), card=True)
     if _MARKUP.search(text):
         for seen in _walked(html.replace("\0", ""), card=True):
             yield seen._replace(place=-1)

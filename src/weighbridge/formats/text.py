@@ -53,7 +53,7 @@ class PlainText:
         """Search for serialized objects."""
         del info
         if data.size < 1024 and data.peek(0, len(LFS)) == LFS:
-            yield lfs_pointer(data.read(0, data.size))
+            yield _pointer(data.read(0, data.size))
             return
         yield from search_text(data, budget)
 
@@ -96,8 +96,7 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def lfs_pointer(raw: bytes) -> Pointer:
-    """What a pointer of Git LFS says of the file that it stands for."""
+def _pointer(raw: bytes) -> Pointer:
     digest, size = "", 0
     for line in raw.decode("utf-8", "replace").splitlines():
         key, _, value = line.partition(" ")
