@@ -116,7 +116,7 @@ Connect with `postgresql://user:password@localhost/db`. Contact: <https://exampl
 MANY = """
 # {name}
 
-模型卡片：这是一个示例。مثال على بطاقة النموذج. نموذج می‌شود \u200c. Ünïcödé: naïve café, 日本語, 한국어, עברית 👩‍👩‍👧 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f ❤️
+模型卡片。这是一个示例。مثال على بطاقة النموذج. نموذج می‌شود \u200c. Ünïcödé: naïve café, 日本語, 한국어, עברית 👩‍👩‍👧 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f ❤️
 
 | Sprache | BLEU |
 |---|---|

@@ -46,7 +46,10 @@ def made() -> dict[str, tuple[str, str]]:
     plain = {
         "aws-access-key": ("AKIA" + drawn(16, string.ascii_uppercase + "234567"), "id = {}"),
         "aws-secret-key": (drawn(40, LETTERS + "/+"), "aws_secret_access_key={}"),
-        "azure-storage-key": (drawn(86, LETTERS + "/+") + "==", "AccountName=x;AccountKey={};EndpointSuffix=core.windows.net"),
+        "azure-storage-key": (
+            drawn(86, LETTERS + "/+") + "==",
+            "AccountName=x;AccountKey={};EndpointSuffix=core.windows.net",
+        ),
         "azure-shared-access-key": (drawn(43, LETTERS + "/+") + "=", "SharedAccessKeyName=x;SharedAccessKey={}"),
         "azure-sas": (drawn(43) + "%3D", "https://x.blob.core.windows.net/c?sv=2024-01-01&se=2030-01-01&sp=r&sig={}"),
         "azure-client-secret": (drawn(3) + "8Q~" + drawn(34), "secret: {}"),
@@ -60,7 +63,10 @@ def made() -> dict[str, tuple[str, str]]:
         "openai-key": (f"sk-proj-{drawn(40)}T3BlbkFJ{drawn(40)}", "{}"),
         "anthropic-key": (f"sk-ant-api03-{drawn(95)}", "{}"),
         "slack-token": (f"xoxb-{drawn(12, string.digits)}-{drawn(24)}", "{}"),
-        "slack-hook": (f"T{drawn(8, 'ABCDEFG12')}/B{drawn(8, 'ABCDEFG12')}/{drawn(24)}", "https://hooks.slack.com/services/{}"),
+        "slack-hook": (
+            f"T{drawn(8, 'ABCDEFG12')}/B{drawn(8, 'ABCDEFG12')}/{drawn(24)}",
+            "https://hooks.slack.com/services/{}",
+        ),
         "discord-hook": (drawn(68), "https://discord.com/api/webhooks/123456789012345678/{}"),
         "telegram-bot-token": (f"{drawn(10, '123456789')}:AA{drawn(33)}", "https://api.telegram.org/bot{}/sendMessage"),
         "google-api-key": ("AIza" + drawn(35), "{}"),
@@ -86,7 +92,10 @@ def made() -> dict[str, tuple[str, str]]:
     private = key()
     found["private-key"] = (private, private.split("-----")[2])
     putty = drawn(64, LETTERS + "+/", 3)
-    found["putty-key"] = (f"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPrivate-Lines: 1\n{putty}\nPrivate-MAC: 00\n", putty)
+    found["putty-key"] = (
+        f"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPrivate-Lines: 1\n{putty}\nPrivate-MAC: 00\n",
+        putty,
+    )
     return found
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from build.hostile_cards import MARKDOWN, ORDER, PAGES
 from build.honest_cards import cards
+from build.hostile_cards import MARKDOWN, ORDER, PAGES
 from build.inspecting import LIMITS, rules_of, scanned
 from weighbridge.core.errors import FormatError
+from weighbridge.core.facts import Span
 from weighbridge.core.findings import Severity
 from weighbridge.core.limits import Budget
 from weighbridge.core.reader import MemorySource, Reader
@@ -85,7 +86,8 @@ def test_a_document_that_nobody_knows_the_markup_of_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", [piece for name, piece in MARKDOWN.items() if "<" in piece and "```" not in piece and "front matter" not in name]
+    "text",
+    [piece for name, piece in MARKDOWN.items() if "<" in piece and "```" not in piece and "front matter" not in name],
 )
 def test_whatever_a_sanitiser_takes_away_is_told(text):
     """The oracle: an element or attribute that nh3 does not keep is seen by the walk, whatever it is."""
@@ -153,22 +155,28 @@ def test_a_pointer_stays_a_pointer(tmp_path, name):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from([*"<>/!-[]()`*_&#;:'\"= \n|~\\a\0\u200b", "script", "svg", "<!--", "](", "style", "---\n", ORDER]), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"<>/!-[]()`*_&#;:'\"= \n|~\\a\0\u200b", "script", "svg", "<!--", "](", "style", "---\n", ORDER]
+        ),
+        max_size=60,
+    )
+)
 def test_any_text_is_read_or_refused(pieces):
     raw = "".join(pieces).encode()
     for found, name in ((Markdown(), "a.md"), (Html(), "a.html"), (Html(), "a.svg")):
         reader = Reader(MemorySource(raw))
-        spans = []
         try:
-            for seen in found.parse(reader, blob_info(name, reader), Budget(LIMITS, len(raw))):
-                if type(seen).__name__ == "Span":
-                    spans.append(seen)
+            seen = list(found.parse(reader, blob_info(name, reader), Budget(LIMITS, len(raw))))
         except FormatError:
             continue
-        assert sum(span.size for span in spans) == len(raw)
+        assert sum(span.size for span in seen if isinstance(span, Span)) == len(raw)
 
 
-@pytest.mark.parametrize("piece", ["[", "![", "<b><p>", "<svg><style>", "> ", "`a``b", "<a href=x>", "- ", "&", "<svg><a>"])
+@pytest.mark.parametrize(
+    "piece", ["[", "![", "<b><p>", "<svg><style>", "> ", "`a``b", "<a href=x>", "- ", "&", "<svg><a>"]
+)
 def test_repetition_ends(tmp_path, piece):
     report = scanned(tmp_path, "README.md", piece.encode() * 3000)
     assert report.verdict.value in ("clean", "suspicious", "incomplete")

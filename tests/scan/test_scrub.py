@@ -75,11 +75,15 @@ def model(tmp_path_factory) -> Path:
     lines = [line for line, _ in secrets.made().values()]
     (folder / "README.md").write_text("# Model\n\n" + "\n\n".join(lines) + f"\n\n<a href='javascript:{TOKEN}'>x</a>\n")
     (folder / "notes.txt").write_text("\n".join(lines))
-    (folder / "config.json").write_text(json.dumps({"auto_map": {"A": TOKEN}, "lines": lines, **dict.fromkeys(lines, 1)}))
+    (folder / "config.json").write_text(
+        json.dumps({"auto_map": {"A": TOKEN}, "lines": lines, **dict.fromkeys(lines, 1)})
+    )
     (folder / "conf.yaml").write_text(json.dumps({"_target_": f"os.{TOKEN}", "lines": lines}))
     code = "".join(f"import os\nos.system({line!r})\nexec({line!r})\n" for line in lines)
     (folder / "run.py").write_text(code)
-    stream = b"".join(b"cos\nsystem\nX" + len(line.encode()).to_bytes(4, "little") + line.encode() + b"\x85R0" for line in lines)
+    stream = b"".join(
+        b"cos\nsystem\nX" + len(line.encode()).to_bytes(4, "little") + line.encode() + b"\x85R0" for line in lines
+    )
     (folder / "m.pkl").write_bytes(b"\x80\x02" + stream + b"N.")
     (folder / "chat_template.jinja").write_text("{{ '' | attr('" + TOKEN + "') }}")
     return folder
@@ -94,7 +98,7 @@ def test_no_report_repeats_a_secret(model, form):
 
 
 def test_no_fact_repeats_a_secret(model):
-    from build.inspecting import inspected  # noqa: PLC0415
+    from build.inspecting import inspected
 
     sheet = repr(inspected(model).facts)
     for secret in SECRETS:

@@ -249,10 +249,10 @@ class Secret(NamedTuple):
 
 
 class PersonalData(NamedTuple):
-    """Data about people, `count` different values of one kind; no value is repeated."""
+    """Data about people, `values` different values of one kind; no value is repeated."""
 
     kind: str
-    count: int
+    values: int
     key: str
     offset: int = 0
 

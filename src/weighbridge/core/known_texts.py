@@ -1,7 +1,7 @@
 """What is known of addresses that data is sent to, and of the forms of secrets.
 
-`network.json` and `secrets.json` are read at the first look, which the search in texts does. `index.json` names them with
-their SHA-256: the version of the knowledge covers them.
+`network.json` and `secrets.json` are read at the first look, which the search in texts does. `index.json` names them
+with their SHA-256: the version of the knowledge covers them.
 """
 
 from __future__ import annotations

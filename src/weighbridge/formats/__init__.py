@@ -102,7 +102,12 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
-    Entry("documents", "Html", dict.fromkeys((".html", ".htm", ".xhtml", ".svg", ".mhtml"), "html"), _first(b"<\xef \t\r\n")),
+    Entry(
+        "documents",
+        "Html",
+        dict.fromkeys((".html", ".htm", ".xhtml", ".svg", ".mhtml"), "html"),
+        _first(b"<\xef \t\r\n"),
+    ),
     Entry(
         "documents",
         "Markdown",

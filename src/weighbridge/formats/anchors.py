@@ -1,6 +1,6 @@
 """Many short texts looked for at once in a large one, at the speed of a search for a single character.
 
-Each text is found by its rarest joint (`_` in `hf_`, `=` in `AccountKey=`): one pass for each joint, which the C library
+Each text is found by its rarest joint (`_` in `hf_`, `=` in `AccountKey=`): one pass for each joint, which C code
 does, and a comparison where it stands. Texts without a joint are looked for one by one.
 """
 

@@ -1,4 +1,4 @@
-"""Style sheets and style attributes: what they load, what they run, what they hide or lay over the page.
+r"""Style sheets and style attributes: what they load, what they run, what they hide or lay over the page.
 
 Comments and escapes (`\\75 rl(`) are undone first, as a browser does. Source: CSS Syntax Module Level 3, 4.3.7.
 """
@@ -18,7 +18,9 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(r"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|/\*"),
         re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?|\\([^\n])"),
         re.compile(r"expression\s*\(|behaviou?r\s*:|-moz-binding|javascript\s*:|vbscript\s*:|@charset\s*\"?utf-7"),
-        re.compile(r"@import|(?:url|image-set|src)\s*\(\s*['\"]?\s*(?!['\"]?\s*(?:#|data:image/(?:png|jpe?g|gif|webp)))"),
+        re.compile(
+            r"@import|(?:url|image-set|src)\s*\(\s*['\"]?\s*(?!['\"]?\s*(?:#|data:image/(?:png|jpe?g|gif|webp)))"
+        ),
         re.compile(r"position\s*:\s*(?:fixed|sticky|absolute)"),
         re.compile(
             r"(?:^|[;{\s])(?:width|height|inset|top|left)\s*:\s*(?:100%|100vw|100vh|0(?:px)?\s*(?:;|!|}|$))"
@@ -41,7 +43,9 @@ def undone(style: str) -> str:
 
     def plain(match: re.Match[str]) -> str:
         code = int(match[1], 16) if match[1] else 0
-        return (chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd") if match[1] else match[2]
+        return (
+            (chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd") if match[1] else match[2]
+        )
 
     return escapes.sub(plain, comments.sub("", style[:MOST])).lower()
 

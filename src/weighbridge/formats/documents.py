@@ -26,7 +26,7 @@ from weighbridge.formats.searched import searched_people
 from weighbridge.formats.text import LFS, search_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget
@@ -43,7 +43,9 @@ NESTING = 20
 _FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _MARKUP = re.compile(r"<[a-zA-Z/!?]|\]\(|\]:|\]\[|&[#a-zA-Z]|\{\{|\[\[|\$\{|#\{|\{%|<%")
 _TAG = re.compile(r"<[a-zA-Z/!?%]")
-_REFERENCE_NOTE = re.compile(r"^ {0,3}\[[^\]\n]{0,100}\]:[ \t]*(?:#|<>|/|<#>)[ \t]*[(\"'](.{8,2000}?)[)\"'][ \t]*$", re.MULTILINE)
+_REFERENCE_NOTE = re.compile(
+    r"^ {0,3}\[[^\]\n]{0,100}\]:[ \t]*(?:#|<>|/|<#>)[ \t]*[(\"'](.{8,2000}?)[)\"'][ \t]*$", re.MULTILINE
+)
 _INSTALL = re.compile(
     r"(?:curl|wget|fetch|iwr|irm|invoke-webrequest)\b[^\n|;]{1,300}\|\s*(?:sudo\s+)?(?:\S*/)?(?:ba|z|da|k)?(?:sh|iex|python3?|perl|node)\b"
     r"|(?:ba|z)?sh\s+-c\s+[\"']?\$\((?:curl|wget)|\biex\s*\(",
@@ -108,7 +110,9 @@ class Html:
             return
         yield from _shapes(text)
         drawing = info.extension == ".svg" or text.lstrip("\ufeff \t\r\n").lower().startswith("<svg")
-        for kind, found in re.findall(r"<!(ENTITY)\s+([^>]{0,200})|<\?(?:xml-stylesheet)\b", text[: 64 * 1024], re.IGNORECASE):
+        for kind, found in re.findall(
+            r"<!(ENTITY)\s+([^>]{0,200})|<\?(?:xml-stylesheet)\b", text[: 64 * 1024], re.IGNORECASE
+        ):
             if kind:
                 outside = re.search(r"\b(?:SYSTEM|PUBLIC)\b", found)
                 yield Oddity("xml-external-entity" if outside else "xml-entity", found[:100])
@@ -127,7 +131,7 @@ def _is_text(head: bytes) -> bool:
     return head.count(b"\0") * 8 < len(head) or head[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
-def _text(data: Reader, budget: Budget, most: int) -> Iterator[Fact | Span | Child]:
+def _text(data: Reader, budget: Budget, most: int) -> Generator[Fact | Span | Child, None, str | None]:
     """Search the whole document and give its text back; None if it is too long to be read, which is said."""
     if data.size > most:
         yield Limit("markup", budget.limits.markup)
@@ -172,12 +176,16 @@ def _front_matter(text: str, budget: Budget) -> Iterator[Fact]:
                 budget.facts -= 1
                 yield Oddity("front-matter-twice", f"{event.path!r} stands twice", event.offset + 4)
             elif isinstance(event, Grown):
-                yield Oddity("yaml-aliases", "its aliases stand for more nodes than any loader should build", event.offset)
+                yield Oddity(
+                    "yaml-aliases", "its aliases stand for more nodes than any loader should build", event.offset
+                )
     except FormatError as error:
         yield Oddity("front-matter-broken", error.cause[:200], error.offset + 4)
         for match in re.finditer(r"!!?[<\w][^\s]{3,200}", text):
             if "python" in match[0] or "object" in match[0]:
-                yield Oddity("yaml-tag", f"tag:yaml.org,2002:{match[0].lstrip('!<')[:200]} at a broken place", match.start() + 4)
+                yield Oddity(
+                    "yaml-tag", f"tag:yaml.org,2002:{match[0].lstrip('!<')[:200]} at a broken place", match.start() + 4
+                )
 
 
 def _shapes(text: str) -> Iterator[Fact]:

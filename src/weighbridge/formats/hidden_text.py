@@ -1,7 +1,8 @@
 """Text that people do not see and programs do: instructions to language models, and characters without a shape.
 
 Whoever reviews a model with a language model hands it the card. Text in comments, of no size, white on white or made of
-invisible characters reaches only the reviewer's program. Sources: OWASP LLM01 (2025); Unicode 16, 23.9 "Tag characters".
+invisible characters reaches only the reviewer's program. Sources: OWASP LLM01 (2025); Unicode 16, 23.9 "Tag
+characters".
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ def _instruction() -> re.Pattern[str]:
         r"(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|any|these|system)"
         r"\b.{0,30}\b(?:instruction|prompt|rule|guideline|direction|message|polic|training|finding|context)"
         r"|\byou are (?:now|no longer)\b|\bnew (?:system )?instructions?\s*:"
-        r"|\b(?:system|developer) (?:prompt|message|override)\b|\bdo not (?:flag|report|mention|reveal|warn|scan|analy[sz]e"
-        r"|tell|disclose)\b"
+        r"|\b(?:system|developer) (?:prompt|message|override)\b|\bdo not (?:flag|report|mention|reveal|warn|scan"
+        r"|analy[sz]e|tell|disclose)\b"
         r"|\b(?:mark|rate|classify|report|label|consider|treat|declare|score)\b.{0,40}\b(?:as|is|it)\b.{0,15}\b(?:safe|clean"
         r"|benign|approved|trusted|harmless|verified)"
         r"|<\|(?:im_start|im_end|system|user|assistant|start_header_id|endoftext|tool_call)\|?>|\[/?INST\]|<<SYS>>"
         r"|\b(?:assistant|ai|llm|model|chatbot|agent|copilot|gpt|claude)s?\b.{0,40}\b(?:must|should|shall|have to|need to)\b"
-        r".{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output|say|include|call|open|fetch)\b"
+        r".{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output|say|include|call"
+        r"|open|fetch)\b"
         r"|\b(?:exfiltrate|send|upload|post|forward)\b.{0,60}\b(?:secret|token|credential|password|api key|environment"
         r"|conversation|chat history)"
         r"|\brespond (?:only )?with\b|\bact as (?:an?|the)\b.{0,40}\b(?:admin|root|developer|unrestricted|dan)\b",
@@ -42,15 +44,15 @@ def _instruction() -> re.Pattern[str]:
 @cache
 def _shapeless() -> re.Pattern[str]:
     return re.compile(
-        "(?P<tags>[\U000e0001\U000e0020-\U000e007f]{%d,})|(?P<selectors>[\U000e0100-\U000e01ef\ufe00-\ufe0e]{3,})"
-        "|(?P<run>[\u200b-\u200d\u2060-\u2064\ufeff\u180e\u00ad\u034f\u3164\uffa0\u115f\u1160]{%d,})|(?P<turn>[\u202d\u202e])"
-        % (TAGS_LEAST, RUN_LEAST)
+        f"(?P<tags>[\U000e0001\U000e0020-\U000e007f]{{{TAGS_LEAST},}})|(?P<selectors>[\U000e0100-\U000e01ef\ufe00-\ufe0e]{{3,}})"
+        f"|(?P<run>[\u200b-\u200d\u2060-\u2064\ufeff\u180e\u00ad\u034f\u3164\uffa0\u115f\u1160]{{{RUN_LEAST},}})"
+        "|(?P<turn>[\u202d\u202e])"
     )
 
 
 def instruction(text: str) -> str:
     """The part of a text that tells a language model what to do; empty if none does."""
-    found = _instruction().search(text[:20_000])
+    found = _instruction().search(text)
     return text[max(0, found.start() - 30) : found.end() + 60].strip() if found else ""
 
 

@@ -9,27 +9,137 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-RUNS = frozenset("javascript vbscript livescript jscript mocha wysiwyg".split())
+RUNS = frozenset(["javascript", "vbscript", "livescript", "jscript", "mocha", "wysiwyg"])
 REACHES = frozenset(
-    "file blob filesystem jar view-source intent ms-msdt search-ms ms-appinstaller ms-officecmd ms-settings shell res "
-    "mk mhtml smb".split()
+    [
+        "file",
+        "blob",
+        "filesystem",
+        "jar",
+        "view-source",
+        "intent",
+        "ms-msdt",
+        "search-ms",
+        "ms-appinstaller",
+        "ms-officecmd",
+        "ms-settings",
+        "shell",
+        "res",
+        "mk",
+        "mhtml",
+        "smb",
+    ]
 )
-ORDINARY = frozenset("http https mailto ftp ftps tel irc ircs xmpp news magnet doi hf git ssh sms geo matrix".split())
-PICTURES = ("data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/gif", "data:image/webp", "data:image/avif")
+ORDINARY = frozenset(
+    [
+        "http",
+        "https",
+        "mailto",
+        "ftp",
+        "ftps",
+        "tel",
+        "irc",
+        "ircs",
+        "xmpp",
+        "news",
+        "magnet",
+        "doi",
+        "hf",
+        "git",
+        "ssh",
+        "sms",
+        "geo",
+        "matrix",
+    ]
+)
+PICTURES = (
+    "data:image/png",
+    "data:image/jpeg",
+    "data:image/jpg",
+    "data:image/gif",
+    "data:image/webp",
+    "data:image/avif",
+)
 OTHER_NAMES = {"hf.co": "huggingface.co", "youtu.be": "youtube.com", "g.co": "google.com", "git.io": "github.com"}
 KEEPERS = frozenset(
-    "doi.org arxiv.org github.com huggingface.co handle.net kaggle.com zenodo.org pypi.org wikipedia.org "
-    "githubusercontent.com github.io archive.org linkedin.com".split()
+    [
+        "doi.org",
+        "arxiv.org",
+        "github.com",
+        "huggingface.co",
+        "handle.net",
+        "kaggle.com",
+        "zenodo.org",
+        "pypi.org",
+        "wikipedia.org",
+        "githubusercontent.com",
+        "github.io",
+        "archive.org",
+        "linkedin.com",
+    ]
 )
 """Where a link leads that shows another address and is none the worse: keepers of documents."""
-IMITATED = ("huggingface", "github", "pytorch", "tensorflow", "microsoft", "openai", "anthropic", "googleapis", "kaggle")
-BADGES = (
-    "shields.io badge.fury.io badgen.net codecov.io coveralls.io colab.research.google.com githubusercontent.com "
-    "github.com huggingface.co hf.co readthedocs.org zenodo.org travis-ci.org travis-ci.com circleci.com pepy.tech "
-    "kaggle.com mybinder.org star-history.com contrib.rocks deepwiki.com pre-commit.ci azure.com"
-).split()
-_TOP = frozenset("com org net io ai co edu gov dev app info biz uk de fr eu us ru cn jp".split())
-_SHARED = frozenset("co com org ac gov edu net or ne".split())
+IMITATED = (
+    "huggingface",
+    "github",
+    "pytorch",
+    "tensorflow",
+    "microsoft",
+    "openai",
+    "anthropic",
+    "googleapis",
+    "kaggle",
+)
+BADGES = [
+    "shields.io",
+    "badge.fury.io",
+    "badgen.net",
+    "codecov.io",
+    "coveralls.io",
+    "colab.research.google.com",
+    "githubusercontent.com",
+    "github.com",
+    "huggingface.co",
+    "hf.co",
+    "readthedocs.org",
+    "zenodo.org",
+    "travis-ci.org",
+    "travis-ci.com",
+    "circleci.com",
+    "pepy.tech",
+    "kaggle.com",
+    "mybinder.org",
+    "star-history.com",
+    "contrib.rocks",
+    "deepwiki.com",
+    "pre-commit.ci",
+    "azure.com",
+]
+_TOP = frozenset(
+    [
+        "com",
+        "org",
+        "net",
+        "io",
+        "ai",
+        "co",
+        "edu",
+        "gov",
+        "dev",
+        "app",
+        "info",
+        "biz",
+        "uk",
+        "de",
+        "fr",
+        "eu",
+        "us",
+        "ru",
+        "cn",
+        "jp",
+    ]
+)
+_SHARED = frozenset(["co", "com", "org", "ac", "gov", "edu", "net", "or", "ne"])
 
 
 class Parts(NamedTuple):
@@ -74,7 +184,9 @@ def effect(address: str, *, picture: bool = False) -> tuple[str, str]:
         if ("data:" + found.rest.lower()).startswith(PICTURES):
             return "", ""
         svg = found.rest.lower().startswith("image/svg") and picture
-        return ("data-picture", "a drawing inside the address") if svg else ("script-address", "the address is a document")
+        return (
+            ("data-picture", "a drawing inside the address") if svg else ("script-address", "the address is a document")
+        )
     if found.scheme in REACHES or address.strip().startswith("\\\\"):
         return "local-address", "the address reaches into the reader's machine or network"
     if found.scheme and found.scheme not in ORDINARY and not re.fullmatch(r"[a-z]", found.scheme):
@@ -138,7 +250,7 @@ def imitates(host: str) -> str:
     return ""
 
 
-_ALIKE = frozenset("асԁеһіјӏорԛѕԝхуғАВЕКМНОРСТУХαικνορυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɑıⅼⅰօսոցհɩʟʀ")  # noqa: RUF001 -- that is what they are for
+_ALIKE = frozenset("асԁеһіјӏорԛѕԝхуғАВЕКМНОРСТУХαικνορυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɑıⅼⅰօսոցհɩʟʀ")
 
 
 def _folded(label: str) -> str:
@@ -157,7 +269,7 @@ def _one_edit(label: str, known: str) -> bool:
     while tail < min(len(label), len(known)) - start and label[-1 - tail] == known[-1 - tail]:
         tail += 1
     first, second = label[start : len(label) - tail], known[start : len(known) - tail]
-    return len(first) <= 1 and len(second) <= 1 or (len(first) == 2 and first == second[::-1])
+    return (len(first) <= 1 and len(second) <= 1) or (len(first) == 2 and first == second[::-1])
 
 
 def watches(attributes: dict[str, str], *, hidden: bool) -> str:

@@ -22,12 +22,12 @@ def _parser(nesting: int) -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": nesting}).enable(["table", "strikethrough"])
-    parser.validateLink = lambda _: True  # type: ignore[method-assign]
+    parser.validateLink = lambda url: True  # type: ignore[method-assign] # noqa: ARG005 -- the name is the caller's
     return parser
 
 
 def rendered(text: str, nesting: int) -> tuple[str, str, list[tuple[int, str]]]:
-    """The HTML of a text, the text itself with its code blanked (same places), and its code blocks with their places."""
+    """The HTML of a text, the text with its code blanked (same places), and its code blocks with their places."""
     parser = _parser(nesting)
     environment: dict[str, object] = {}
     tokens = parser.parse(text, environment)

@@ -1,4 +1,4 @@
-"""A document as the tree that a browser makes of it, and what in it does more than show text.
+r"""A document as the tree that a browser makes of it, and what in it does more than show text.
 
     kind              what                                     kind              what
     script            a script                                 handler           an attribute that runs at an event
@@ -132,9 +132,7 @@ class _Walk:
             if why:
                 yield Seen("lookalike", "a href", why, place)
 
-    def _kind(
-        self, node: Any, name: str, attributes: dict[str, str], place: int, *, foreign: bool
-    ) -> Iterator[Seen]:
+    def _kind(self, node: Any, name: str, attributes: dict[str, str], place: int, *, foreign: bool) -> Iterator[Seen]:
         if name == "script":
             content = attributes.get("src") or _content(node, 400)
             data = attributes.get("type", "").lower() in ("application/json", "application/ld+json")
@@ -148,7 +146,11 @@ class _Walk:
         elif name in names.LEADS:
             yield from self._lead(name, attributes, place)
         elif name in names.CONTROLS:
-            if name != "input" or attributes.get("type", "").lower() not in ("checkbox", "radio") or "name" in attributes:
+            if (
+                name != "input"
+                or attributes.get("type", "").lower() not in ("checkbox", "radio")
+                or "name" in attributes
+            ):
                 kind = "form" if name in ("form", "input", "isindex") or "formaction" in attributes else "control"
                 yield Seen(kind, name, (attributes.get("action") or attributes.get("type", ""))[:_TEXT], place)
         elif name in names.ANIMATES:
@@ -186,14 +188,26 @@ class _Walk:
             harmless = meant in ("", "content-type", "x-ua-compatible", "content-language", "content-security-policy")
             if not harmless:
                 yield Seen("redirect", f"meta {meant[:40]}", attributes.get("content", "")[:_TEXT], place)
-            charset = (attributes.get("charset") or attributes.get("content", "").lower().partition("charset=")[2]).lower()
+            charset = (
+                attributes.get("charset") or attributes.get("content", "").lower().partition("charset=")[2]
+            ).lower()
             if charset and charset.strip(" ;\"'") not in ("utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"):
                 yield Seen("mutation", "meta charset", charset[:40], place)
         elif name == "base":
             yield Seen("redirect", "base", attributes.get("href", "")[:_TEXT], place)
         else:
             rels = attributes.get("rel", "").lower().split()
-            quiet = {"icon", "canonical", "license", "author", "alternate", "shortcut", "apple-touch-icon", "next", "prev"}
+            quiet = {
+                "icon",
+                "canonical",
+                "license",
+                "author",
+                "alternate",
+                "shortcut",
+                "apple-touch-icon",
+                "next",
+                "prev",
+            }
             own = not parts(attributes.get("href", "")).host and not self._card
             if not (rels and set(rels) <= quiet) and not (own and rels == ["stylesheet"]):
                 yield Seen("redirect", f"link {' '.join(rels)[:40]}", attributes.get("href", "")[:_TEXT], place)
@@ -227,7 +241,11 @@ class _Walk:
                 yield Seen("hidden-order", where, order[:_TEXT], place)
         elif name == "is" or "<" in name or '"' in name:
             yield Seen("mutation", where, value[:_TEXT], place)
-        elif not (name in names.PLAIN or name.startswith(("data-", "aria-"))) and not self._drawing and element in names.SHOWS:
+        elif (
+            not (name in names.PLAIN or name.startswith(("data-", "aria-")))
+            and not self._drawing
+            and element in names.SHOWS
+        ):
             yield Seen("unknown", where, value[:_TEXT], place)
         if name not in names.ADDRESSES and "<" in value and _patterns()[2].search(value) and "-->" in value:
             yield Seen("mutation", where, value[:_TEXT], place)
@@ -236,7 +254,12 @@ class _Walk:
         several = {"srcset": ",", "imagesrcset": ",", "values": ";", "archive": " ", "ping": " "}.get(name)
         for address in value.split(several) if several and not value.strip().startswith("data:") else [value]:
             one = address.strip().split(" ")[0] if name.endswith("srcset") else address
-            picture = element in ("img", "image", "source", "video", "input") and name in ("src", "srcset", "href", "xlink:href")
+            picture = element in ("img", "image", "source", "video", "input") and name in (
+                "src",
+                "srcset",
+                "href",
+                "xlink:href",
+            )
             kind, why = effect(one, picture=picture)
             if (kind == "odd-address" and name in ("values", "from", "to", "by")) or element == "color-profile":
                 continue
@@ -245,7 +268,9 @@ class _Walk:
             elif element in ("use", "image", "feimage") and self._drawing and parts(one).host:
                 yield Seen("style-load", f"{element} {name}"[:80], one[:_TEXT], place)
             elif name in ("ping", "manifest", "action", "formaction", "background") and parts(one).host:
-                yield Seen("redirect" if name != "background" else "style-load", f"{element} {name}", one[:_TEXT], place)
+                yield Seen(
+                    "redirect" if name != "background" else "style-load", f"{element} {name}", one[:_TEXT], place
+                )
 
 
 def _place(node: Any) -> int:

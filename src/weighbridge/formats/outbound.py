@@ -1,8 +1,8 @@
-"""Addresses in texts that a model has no reason to know: where something would be sent to or fetched from.
+r"""Addresses in texts that a model has no reason to know: where something would be sent to or fetched from.
 
     https://discord.com/api/webhooks/…   a host of the knowledge, with or without its scheme
     http://203.0.113.9/x  203.0.113.9:4444  http://0xcb007109   public addresses without a name
-    aHR0cHM6Ly8…  68747470…  \\x68\\x74\\x74\\x70  %68%74%74%70  //:sptth   the same, hidden; and under XOR with one byte
+    aHR0cHM6Ly8…  68747470…  \\x68\\x74\\x74\\x70  %68%74%74%70  //:sptth   hidden; also under XOR with one byte
 
 Ordinary links are no facts. Names of other hosts are not kept: new knowledge of a host means reading a model again.
 Source: RFC 6890 (addresses that are not public); WHATWG URL Standard, "IPv4 parser".
@@ -10,6 +10,7 @@ Source: RFC 6890 (addresses that are not public); WHATWG URL Standard, "IPv4 par
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +25,15 @@ _HOST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 _BASE64 = ("aHR0c", "h0dHA6", "h0dHBz", "odHRwOi", "odHRwcz")
 """How `http` reads in base64 at each of the three places that it can have."""
 _BASE64_AT = {"aHR0c": 0, "h0dHA6": 2, "h0dHBz": 2, "odHRwOi": 3, "odHRwcz": 3}
-_HIDDEN = (*_BASE64, "68747470", "\\x68\\x74\\x74\\x70", "\\u0068\\u0074\\u0074\\u0070", "%68%74%74%70", "//:ptth", "//:sptth")
+_HIDDEN = (
+    *_BASE64,
+    "68747470",
+    "\\x68\\x74\\x74\\x70",
+    "\\u0068\\u0074\\u0074\\u0070",
+    "%68%74%74%70",
+    "//:ptth",
+    "//:sptth",
+)
 _REACH = 4096
 """Characters of hidden text that are looked into behind the place where an address begins."""
 XOR_LEAST = 11
@@ -87,7 +96,6 @@ def _numbers_whole() -> re.Pattern[str]:
 def _plain(text: str) -> Iterator[Found]:
     if "." not in text:
         return
-    known = hosts()
     for match in _dotted().finditer(text):
         end = match.end()
         window = text[max(0, match.start() - 120) : end]
@@ -100,13 +108,13 @@ def _plain(text: str) -> Iterator[Found]:
             if len(name) in (16, 56) and name.isalnum():
                 yield Found("onion", _shown(text, start, end), start)
         else:
-            yield from _known(text, host, start, end, known)
+            yield from _known(text, host, start, end)
 
 
-def _known(text: str, host: str, start: int, end: int, known: dict[str, tuple[object, ...]]) -> Iterator[Found]:
+def _known(text: str, host: str, start: int, end: int) -> Iterator[Found]:
     name = host
     while "." in name:
-        for entry in hosts().get(name, ()) if name in known else ():
+        for entry in hosts().get(name, ()):
             scheme = text[max(0, start - 3) : start] in ("://", "//:") or text[start - 1 : start] == "@"
             if (entry.bare or scheme) and text.startswith(entry.path, _behind_port(text, end)):
                 yield Found(entry.kind, _shown(text, start, end), start)
@@ -153,7 +161,11 @@ def _numeric(text: str, place: int) -> Iterator[Found]:
         if not any(len(part) > 1 and part[0] == "0" for part in parts):
             return
         for part in parts:
-            number = number << 8 | (int(part, 16) if part[:2].lower() == "0x" else int(part, 8 if part[0] == "0" and part.isdecimal() and not set(part) & set("89") else 10))
+            number = number << 8 | (
+                int(part, 16)
+                if part[:2].lower() == "0x"
+                else int(part, 8 if part[0] == "0" and part.isdecimal() and not set(part) & set("89") else 10)
+            )
     if number < 1 << 32:
         pieces = tuple(number >> shift & 255 for shift in (24, 16, 8, 0))
         host = ".".join(map(str, pieces))
@@ -198,7 +210,7 @@ def under_xor(content: bytes, encoding: str) -> Iterator[Found]:
         return
     differences = (int.from_bytes(content[:-1], "big") ^ int.from_bytes(content[1:], "big")).to_bytes(size, "big")
     for clear in (b"http://", b"https://"):
-        place = differences.find(bytes(first ^ second for first, second in zip(clear, clear[1:], strict=False)))
+        place = differences.find(bytes(first ^ second for first, second in itertools.pairwise(clear)))
         if place >= 0 and content[place] != clear[0]:
             key = content[place] ^ clear[0]
             yield from hidden(bytes(byte ^ key for byte in content[place : place + 300]), f"{encoding}+xor".lstrip("+"))
@@ -219,7 +231,12 @@ def _behind_port(text: str, end: int) -> int:
 
 def _public(pieces: tuple[int, ...]) -> bool:
     first, second, third, fourth = pieces
-    if first in (0, 10, 127) or first >= 224 or (first == 172 and 16 <= second < 32) or (first == 192 and second == 168):
+    if (
+        first in (0, 10, 127)
+        or first >= 224
+        or (first == 172 and 16 <= second < 32)
+        or (first == 192 and second == 168)
+    ):
         return False
     if (first, second) in ((169, 254), (198, 18), (198, 19)) or (first == 100 and 64 <= second < 128):
         return False

@@ -23,9 +23,15 @@ PEOPLE = 25
 def _patterns() -> tuple[re.Pattern[str], ...]:
     return (
         re.compile(r"@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b"),
-        re.compile(r"(?<![\d.-])(?:3[47]\d{2}([ -])\d{6}\1\d{5}|(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6011|65\d{2})([ -])\d{4}\2\d{4}\2\d{4})(?![\d.-])"),
+        re.compile(
+            r"(?<![\d.-])(?:3[47]\d{2}([ -])\d{6}\1\d{5}"
+            r"|(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6011|65\d{2})([ -])\d{4}\2\d{4}\2\d{4})(?![\d.-])"
+        ),
         re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"),
-        re.compile(r"(?:ssn|social security)[^\n]{0,40}?(?<!\d)(?!000|666|9)(\d{3})-(?!00)(\d{2})-(?!0000)(\d{4})(?!\d)", re.IGNORECASE),
+        re.compile(
+            r"(?:ssn|social security)[^\n]{0,40}?(?<!\d)(?!000|666|9)(\d{3})-(?!00)(\d{2})-(?!0000)(\d{4})(?!\d)",
+            re.IGNORECASE,
+        ),
     )
 
 
@@ -56,7 +62,11 @@ def _before(text: str, place: int) -> str:
 
 def _luhn(text: str) -> bool:
     digits = [int(char) for char in text if char.isdigit()]
-    if len(set(digits)) < 4 or "".join(map(str, digits)) in ("4242424242424242", "4111111111111111", "5555555555554444"):
+    if len(set(digits)) < 4 or "".join(map(str, digits)) in (
+        "4242424242424242",
+        "4111111111111111",
+        "5555555555554444",
+    ):
         return False
     doubled = [digit * 2 - 9 * (digit > 4) if index % 2 else digit for index, digit in enumerate(reversed(digits))]
     return sum(doubled) % 10 == 0

@@ -1,8 +1,8 @@
 """Addresses and secrets in the constants of a pickle: its bytes are searched, in windows, as they stand.
 
 Text constants of protocols 1 to 5 stand in a pickle as they are; a number between them cannot look like an address. The
-first `WHOLE` bytes of a file are searched for everything. A pickle of ten million opcodes is not: from there on a window
-is searched only if it holds one of a few marks, which costs a tenth.
+first `WHOLE` bytes of a file are searched for everything. A pickle of ten million opcodes is not: from there on a
+window is searched only if it holds one of a few marks, which costs a tenth.
 """
 
 from __future__ import annotations

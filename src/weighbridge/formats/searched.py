@@ -1,7 +1,7 @@
 """The one search that every text of a model goes through: addresses, secrets, and data about people.
 
-Whatever is found is told once for each file, at the first place where it stands. Secrets go to `Budget.hidden`, so that no
-other fact of the file repeats them.
+Whatever is found is told once for each file, at the first place where it stands. Secrets go to `Budget.hidden`, so that
+no other fact of the file repeats them.
 """
 
 from __future__ import annotations

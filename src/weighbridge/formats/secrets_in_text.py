@@ -1,4 +1,4 @@
-"""Secrets in texts: keys and tokens by their form, with the checksum where the form has one, and values that are assigned.
+"""Secrets in texts: keys and tokens by their form, with its checksum if it has one, and values that are assigned.
 
 A secret is never repeated: a fact has its kind, its place, its length and the first digits of its SHA-256. Values that
 documentation gives as examples, and such as nobody could have been given, are left out.
@@ -24,11 +24,24 @@ if TYPE_CHECKING:
 DIGITS = 12
 """Hexadecimal digits of the SHA-256 that are shown: enough to recognise a secret that one has, not to find it out."""
 ASSIGNED = "assigned-secret"
-_KEYWORDS = (
-    "assword ASSWORD ecret ECRET pi_key PI_KEY pikey piKey PIKEY ccess_token CCESS_TOKEN ccessToken uth_token UTH_TOKEN"
-).split()
+_KEYWORDS = [
+    "assword",
+    "ASSWORD",
+    "ecret",
+    "ECRET",
+    "pi_key",
+    "PI_KEY",
+    "pikey",
+    "piKey",
+    "PIKEY",
+    "ccess_token",
+    "CCESS_TOKEN",
+    "ccessToken",
+    "uth_token",
+    "UTH_TOKEN",
+]
 _BITS = ((20, 3.6), (12, 3.2))
-"""For lengths from there on: bits for each character of an assigned value: words have less, keys that are drawn by chance have more."""
+"""From this length on: bits for each character of an assigned value. Words have less, keys drawn by chance more."""
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -134,13 +147,20 @@ def invented(value: str, *, words: bool = False) -> bool:
     if _patterns()[1].search(value):
         return True
     if words:
-        return value.lower() in ("pass", "pwd", "secret", "token", "pw", "test", "guest", "admin", "root") or len(set(value)) < 4
+        return (
+            value.lower() in ("pass", "pwd", "secret", "token", "pw", "test", "guest", "admin", "root")
+            or len(set(value)) < 4
+        )
     return len(set(value)) < 8
 
 
 def _mixed(value: str) -> bool:
     """Letters and digits, and no path, call or sentence."""
-    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not re.search(r"[()\[\]{}\s]|^/|^\.|://|\.\w{1,4}$", value)
+    return (
+        any(map(str.isdigit, value))
+        and any(map(str.isalpha, value))
+        and not re.search(r"[()\[\]{}\s]|^/|^\.|://|\.\w{1,4}$", value)
+    )
 
 
 def _by_chance(value: str) -> bool:

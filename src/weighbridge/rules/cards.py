@@ -11,7 +11,17 @@ from weighbridge.rules.base import Hit, RuleContext, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LIBRARIES = ("plotly", "bokeh", "vegaembed", "require.config", "require([", "mathjax", "google.colab", "ipywidgets", "altair")
+_LIBRARIES = (
+    "plotly",
+    "bokeh",
+    "vegaembed",
+    "require.config",
+    "require([",
+    "mathjax",
+    "google.colab",
+    "ipywidgets",
+    "altair",
+)
 
 
 @rule("card/script", Severity.HIGH, on=Markup, refs=("CWE-79", "ATLAS AML.T0011"), since="0.1")
@@ -60,7 +70,7 @@ def frame(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
 
 @rule("card/redirect", Severity.HIGH, on=Markup, refs=("CWE-601",), since="0.1")
 def redirect(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
-    """A document leads its reader elsewhere or loads parts from elsewhere.
+    r"""A document leads its reader elsewhere or loads parts from elsewhere.
 
     What it finds: `meta refresh`, `base`, `link` to style sheets and modules, `ping`, forms that post to a host, and
         addresses that reach into the reader's own machine or network (`file:`, `\\\\server`, schemes of programs).

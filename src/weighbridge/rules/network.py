@@ -16,7 +16,7 @@ _DOCUMENTS = ("markdown", "html", "text")
 """Formats that people read and nothing acts upon."""
 _SERVICES = ("chat-hook", "catcher", "tunnel", "paste", "onion")
 _READ = {"chat-hook": Severity.MEDIUM, "catcher": Severity.MEDIUM, "tunnel": Severity.LOW, "paste": Severity.LOW}
-_INVENTED = ("<", "xxx", "XXX", "your", "YOUR", "...", "00000000", "{", "example", "EXAMPLE")
+_INVENTED = ("<", "xxx", "your", "...", "00000000", "{", "example")
 
 
 @rule("network/exfiltration-host", Severity.HIGH, on=Address, refs=("CWE-506", "ATLAS AML.T0024"), since="0.1")
@@ -26,8 +26,8 @@ def exfiltration_host(address: Address, ctx: RuleContext) -> Iterator[Hit]:
     What it finds: Web hooks of chats, services that keep every request, places for files without an owner, tunnels to
         unknown machines, hidden services; from `knowledge/network.json`. In documents a remark, but for the web hook
         of a chat that is complete. Placeholders of documentation are left out.
-    Why it matters: What a loader, a template or a notebook finds in the model reaches somebody through such a place, and
-        nobody can say whom.
+    Why it matters: What a loader, a template or a notebook finds in the model reaches somebody through such a place,
+        and nobody can say whom.
     What to do: Ask what the address is for. Block the host where the model runs.
     Fires on:
         Address("chat-hook", "discord.com/api/webhooks/123456789012345678/", "callback")
@@ -38,7 +38,7 @@ def exfiltration_host(address: Address, ctx: RuleContext) -> Iterator[Hit]:
     """
     if address.kind not in _SERVICES or address.encoding:
         return
-    if address.kind == "chat-hook" and any(mark in address.target for mark in _INVENTED):
+    if address.kind == "chat-hook" and any(mark in address.target.lower() for mark in _INVENTED):
         return
     severity = None
     if ctx.format in _DOCUMENTS:
@@ -69,7 +69,8 @@ def metadata_endpoint(address: Address, ctx: RuleContext) -> Iterator[Hit]:
 def bare_address(address: Address, ctx: RuleContext) -> Iterator[Hit]:
     """The model names a public machine by its number.
 
-    What it finds: `http://` with a public number for a host, and numbers with a port (medium). In documents a remark (low).
+    What it finds: `http://` with a public number for a host, and numbers with a port (medium). In documents a remark
+        (low).
     Why it matters: Nobody publishes a service under a number; machines that wait for stolen data have no name.
     What to do: Find out whose the address is.
     Fires on:

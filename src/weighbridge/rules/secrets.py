@@ -68,7 +68,7 @@ def personal_data(found: PersonalData, ctx: RuleContext) -> Iterator[Hit]:
     """
     del ctx
     mail = found.kind == "e-mail addresses"
-    yield Hit(f"{found.count} {found.kind}", None if mail else Severity.MEDIUM)
+    yield Hit(f"{found.values} {found.kind}", None if mail else Severity.MEDIUM)
 
 
 def _shown(secret: Secret) -> str:

@@ -1,7 +1,7 @@
 """No fact repeats a secret: what a file was found to hold is struck out of everything else that is said about it.
 
-Parsers shorten values, show bytes as hexadecimal and quote what they could not read, so parts of a secret count too: any
-`GRAM` characters of it, as they are, in hexadecimal, and in base64 at each of its three places.
+Parsers shorten values, show bytes as hexadecimal and quote what they could not read, so parts of a secret count too:
+any `GRAM` characters of it, as they are, in hexadecimal, and in base64 at each of its three places.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class Scrub:
             text = text.replace(secret, _MASK)
         covered: list[tuple[int, int]] = []
         for size in (GRAM, 2 * GRAM):
-            for place in range(len(text) - size + 1):
-                if text[place : place + size] in self._grams:
-                    covered.append((place, place + size))
+            places = range(len(text) - size + 1)
+            covered += [(place, place + size) for place in places if text[place : place + size] in self._grams]
         if not covered:
             return text
-        pieces, end = [], 0
+        pieces: list[str] = []
+        end = 0
         for start, stop in sorted(covered):
             if start > end or not pieces:
                 pieces += [text[end:start], _MASK]
