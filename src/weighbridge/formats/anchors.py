@@ -1,7 +1,7 @@
 """Many short texts looked for at once in a large one, at the speed of a search for a single character.
 
-Each text is found by its rarest joint (`_` in `hf_`, `=` in `AccountKey=`): one pass for each joint, which C code
-does, and a comparison where it stands. Texts without a joint are looked for one by one.
+Each text is found by its rarest character (`_` in `hf_`, `K` in `AKIA`): one pass for each joint, which C code
+does, and a comparison where it stands. Texts without one are looked for one by one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_JOINTS = "~\\%=:_-/."
+_JOINTS = "~\\%=:_-/.ZJKWICTx"
 """From rare to frequent in texts of models."""
 
 

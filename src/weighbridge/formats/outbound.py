@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HOST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
-_BASE64 = ("aHR0c", "h0dHA6", "h0dHBz", "odHRwOi", "odHRwcz")
+_BASE64 = ("aHR0c", "h0dH", "odHRw")
 """How `http` reads in base64 at each of the three places that it can have."""
-_BASE64_AT = {"aHR0c": 0, "h0dHA6": 2, "h0dHBz": 2, "odHRwOi": 3, "odHRwcz": 3}
+_BASE64_AT = {"aHR0c": 0, "h0dH": 2, "odHRw": 3}
 _HIDDEN = (
     *_BASE64,
     "68747470",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST = 1024 * 1024
+MOST = 256 * 1024
 PEOPLE = 25
 """Different e-mail addresses that make a list; a file of authors has fewer."""
 
