@@ -100,6 +100,19 @@ def test_hidden_addresses(name, around):
     assert encoding in {fact.encoding for fact in found}
 
 
+@pytest.mark.parametrize("name", ["base64", "hexadecimal", "escapes", "percent"])
+def test_each_of_several_hidden_addresses(name):
+    other = {"base64": base64.b64encode(IP.encode()).decode(), "hexadecimal": IP.encode().hex()}
+    other["escapes"] = "".join(f"\\x{byte:02x}" for byte in IP.encode())
+    other["percent"] = HIDDEN["percent"][0]
+    first = CATCHER.encode()
+    texts = {"base64": base64.b64encode(first).decode(), "hexadecimal": first.hex()}
+    texts["escapes"] = HIDDEN["escapes"][0]
+    texts["percent"] = "".join(f"%{byte:02x}" for byte in first)
+    text = f'a = "{texts[name]}"; b = "{texts[name]}"; c = "{other[name]}"'
+    assert {fact.kind for fact in facts(text)} == {"catcher", "ip"}
+
+
 @pytest.mark.parametrize("key", [1, 0x20, 0x41, 0x7F, 0x80, 0xFF])
 def test_a_pickle_whose_bytes_are_changed(tmp_path, key):
     content = pickle.dumps({"b": b"\0\1" + xored("GET " + CATCHER, key)}, 4)

@@ -76,12 +76,15 @@ def _anchors() -> Anchors:
 def addresses(text: str) -> Iterator[Found]:
     """Every address of a kind that ordinary links are not, and addresses that are hidden."""
     yield from _plain(text)
+    done: dict[tuple[str, int], int] = {}
     for anchor, place in _anchors().found(text):
         if anchor in words():
             yield Found(words()[anchor][0], anchor, place)
         elif anchor in ("://0", "://["):
             yield from _numeric(text, place)
-        else:
+        elif place >= done.get((anchor, place % 4), 0):
+            # A hidden text is looked at once for each of the places that base64 can have.
+            done[anchor, place % 4] = place + _length(text, anchor, place) // 2
             yield from _uncovered(text, anchor, place)
     if "://" in text and _numbers_whole().search(text):
         for match in _numbers_whole().finditer(text):
@@ -171,6 +174,19 @@ def _numeric(text: str, place: int) -> Iterator[Found]:
         host = ".".join(map(str, pieces))
         known = hosts().get(host)
         yield Found(known[0].kind if known else "ip", f"{match[0][:100]} ({host})", start, "number")
+
+
+def _length(text: str, anchor: str, place: int) -> int:
+    """The characters of the hidden text that begins at `place`."""
+    run = _run(anchor).match(text, place, place + _REACH)
+    return len(run[0]) if run else 0
+
+
+@cache
+def _run(anchor: str) -> re.Pattern[str]:
+    if anchor in _BASE64_AT:
+        return re.compile(r"[A-Za-z0-9+/_-]+")
+    return re.compile(r"(?:[0-9a-fA-F]{2})+" if anchor.isdigit() else r"(?:[A-Za-z0-9./:_\\%-])+")
 
 
 def _uncovered(text: str, anchor: str, place: int) -> Iterator[Found]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DIGITS = 12
 """Hexadecimal digits of the SHA-256 that are shown: enough to recognise a secret that one has, not to find it out."""
+BEFORE = 160
+"""Characters before an anchor in which what belongs to it may begin."""
 ASSIGNED = "assigned-secret"
 _KEYWORDS = [
     "assword",
@@ -85,17 +87,17 @@ def leaks(text: str) -> Iterator[Leak]:
     """Every secret in a text, first by form and then by assignment."""
     anchors, by_anchor = _index()
     seen: set[tuple[str, int]] = set()
+    done: dict[tuple[str, str], int] = {}
     for anchor, place in anchors.found(text):
         for form in by_anchor.get(anchor, ()):
-            begin = max(0, place - min(form.span, 160))
-            window = text[begin : place + len(anchor) + form.span]
-            for match in re.finditer(form.pattern, window):
-                if match.start() <= place - begin < match.end():
-                    start = begin + match.start(1)
-                    if (form.kind, start) not in seen:
-                        seen.add((form.kind, start))
-                        yield from _judged(form, match[1], start, window)
-                    break
+            # What lies behind an anchor is looked at once, however many anchors lie there too.
+            if place < done.get((form.kind, anchor), 0):
+                continue
+            done[form.kind, anchor] = place + form.span
+            for match in _matches(form, text, place):
+                if (form.kind, match.start(1)) not in seen:
+                    seen.add((form.kind, match.start(1)))
+                    yield from _judged(form, match, text)
         if anchor not in by_anchor:
             leak = _assigned(text, place)
             if leak is not None and (ASSIGNED, leak.place) not in seen:
@@ -103,13 +105,24 @@ def leaks(text: str) -> Iterator[Leak]:
                 yield leak
 
 
+def _matches(form: Form, text: str, place: int) -> Iterator[re.Match[str]]:
+    """Whatever has the form around an anchor, as far as the next anchor that is looked at."""
+    begin = max(0, place - min(form.span, BEFORE))
+    pattern = re.compile(form.pattern)
+    for match in pattern.finditer(text, begin, min(len(text), place + 2 * form.span)):
+        if match.start() > place + form.span:
+            return
+        yield match
+
+
 def digest(value: str) -> str:
     """How the SHA-256 of a secret begins."""
     return digest_bytes(value.encode("utf-8", "surrogatepass")).hex[:DIGITS]
 
 
-def _judged(form: Form, value: str, place: int, window: str) -> Iterator[Leak]:
-    if form.near and not re.search(form.near, window):
+def _judged(form: Form, match: re.Match[str], text: str) -> Iterator[Leak]:
+    value = match[1]
+    if form.near and not re.search(form.near, text[max(0, match.start() - BEFORE) : match.end() + BEFORE]):
         return
     if invented(value, words=form.kind == "address-password"):
         return
@@ -122,7 +135,7 @@ def _judged(form: Form, value: str, place: int, window: str) -> Iterator[Leak]:
         checked = _is_jwt(value)
         if not checked:
             return
-    yield Leak(form.kind, value, place, checked)
+    yield Leak(form.kind, value, match.start(1), checked)
 
 
 def _assigned(text: str, place: int) -> Leak | None:
