@@ -204,6 +204,35 @@ def onnx(path: str, size: int) -> None:
         file.write(back + _field(8, _field(1, b"") + _field(2, 17)))
 
 
+def gguf(path: str, size: int) -> None:
+    """A GGUF file (version 3) of `size` bytes: 32 matrices of float32 and the metadata of a small llama."""
+    chance = random.Random(8)
+    rows = _split(size)
+    pairs = [
+        _gguf_text("general.architecture", "llama"),
+        _gguf_text("tokenizer.chat_template", "{{ messages[0].content }}"),
+    ]
+    pairs.append(_gguf_name("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 32_000))
+    pairs.append(b"".join(_gguf_name(f"word{number}") for number in range(32_000)))
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(rows), 3) + b"".join(pairs)
+    at = 0
+    for number, count in enumerate(rows):
+        head += _gguf_name(f"blk.{number}.ffn_up.weight") + struct.pack("<IQQIQ", 2, COLUMNS, count, 0, at)
+        at += 4 * COLUMNS * count
+    with open(path, "wb") as file:
+        file.write(head + bytes(-len(head) % 32))
+        for count in rows:
+            file.writelines(_noise(chance, 4 * COLUMNS * count))
+
+
+def _gguf_name(text: str) -> bytes:
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def _gguf_text(key: str, value: str) -> bytes:
+    return _gguf_name(key) + struct.pack("<I", 8) + _gguf_name(value)
+
+
 BUILDERS: dict[str, tuple[Callable[[str, int], None], str]] = {
     "tiny-pickle": (tiny_pickle, ".pkl"),
     "forest": (forest, ".pkl"),
@@ -213,6 +242,7 @@ BUILDERS: dict[str, tuple[Callable[[str, int], None], str]] = {
     "safetensors": (safetensors, ".safetensors"),
     "torch-zip": (torch_zip, ".pt"),
     "onnx": (onnx, ".onnx"),
+    "gguf": (gguf, ".gguf"),
     **BOMBS,
 }
 """Builder and extension by kind of input."""
@@ -224,6 +254,7 @@ PER_UNIT = {
     "safetensors": 1,
     "torch-zip": 1,
     "onnx": 1,
+    "gguf": 1,
 }
 """Bytes of disk for each unit of size; an input of another kind stays below 10 MB."""
 

@@ -127,6 +127,14 @@ ROWS = (
         long=True,
     ),
     Row(
+        "gguf",
+        "2 GB GGUF: scan and hash in one read",
+        Input("gguf", 2 * GIB, GIB // 10),
+        (Against(HASH, 1.3), Against("modelaudit")),
+        memory=100,
+        long=True,
+    ),
+    Row(
         "convert",
         "1 GB torch checkpoint to safetensors",
         CHECKPOINT,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import struct
 import zipfile
 from typing import TYPE_CHECKING
+
+from weighbridge.formats.torch_legacy import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,3 +62,20 @@ def safetensors(
         offset += len(raw)
     text = json.dumps(tree).encode() if header is None else header
     return struct.pack("<Q", len(text)) + text + b"".join(tensors.values()) + tail
+
+
+STORAGES = [("FloatStorage", "7", bytes(16)), ("HalfStorage", "9", bytes(6))]
+COUNTS = {"7": 4, "9": 3}
+
+
+def torch_legacy(
+    *, magic: bytes = b"", system: bytes = b"}", end: bytes = b"", counts: Mapping[str, int] = COUNTS
+) -> bytes:
+    """What torch.save wrote before its zip archives: five pickles, then the storages, each behind its length."""
+    out = magic or pickle.dumps(MAGIC, 2)
+    out += pickle.dumps(1001, 2) + b"\x80\x02" + system + b"."
+    out += state_dict_pickle([(kind, key, COUNTS[key]) for kind, key, _ in STORAGES])
+    out += pickle.dumps([key for _, key, _ in STORAGES], 2)
+    for _, key, raw in STORAGES:
+        out += struct.pack("<q", counts[key]) + raw
+    return out + end

@@ -64,15 +64,31 @@ def test_words_are_words(value: str) -> None:
     assert active_text(value) == ("", "")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[" + "[], " * 100 + "eval(x)]",
+        "('" + "a" * 100_000 + "', __import__('os').system('id'))",
+        "not " * 700 + "eval(x)",
+        "[" + "-" * 700 + "1, eval(x)]",
+    ],
+    ids=["brackets", "length", "not", "minus"],
+)
+def test_padding_does_not_hide_a_program(value: str) -> None:
+    assert active_text(value)[0] == "python"
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_told_apart_without_failing(value: str) -> None:
     assert active_text(value)[0] in ("", "python", "markup", "shell")
 
 
 def test_nesting_is_bounded() -> None:
-    assert active_text("eval(" * 100_000) == ("", "")
-    assert active_text("-" * 100_000 + "eval(x)") == ("", "")
-    assert active_text("eval(x) " * 100_000) == ("", "")
+    assert active_text("eval(" * 100_000) == ("python", "eval(")
+    assert active_text("(" * 100_000 + "evaluation") == ("", "")
+    assert active_text("-" * 100_000 + "eval(x)") == ("python", "eval(")
+    assert active_text("eval(x) " * 100_000) == ("python", "eval(")
+    assert active_text("model.evaluate(x), re.compile(y) " * 100_000) == ("", "")
 
 
 def test_metadata_that_is_a_program_is_found(tmp_path: Path) -> None:

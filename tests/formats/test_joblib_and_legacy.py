@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import struct
 import zlib
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ import numpy as np
 import pytest
 
 from build import pickles as p
-from build.containers import state_dict_pickle
+from build.containers import state_dict_pickle, torch_zip
+from build.containers import torch_legacy as legacy
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict
 from weighbridge.formats.torch_legacy import MAGIC
@@ -120,20 +120,6 @@ def test_the_old_container_of_joblib(tmp_path: Path, extra: bytes) -> None:
     assert scanned(tmp_path, "m.z", old(good, len(good)) + b"x").verdict is not Verdict.CLEAN
 
 
-STORAGES = [("FloatStorage", "7", bytes(16)), ("HalfStorage", "9", bytes(6))]
-COUNTS = {"7": 4, "9": 3}
-
-
-def legacy(*, magic: bytes = b"", system: bytes = b"}", end: bytes = b"", counts: dict[str, int] = COUNTS) -> bytes:
-    out = magic or pickle.dumps(MAGIC, 2)
-    out += pickle.dumps(1001, 2) + p.proto(2) + system + b"."
-    out += state_dict_pickle([(kind, key, COUNTS[key]) for kind, key, _ in STORAGES])
-    out += pickle.dumps([key for _, key, _ in STORAGES], 2)
-    for _, key, raw in STORAGES:
-        out += struct.pack("<q", counts[key]) + raw
-    return out + end
-
-
 def test_an_old_checkpoint_is_clean(tmp_path: Path) -> None:
     report = scanned(tmp_path, "m.pt", legacy())
     assert report.verdict is Verdict.CLEAN, (report.findings, report.unread)
@@ -154,3 +140,10 @@ def test_storages_of_another_size_and_bytes_behind_them_are_never_clean(tmp_path
     assert scanned(tmp_path, "m.pt", legacy(counts={"7": 3, "9": 3})).verdict is not Verdict.CLEAN
     assert scanned(tmp_path, "m.pt", legacy(end=p.proto(2) + p.system() + p.STOP)).verdict is not Verdict.CLEAN
     assert scanned(tmp_path, "m.pt", legacy()[:-1]).verdict is not Verdict.CLEAN
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(16, Verdict.CLEAN), (12, Verdict.SUSPICIOUS), (20, Verdict.SUSPICIOUS)])
+def test_constants_of_a_program_are_storages_of_their_own_pickle(tmp_path: Path, size: int, verdict: Verdict) -> None:
+    more = {"archive/constants.pkl": state_dict_pickle([("FloatStorage", "0", 4)]), "archive/constants/0": bytes(size)}
+    content = torch_zip([("FloatStorage", "0", bytes(64))], {"FloatStorage": 4}, extra=more)
+    assert scanned(tmp_path, "m.pt", content).verdict is verdict

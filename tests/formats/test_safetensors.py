@@ -12,7 +12,7 @@ import pytest
 
 from build import pickles as p
 from build.containers import safetensors
-from build.inspecting import rules_of, scanned
+from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.findings import Verdict
 
 if TYPE_CHECKING:
@@ -100,3 +100,24 @@ def test_a_file_that_is_also_a_pickle_is_read_both_ways(tmp_path: Path) -> None:
 def test_another_content_under_the_name_is_a_finding(tmp_path: Path) -> None:
     report = scanned(tmp_path, "model.safetensors", p.proto(2) + p.system() + p.STOP)
     assert {"file/name-mismatch", "pickle/dangerous-call"} <= rules_of(report)
+
+
+LOADER = b"def load(f):\n    meta = f.metadata()\n    return eval(meta['loss'])\n"
+
+
+def test_code_that_runs_metadata_names_the_metadata_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(
+        safetensors({"w": bytes(4)}, metadata={"format": "pt", "loss": "eval(x)"})
+    )
+    (tmp_path / "plain.safetensors").write_bytes(safetensors({"w": bytes(4)}))
+    (tmp_path / "modeling.py").write_bytes(LOADER)
+    report = inspected(tmp_path).report
+    (found,) = [finding for finding in report.findings if finding.rule == "code/metadata-flow"]
+    assert "model.safetensors has 'loss', which is python: 'eval(x)', 'format'" in found.evidence.text
+    assert "plain.safetensors" not in found.evidence.text
+
+
+def test_code_that_runs_metadata_is_told_without_any_there(tmp_path: Path) -> None:
+    report = scanned(tmp_path, "modeling.py", LOADER)
+    (found,) = [finding for finding in report.findings if finding.rule == "code/metadata-flow"]
+    assert "of this artifact" not in found.evidence.text

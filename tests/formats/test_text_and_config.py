@@ -95,7 +95,7 @@ def test_plain_text_is_data(tmp_path: Path, name: str) -> None:
     assert report.artifact.files[0].coverage.data
 
 
-@pytest.mark.parametrize("name", ["run.sh", "page.css", "model.toml", "notebook.ipynb", "Dockerfile"])
+@pytest.mark.parametrize("name", ["page.css", "model.toml", "notebook.ipynb", "Dockerfile"])
 def test_text_that_something_runs_or_renders_is_not_plain(tmp_path: Path, name: str) -> None:
     assert scanned(tmp_path, name, b"hello: world\n").verdict is Verdict.INCOMPLETE
 
@@ -114,11 +114,24 @@ def test_words_that_look_like_opcodes_are_only_words(tmp_path: Path) -> None:
     assert scanned(tmp_path, "vocab.txt", words).verdict is Verdict.CLEAN
 
 
-def test_a_pointer_to_a_large_file_is_not_the_file(tmp_path: Path) -> None:
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 5\n"
-    report = scanned(tmp_path, "model.safetensors", pointer)
-    assert "file/pointer" in rules_of(report)
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 5\n"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "pytorch_model.bin", "model.pkl", "logo.png"])
+def test_a_pointer_to_a_large_file_is_not_the_file(tmp_path: Path, name: str) -> None:
+    report = scanned(tmp_path, name, POINTER)
+    assert rules_of(report) == {"file/pointer"}
+    assert report.verdict is Verdict.INCOMPLETE
+    assert [unread.why for unread in report.unread] == [
+        "the content is not here, this is a pointer to 5 bytes: fetch it with git lfs pull"
+    ]
+
+
+@pytest.mark.parametrize("tail", [b"\x80\x04.", b"\n" * 2000, b"ext-1-x sha256:0\n", b"size 6\n"])
+def test_a_pointer_that_goes_on_as_something_else_is_unread(tmp_path: Path, tail: bytes) -> None:
+    report = scanned(tmp_path, "model.safetensors", POINTER + tail)
     assert report.verdict is not Verdict.CLEAN
+    assert report.artifact.files[0].coverage.opaque
 
 
 def test_compressed_texts_are_paid_from_the_budget_of_the_file(tmp_path: Path) -> None:
@@ -127,3 +140,16 @@ def test_compressed_texts_are_paid_from_the_budget_of_the_file(tmp_path: Path) -
     report = scanned(tmp_path, "m.pkl", raw)
     assert "expansion_ratio" in report.limits_reached
     assert report.verdict is Verdict.INCOMPLETE
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "data.json"])
+def test_a_document_that_is_too_long_to_be_judged_is_incomplete(tmp_path: Path, name: str) -> None:
+    content = json.dumps({"auto_map": {"AutoModel": "org/other--m.Net"}}).encode() + b" " * (17 * 1024 * 1024)
+    assert scanned(tmp_path, name, content).verdict is Verdict.INCOMPLETE
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.json"])
+def test_a_long_vocabulary_is_searched(tmp_path: Path, name: str) -> None:
+    content = json.dumps({"model": {"vocab": {f"word{number}": number for number in range(900_000)}}}).encode()
+    assert len(content) > 16 * 1024 * 1024
+    assert scanned(tmp_path, name, content).verdict is Verdict.CLEAN

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import ast
 
 LONGEST = 64 * 1024
-"""Characters of a value that is parsed as Python; longer ones are parsed line by line, as far as this goes."""
+"""Characters of a value that is parsed as Python; longer ones are parsed line by line."""
+PARSED = 2000
+"""Lines of one value that are parsed. What is not parsed is searched for the same calls."""
 NESTING = 60
 """Open brackets of a value that is parsed: the parser of Python is recursive."""
 _RUNS = frozenset(("eval", "exec", "compile", "execfile", "__import__", "breakpoint"))
@@ -65,32 +67,44 @@ def active_text(value: str) -> tuple[str, str]:
     if found:
         return "markup", found[0][:100]
     if hint.search(value):
-        pieces = [value] if len(value) <= LONGEST else value[:LONGEST].splitlines()
-        if len(pieces) == 1 and "\n" in value:
+        pieces = [value] if len(value) <= LONGEST else []
+        if not pieces or "\n" in value:
             pieces += value.splitlines()
-        for piece in pieces:
-            call = _python(piece.strip()) if hint.search(piece) else ""
+        for index, piece in enumerate(pieces):
+            call = _python(piece.strip(), parsed=index < PARSED) if hint.search(piece) else ""
             if call:
                 return "python", call
     return "", ""
 
 
-def _python(text: str) -> str:
+def _python(text: str, *, parsed: bool) -> str:
+    """The call that tells; of what is too deep, too long or too much to be parsed, what looks like one."""
     import ast
     import warnings
 
-    if not text or sum(map(text.count, "([{")) > NESTING or text.count("-") + text.count("not ") > 10 * NESTING:
-        return ""
+    nested = sum(map(text.count, "([{")) > NESTING or text.count("-") + text.count("not ") > 10 * NESTING
+    if nested or not parsed or len(text) > LONGEST:
+        found = _calls().search(text)
+        return found[0][:100] if found else ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError):
         return ""
+    except (RecursionError, MemoryError):
+        found = _calls().search(text)
+        return found[0][:100] if found else ""
     for node in ast.walk(tree):
         if _acts(node):
             return ast.unparse(node)[:100]
     return ""
+
+
+@cache
+def _calls() -> re.Pattern[str]:
+    runs, methods, escapes = ("|".join(sorted(names)) for names in (_RUNS, _METHODS, _ESCAPES))
+    return re.compile(rf"(?<![.\w])(?:{runs})\s*\(|\.\s*(?:{methods})\s*\(|\.\s*(?:{escapes})\b")
 
 
 def _acts(node: ast.AST) -> bool:

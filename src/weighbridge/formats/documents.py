@@ -22,8 +22,9 @@ from weighbridge.formats.active_text import active_text
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.hidden_text import instruction, shapeless
+from weighbridge.formats.lfs_pointer import FIRST_LINE
 from weighbridge.formats.searched import searched_people
-from weighbridge.formats.text import LFS, search_text
+from weighbridge.formats.text import search_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -99,7 +100,7 @@ class Html:
         del data
         head = info.head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if info.extension in self.extensions:
-            return Match.YES if _is_text(info.head) and not head.startswith(LFS) else Match.NO
+            return Match.YES if _is_text(info.head) and not head.startswith(FIRST_LINE) else Match.NO
         begins = head.startswith((b"<!doctype html", b"<html", b"<svg", b"<script"))
         return Match.MAYBE if begins and info.extension in ("", ".txt", ".page") else Match.NO
 

@@ -1,7 +1,8 @@
 """JSON configuration: config.json, tokenizer files, indexes, and any other JSON document of a model repository.
 
 Every string value is searched for serialized objects. Keys that loaders act upon become `Setting` facts.
-Documents larger than `Limits.document` are searched in windows and not read as a tree.
+Documents larger than `Limits.document` are searched in windows and not read as a tree: a limit, except for
+vocabularies, which loaders read for their words alone.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 SETTINGS = 256
 """Settings of one document that are kept as facts."""
 
+VOCABULARIES = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "merges.json", "vocabulary.json"))
+"""Files of words that are longer than what is read as a tree; published ones have up to 35 MB."""
+
 
 class HubConfig:
     """A JSON document."""
@@ -50,6 +54,8 @@ class HubConfig:
         """Yield settings (of files with `config` in their name) and what is hidden in strings."""
         if data.size > budget.limits.document:
             yield from search_text(data, budget)
+            if info.name not in VOCABULARIES:
+                yield Limit("document", budget.limits.document)
             return
         raw = data.read(0, data.size)
         mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0

@@ -1,186 +1,218 @@
-"""Names and constants of Python source: what an expression stands for, as far as the text itself says.
+"""Names and constants of Python source: what an expression may stand for, as far as the text itself says.
 
-Imports and assignments are followed inside the file, `getattr` and `__import__` with constant names are looked through,
-texts that are put together from constants are folded. Nothing is evaluated but operations on short constants.
+A name may be bound many times: all of its values count, and whoever asks gets the worst of them. Imports and
+assignments are followed inside the file until nothing new is learned, `getattr` and `__import__` with constant names
+are looked through, texts that are put together from constants are folded. Nothing is evaluated but operations on short
+constants, and a name folds only if it is bound once in the whole file.
 """
 
 from __future__ import annotations
 
 import ast
 import binascii
-import codecs
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.formats.python_sinks import BUILTINS, IMPORTERS, plain_name
+from weighbridge.formats.python_constants import FOLDED, METHODS, decoded, formatted, method
+from weighbridge.formats.python_scopes import Binding, bindings, inside_functions, shadowed
+from weighbridge.formats.python_sinks import BUILTINS, BY_PATH, IMPORTERS, MODULES, kind_of_name, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDED = 64 * 1024
-"""Characters or bytes of a constant that is put together."""
-DEPTH = 12
-"""How deep expressions and assignments are followed."""
-CANDIDATES = 6
-"""Assignments to one name that are followed."""
-_ENCODINGS = frozenset(("utf-8", "utf8", "ascii", "latin-1", "latin1"))
-_METHODS = frozenset(
-    """join replace lower upper strip lstrip rstrip format encode decode split swapcase title hex zfill removeprefix
-    removesuffix""".split()  # noqa: SIM905 -- words read better than a list of them
-)
+DEPTH = 40
+"""How deep expressions are folded; what is deeper counts as computed."""
+ROUNDS = 30
+"""How often all assignments are gone through until nothing new is learned. Files of transformers need 4."""
+FORGETTING = 8
+"""Rounds in which a name may lose what it was thought to stand for, as more becomes known."""
+CANDIDATES = 256
+"""Different things that one name may stand for."""
+ELEMENTS = 4096
+"""Parts of the dictionaries and lists that one name may hold, as far as they stand for something."""
+ANY = object()
+"""The key of a part whose key is computed."""
+PARTS = 8
+"""Parts of a dotted name; `m = m.nn` would go on for ever."""
+UNKNOWN = ("",)
+_WORST = ("process", "run-code", "marshal", "pickle", "native", "socket")
+_HARMLESS = len(_WORST) + 2
 
 
 class Names:
-    """What the names of one file are bound to, in any scope: scopes are not kept apart."""
+    """What the names of one file may be bound to. Raises RecursionError where this cannot be told within the bounds."""
 
-    def __init__(self, tree: ast.AST) -> None:
-        self.imports: dict[str, str] = {}
+    def __init__(self, tree: ast.Module, outer: Names | None = None) -> None:
+        self.imports: dict[str, list[str]] = {key: list(names) for key, names in outer.imports.items()} if outer else {}
         self.assigned: dict[str, list[ast.expr]] = {}
-        self.defined: set[str] = set()
-        self.stars: list[str] = []
-        # What a name stands for is asked again and again; a name that leads to itself stands for nothing.
-        self._resolved: dict[str, str] = {}
+        self.stars: list[str] = list(outer.stars) if outer else []
+        self.bound: Counter[str] = Counter()
+        """How often a name is bound or deleted, in any way."""
+        self._followed: Counter[str] = Counter()
+        self._shadowed = shadowed(tree, BUILTINS)
+        self._table: dict[str, tuple[str, ...]] = {}
+        self._parts: dict[str, tuple[tuple[Any, str], ...]] = {}
+        self._seen: dict[int, tuple[str, ...]] = {}
         self._constants: dict[str, Any] = {}
-        for node in ast.walk(tree):
-            self._bind(node)
+        self._locals: tuple[frozenset[int], frozenset[str]] = (frozenset(), frozenset())
+        for found in bindings(tree):
+            self._bind(found)
+        if any(isinstance(node, ast.Name) and node.id == "locals" for node in ast.walk(tree)):
+            self._locals = inside_functions(tree)
+        self._settle()
 
-    def _bind(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                self.imports[name.asname or name.name.partition(".")[0]] = (
-                    name.name if name.asname else name.name.partition(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for name in node.names:
-                if name.name == "*":
-                    self.stars.append(node.module)
-                else:
-                    self.imports[name.asname or name.name] = f"{node.module}.{name.name}"
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                self._target(target, node.value)
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
-            self._target(node.target, node.value)
-        elif isinstance(node, ast.For | ast.comprehension):
-            items = node.iter.elts if isinstance(node.iter, ast.List | ast.Tuple) else []
-            for item in items[:CANDIDATES]:
-                self._target(node.target, item)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            self.defined.add(node.name)
-        elif isinstance(node, ast.arg):
-            self.defined.add(node.arg)
+    def _bind(self, found: Binding) -> None:
+        self.bound[found.name] += found.counts
+        if found.star:
+            self.stars.append(found.imported)
+        elif found.imported:
+            self.imports.setdefault(found.name, []).append(found.imported)
+            self._followed[found.name] += 1
+        elif found.values:
+            self.assigned.setdefault(found.name, []).extend(found.values)
+            self._followed[found.name] += 1
 
-    def _target(self, target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Name):
-            self.assigned.setdefault(target.id, []).append(value)
-        elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self":
-            self.assigned.setdefault(f"self.{target.attr}", []).append(value)
-        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-            for one, part in zip(target.elts, value.elts, strict=True):
-                self._target(one, part)
+    def _settle(self) -> None:
+        for turn in range(ROUNDS):
+            changed = False
+            self._seen.clear()
+            self._constants.clear()
+            for key, values in self.assigned.items():
+                before, parts_before = self._table.get(key, ()), self._parts.get(key, ())
+                # Names that are set to each other may go round for ever: from here on nothing is forgotten.
+                kept, kept_parts = (before, parts_before) if turn >= FORGETTING else ((), ())
+                found = tuple(dict.fromkeys((*kept, *(one for value in values for one in self.candidates(value)))))
+                parts = tuple(dict.fromkeys((*kept_parts, *(one for value in values for one in self._elements(value)))))
+                if len(found) > CANDIDATES or len(parts) > ELEMENTS:
+                    raise RecursionError
+                changed = changed or set(found) != set(before) or set(parts) != set(parts_before)
+                self._table[key], self._parts[key] = found, parts
+            if not changed:
+                return
+        raise RecursionError
 
-    def values(self, node: ast.expr) -> list[ast.expr]:
-        """What a name or an attribute of `self` was set to."""
-        return self.assigned.get(_key(node), [])[:CANDIDATES]
+    def _elements(self, held: ast.expr) -> Iterator[tuple[Any, str]]:
+        """What the parts of a dictionary or list may stand for, by key (ANY if that is computed) or by index."""
+        if isinstance(held, ast.Dict):
+            for key, value in zip(held.keys, held.values, strict=True):
+                name = key.value if isinstance(key, ast.Constant) else ANY
+                yield from ((name, one) for one in self.candidates(value) if one)
+        elif isinstance(held, ast.List | ast.Tuple):
+            for index, value in enumerate(held.elts):
+                for one in self.candidates(value):
+                    if one:
+                        yield index, one
+                        yield index - len(held.elts), one
 
-    def resolve(self, node: ast.expr, depth: int = DEPTH) -> str:
-        """The dotted name that an expression stands for, or an empty string."""
-        found = self._resolve(node, depth)
-        return plain_name(found) if found else ""
+    def resolve(self, node: ast.expr) -> str:
+        """The worst of the dotted names that an expression may stand for, or an empty string."""
+        found = self.candidates(node)
+        return found[0] if len(found) == 1 else min(found, key=_harm)
 
-    def _resolve(self, node: ast.expr, depth: int) -> str:
-        if depth == 0:
-            return ""
+    def certain(self, node: ast.expr) -> str:
+        """The dotted name that an expression stands for if it can stand for nothing else, or an empty string."""
+        found = self.candidates(node)
+        return found[0] if len(found) == 1 else ""
+
+    def candidates(self, node: ast.expr) -> tuple[str, ...]:
+        """All dotted names that an expression may stand for; an empty one if it may be something else."""
+        known = self._seen.get(id(node))
+        if known is None:
+            known = tuple(dict.fromkeys(plain_name(one) if one else "" for one in self._candidates(node))) or UNKNOWN
+            self._seen[id(node)] = known
+        return known
+
+    def _candidates(self, node: ast.expr) -> tuple[str, ...]:
         if isinstance(node, ast.Name):
-            return self._name(node, depth)
+            return self._name(node)
         if isinstance(node, ast.Attribute):
-            base = self.resolve(node.value, depth - 1)
-            return f"{base}.{node.attr}" if base else self._set_to(node, depth)
+            return self._attribute(node)
         if isinstance(node, ast.Call):
-            return self._call(node, depth)
+            return tuple(one for function in self.candidates(node.func) for one in self._result(function, node))
         if isinstance(node, ast.Subscript):
-            return self._item(node, depth)
+            return self._item(node)
         if isinstance(node, ast.IfExp):
-            return self.resolve(node.body, depth - 1) or self.resolve(node.orelse, depth - 1)
+            return self.candidates(node.body) + self.candidates(node.orelse)
         if isinstance(node, ast.BoolOp):
-            return next(filter(None, (self.resolve(one, depth - 1) for one in node.values)), "")
+            return tuple(found for one in node.values for found in self.candidates(one))
         if isinstance(node, ast.NamedExpr):
-            return self.resolve(node.value, depth - 1)
-        return ""
+            return self.candidates(node.value)
+        return UNKNOWN
 
-    def _name(self, node: ast.Name, depth: int) -> str:
-        if node.id in self.imports:
-            return self.imports[node.id]
-        found = self._set_to(node, depth)
-        if found:
-            return found
-        if node.id in self.assigned or node.id in self.defined:
-            return ""
-        if node.id in BUILTINS:
-            return f"builtins.{node.id}"
-        return "builtins" if node.id == "__builtins__" else ""
+    def _name(self, node: ast.Name) -> tuple[str, ...]:
+        name = node.id
+        found = [*self.imports.get(name, ()), *self._table.get(name, ())]
+        if name in BUILTINS and id(node) not in self._shadowed:
+            found.append(f"builtins.{name}")
+        if name == "__builtins__":
+            found.append("builtins")
+        if self.bound[name] > self._followed[name]:
+            found.append("")
+        return tuple(found)
 
-    def _set_to(self, node: ast.expr, depth: int) -> str:
-        """The first of the values of a name that stands for something."""
-        key = _key(node)
-        if not key or key not in self.assigned:
-            return ""
-        if key not in self._resolved:
-            self._resolved[key] = ""
-            values = (self.resolve(one, depth - 1) for one in self.values(node))
-            self._resolved[key] = next(filter(None, values), "")
-        return self._resolved[key]
+    def _attribute(self, node: ast.Attribute) -> tuple[str, ...]:
+        found = [
+            f"{base}.{node.attr}" if base and base.count(".") < PARTS else "" for base in self.candidates(node.value)
+        ]
+        return (*found, *self._table.get(_key(node), ()))
 
-    def _call(self, node: ast.Call, depth: int) -> str:
-        function = self.resolve(node.func, depth - 1)
-        if function in IMPORTERS and node.args:
-            name = self.fold(node.args[0], depth - 1)
-            if isinstance(name, str) and name:
-                whole = function == "importlib.import_module" or any(word.arg == "fromlist" for word in node.keywords)
-                return name if whole or len(node.args) > 3 else name.partition(".")[0]
+    def _result(self, function: str, node: ast.Call) -> tuple[str, ...]:
+        """What a call of `function` gives."""
+        if function in IMPORTERS:
+            name = self.fold(argument(node, 0, "name"))
+            if not isinstance(name, str) or not name:
+                return UNKNOWN
+            whole = function == "importlib.import_module" or any(word.arg == "fromlist" for word in node.keywords)
+            return (name if whole or len(node.args) > 3 else name.partition(".")[0],)
+        if function in BY_PATH:
+            name = self.fold(argument(node, 0, "name"))
+            return (name.replace(":", "."),) if isinstance(name, str) and name else UNKNOWN
         if function == "builtins.getattr" and len(node.args) >= 2:
-            base, name = self.resolve(node.args[0], depth - 1), self.fold(node.args[1], depth - 1)
-            if base and isinstance(name, str):
-                return f"{base}.{name}"
-        if function in ("builtins.globals", "builtins.locals") or (function == "builtins.vars" and not node.args):
-            return "namespace"
-        if function == "builtins.vars":
-            base = self.resolve(node.args[0], depth - 1)
-            return f"{base}.__dict__" if base else ""
-        if function.endswith((".__dict__.get", ".__getattribute__", "namespace.get", "sys.modules.get")) and node.args:
-            name = self.fold(node.args[-1] if function.endswith("__getattribute__") else node.args[0], depth - 1)
+            name = self.fold(node.args[1])
             if isinstance(name, str):
-                return self._member(function.rpartition(".")[0], name)
-        return ""
+                return tuple(f"{base}.{name}" if base else "" for base in self.candidates(node.args[0]))
+        if function == "builtins.locals" and id(node) in self._locals[0] and not self._harmful_locals():
+            return UNKNOWN
+        if function in ("builtins.globals", "builtins.locals") or (function == "builtins.vars" and not node.args):
+            return ("namespace",)
+        if function == "builtins.vars":
+            return tuple(f"{base}.__dict__" if base else "" for base in self.candidates(node.args[0]))
+        owner, _, attribute = function.rpartition(".")
+        if node.args and (attribute == "__getattribute__" or (attribute in _GETTERS and is_namespace(owner))):
+            name = self.fold(node.args[-1 if attribute == "__getattribute__" else 0])
+            if isinstance(name, str):
+                return self._member(owner, name)
+        return UNKNOWN
 
-    def _item(self, node: ast.Subscript, depth: int) -> str:
-        base = self.resolve(node.value, depth - 1)
-        key = self.fold(node.slice, depth - 1)
-        if base and isinstance(key, str):
-            return self._member(base, key)
-        held = node.value
-        for one in [held, *self.values(held)]:
-            if isinstance(one, ast.Dict):
-                for name, value in zip(one.keys, one.values, strict=True):
-                    if isinstance(name, ast.Constant) and name.value == key:
-                        return self.resolve(value, depth - 1)
-            elif (
-                isinstance(one, ast.List | ast.Tuple) and isinstance(key, int) and -len(one.elts) <= key < len(one.elts)
-            ):
-                return self.resolve(one.elts[key], depth - 1)
-        return ""
+    def _harmful_locals(self) -> bool:
+        """Whether a name that some function binds may stand for something that reaches outside of the program."""
+        return any(
+            _harm(one) < _HARMLESS
+            for name in self._locals[1]
+            for one in (*self.imports.get(name, ()), *self._table.get(name, ()))
+        )
 
-    def _member(self, base: str, key: str) -> str:
+    def _item(self, node: ast.Subscript) -> tuple[str, ...]:
+        key = self.fold(node.slice)
+        found: list[str] = []
+        for base in self.candidates(node.value):
+            found.extend(self._member(base, key) if base and isinstance(key, str) else UNKNOWN)
+        for name, one in (*self._elements(node.value), *self._parts.get(_key(node.value), ())):
+            if key is None or name is ANY or name == key:
+                found.append(one)
+        return tuple(found)
+
+    def _member(self, base: str, key: str) -> tuple[str, ...]:
         if base == "sys.modules":
-            return key
+            return (key,)
         if base == "namespace":
-            return (
-                "builtins"
-                if key == "__builtins__"
-                else self.imports.get(key, f"builtins.{key}" if key in BUILTINS else "")
-            )
+            if key == "__builtins__":
+                return ("builtins",)
+            found = [*self.imports.get(key, ()), *self._table.get(key, ())]
+            return (*found, f"builtins.{key}" if key in BUILTINS else "")
         if base == "builtins" or base.endswith(".__dict__"):
-            return f"{base.removesuffix('.__dict__')}.{key}"
-        return ""
+            return (f"{base.removesuffix('.__dict__')}.{key}",)
+        return (f"{base}.{key}",) if base in MODULES else UNKNOWN
 
     def fold(self, node: ast.expr | None, depth: int = DEPTH) -> Any:
         """The constant that an expression is, or None. Texts and bytes are at most FOLDED long."""
@@ -206,13 +238,11 @@ class Names:
         return value
 
     def _folded(self, node: ast.expr, depth: int) -> Any:
-        if isinstance(node, ast.Name | ast.Attribute):
-            key = _key(node)
-            if key not in self._constants:
-                self._constants[key] = None
-                values = self.values(node)
-                self._constants[key] = self.fold(values[-1], depth) if values else None
-            return self._constants[key]
+        if isinstance(node, ast.Name):
+            if node.id not in self._constants:
+                self._constants[node.id] = None
+                self._constants[node.id] = self._only_value(node.id, depth)
+            return self._constants[node.id]
         if isinstance(node, ast.BinOp):
             return self._operation(node, depth)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -240,7 +270,7 @@ class Names:
         if isinstance(node.op, ast.Add):
             return left + right
         if isinstance(node.op, ast.Mod) and isinstance(left, str):
-            return _formatted(left, right)
+            return formatted(left, right)
         if isinstance(left, int) and isinstance(right, int) and abs(left) < 1 << 32 and abs(right) < 1 << 16:
             whole = {ast.Sub: int.__sub__, ast.BitXor: int.__xor__, ast.Mult: int.__mul__, ast.Mod: int.__mod__}
             return whole[type(node.op)](left, right)
@@ -264,18 +294,52 @@ class Names:
 
     def _called(self, node: ast.Call, depth: int) -> Any:
         arguments = [self.fold(one, depth) for one in node.args]
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
             held = self.fold(node.func.value, depth)
             if isinstance(held, str | bytes):
-                return _method(held, node.func.attr, arguments)
-        function = self.resolve(node.func, depth)
-        if function == "builtins.map" and len(node.args) == 2 and self.resolve(node.args[0], depth) == "builtins.chr":
+                return method(held, node.func.attr, arguments)
+        function = self.certain(node.func)
+        if function == "builtins.map" and len(node.args) == 2 and self.certain(node.args[0]) == "builtins.chr":
             return [chr(one) for one in arguments[1]]
-        if isinstance(node.func, ast.Name) and node.func.id == "reversed" and len(arguments) == 1:
+        if function == "builtins.reversed" and len(arguments) == 1:
             return arguments[0][::-1]
-        if None in arguments:
+        if None in arguments or node.keywords:
             return None
-        return _decoded(function, arguments)
+        return decoded(function, arguments)
+
+    def _only_value(self, name: str, depth: int) -> Any:
+        """The constant that a name stands for wherever it is used: bound once, and nothing that can be changed."""
+        values = self.assigned.get(name, [])
+        if len(values) != 1 or self.bound[name] != 1 or name in self.imports:
+            return None
+        value = self.fold(values[0], depth)
+        return value if isinstance(value, str | bytes | int) else None
+
+
+_GETTERS = frozenset(("get", "pop", "__getitem__", "setdefault"))
+
+
+def is_namespace(owner: str) -> bool:
+    """Whether a dotted name is a dictionary of names: of the module, all modules, or a module that reaches out."""
+    return owner in ("namespace", "sys.modules") or (
+        owner.endswith(".__dict__") and owner.removesuffix(".__dict__") in (*MODULES, "namespace")
+    )
+
+
+def argument(node: ast.Call, index: int, name: str) -> ast.expr | None:
+    """An argument by its place or its name."""
+    if len(node.args) > index:
+        return node.args[index]
+    return next((word.value for word in node.keywords if word.arg == name), None)
+
+
+def _harm(name: str) -> int:
+    kind = kind_of_name(name)
+    if kind:
+        return _WORST.index(kind) if kind in _WORST else len(_WORST)
+    if name in MODULES or is_namespace(name) or name in IMPORTERS or name == "builtins.getattr":
+        return len(_WORST) + 1
+    return _HARMLESS + (0 if name else 1)
 
 
 def _key(node: ast.expr) -> str:
@@ -285,61 +349,6 @@ def _key(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
         return f"self.{node.attr}"
     return ""
-
-
-def _formatted(pattern: str, values: Any) -> Any:
-    # A width would fill the memory.
-    if any(character.isdigit() or character == "*" for character in pattern):
-        return None
-    return pattern % (tuple(values) if isinstance(values, list) else values)
-
-
-def _method(held: Any, name: str, arguments: list[Any]) -> Any:
-    if name == "replace" and len(held) * max(1, len(arguments[1])) > FOLDED:
-        return None
-    if name == "join" and len(held) * len(arguments[0]) > FOLDED:
-        return None
-    if name in ("format", "zfill") and any(character.isdigit() for character in str(held)):
-        return None
-    if (
-        name == "decode"
-        and arguments
-        and codecs.lookup(arguments[0]).name not in ("utf-8", "ascii", "latin-1", "iso8859-1")
-    ):
-        return None
-    return getattr(held, name)(*arguments)
-
-
-def _decoded(function: str, arguments: list[Any]) -> Any:
-    """What a function of the standard library makes of constants."""
-    if not arguments:
-        return None
-    first = arguments[0]
-    if function == "builtins.chr":
-        return chr(first)
-    if function in ("builtins.str", "builtins.bytes") and len(arguments) == 1 and isinstance(first, list | str):
-        return bytes(first) if isinstance(first, list) and function == "builtins.bytes" else str(first)
-    if function in ("builtins.bytes.fromhex", "builtins.bytearray.fromhex", "binascii.unhexlify", "binascii.a2b_hex"):
-        return bytes.fromhex(first if isinstance(first, str) else first.decode("ascii"))
-    if function in ("base64.b64decode", "base64.urlsafe_b64decode", "base64.standard_b64decode", "binascii.a2b_base64"):
-        raw = first.encode("ascii") if isinstance(first, str) else first
-        return binascii.a2b_base64(raw.replace(b"-", b"+").replace(b"_", b"/"))
-    if function in ("base64.b32decode", "base64.b16decode", "base64.b85decode", "base64.a85decode"):
-        import base64
-
-        return getattr(base64, function.partition(".")[2])(first)
-    if function == "codecs.decode" and len(arguments) == 2:
-        if str(arguments[1]).replace("_", "").lower() in ("rot13", "rot-13"):
-            return codecs.decode(first, "rot13")
-        if str(arguments[1]).lower() in ("hex", "hex_codec"):
-            return bytes.fromhex(first if isinstance(first, str) else first.decode("ascii"))
-        if str(arguments[1]).lower() in ("base64", "base64_codec"):
-            return binascii.a2b_base64(first)
-    if function == "zlib.decompress":
-        import zlib
-
-        return zlib.decompressobj().decompress(first, FOLDED)
-    return None
 
 
 def constants(node: ast.AST) -> Iterator[str | bytes]:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import SourceUse
-from weighbridge.formats.python_names import Names, constants
+from weighbridge.formats.python_names import Names, argument, constants, is_namespace
 from weighbridge.formats.python_sinks import DECODERS, EXACT, IMPORTERS, MODULES, kind_of_name
 
 if TYPE_CHECKING:
@@ -34,8 +34,19 @@ PERSISTENT = re.compile(
     r"site-packages|sitecustomize|usercustomize|\.pth$|\.bashrc|\.bash_profile|\.profile$|\.zshrc|authorized_keys|crontab|"
     r"/etc/cron|/etc/systemd|autostart|LaunchAgents|Startup"
 )
-WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__"))
+WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__", "f_globals", "f_builtins", "tb_frame", "gi_frame"))
+PRELOADED = frozenset(("LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV"))
+"""Variables that make every program that is started from here run something else first."""
 _WRITERS = frozenset(("write_text", "write_bytes", "copy", "copyfile", "copy2", "move", "symlink", "symlink_to"))
+STARTERS = frozenset(
+    """system popen Popen check_output check_call getoutput getstatusoutput startfile execl execle execlp execv execve
+    execvp execvpe spawnl spawnle spawnlp spawnv spawnve spawnvp posix_spawn posix_spawnp subprocess_exec
+    subprocess_shell load_extension enable_load_extension""".split()  # noqa: SIM905 -- words read better than a list of them
+)
+"""Methods that start programs, whatever the object is that has them."""
+_LOOKED_AT = frozenset(
+    f"builtins.{name}" for name in ("getattr", "hasattr", "setattr", "delattr", "vars", "isinstance")
+)
 _NETWORK = ("http", "socket")
 _NAMED = frozenset(("run-code", "process", "socket", "pickle", "marshal", "native"))
 """What counts when it is named without being called: it may be called elsewhere."""
@@ -48,7 +59,12 @@ class Walk:
         self.tree = tree
         self.names = names
         self.depth = depth
+        # Whoever can change `__name__` decides what is only a script.
+        self.scripts = not names.bound["__name__"] and not any(
+            isinstance(node, ast.Call) and is_namespace(names.resolve(node)) for node in ast.walk(tree)
+        )
         self.on_import = _called_on_import(tree)
+        self.followed = _followed(tree, names)
         self.origins: dict[str, tuple[str, ...]] = {}
         self.uses: dict[tuple[str, str, str, tuple[str, ...]], SourceUse] = {}
 
@@ -72,9 +88,9 @@ class Walk:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             self.function(node, level)
         elif isinstance(node, ast.Lambda):
-            self.each(node.args.defaults, level)
+            self.arguments(node.args, level)
             self.visit(node.body, "call" if level == "import" else level)
-        elif isinstance(node, ast.If) and _is_main(node.test):
+        elif isinstance(node, ast.If) and self.scripts and _is_main(node.test):
             self.each(node.body, "main")
             self.each(node.orelse, level)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -87,6 +103,14 @@ class Walk:
             self.imported(node, level)
         elif isinstance(node, ast.Constant):
             self.constant(node, level)
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "trust_remote_code" and _is(value, value=True):
+                    self.report("remote-code", "trust_remote_code=True", node, level)
+            self.each(ast.iter_child_nodes(node), level)
+        elif isinstance(node, ast.AnnAssign):
+            self.annotation(node.annotation, level)
+            self.each((one for one in (node.target, node.value) if one is not None), level)
         else:
             if isinstance(node, ast.Assign | ast.AugAssign | ast.Delete):
                 self.patched(node, level)
@@ -98,9 +122,35 @@ class Walk:
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, level: str) -> None:
         self.each(node.decorator_list, level)
-        self.each((one for one in [*node.args.defaults, *node.args.kw_defaults] if one is not None), level)
+        self.arguments(node.args, level)
+        self.annotation(node.returns, level)
         inner = "import" if level == "import" and node.name in self.on_import else "call"
         self.each(node.body, inner if level != "main" else "main")
+
+    def arguments(self, node: ast.arguments, level: str) -> None:
+        """Default values and annotations, which run where the function is defined."""
+        self.each((one for one in [*node.defaults, *node.kw_defaults] if one is not None), level)
+        every = [*node.posonlyargs, *node.args, *node.kwonlyargs, node.vararg, node.kwarg]
+        for one in every:
+            self.annotation(one.annotation if one is not None else None, level)
+
+    def annotation(self, node: ast.expr | None, level: str) -> None:
+        """Names in an annotation are types; only calls do something."""
+        waiting: list[ast.AST] = [node] if node is not None else []
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, ast.Call):
+                self.visit(part, level)
+            else:
+                waiting.extend(ast.iter_child_nodes(part))
+
+    def escaping(self, node: ast.expr, level: str) -> None:
+        """A module that reaches out, handed to where it cannot be followed."""
+        if id(node) in self.followed:
+            return
+        name = self.names.resolve(node)
+        if name in MODULES or name == "sys.modules" or (is_namespace(name) and name != "namespace"):
+            self.report("module-value", name, node, level)
 
     def imported(self, node: ast.ImportFrom, level: str) -> None:
         """`from os import system as s`: used or not, somebody else may import it from here."""
@@ -111,6 +161,9 @@ class Walk:
 
     def reference(self, node: ast.Name | ast.Attribute | ast.Subscript, level: str) -> None:
         """A name that is used without being called here."""
+        if not isinstance(node.ctx, ast.Load):
+            self.each(ast.iter_child_nodes(node), level)
+            return
         name = self.names.resolve(node)
         kind = self.kind(name)
         if kind:
@@ -119,11 +172,23 @@ class Walk:
             if isinstance(node, ast.Subscript):
                 self.visit(node.slice, level)
             return
+        self.escaping(node, level)
         if isinstance(node, ast.Attribute) and node.attr in WALKED:
             self.report("object-model", node.attr, node, level)
+        if isinstance(node, ast.Subscript):
+            self.looked_up(node, node.value, node.slice, level)
         if name == "os.environ" and isinstance(node, ast.Attribute | ast.Name):
             return
         self.each(ast.iter_child_nodes(node), level)
+
+    def looked_up(self, node: ast.expr, owner: ast.expr, key: ast.expr | None, level: str) -> None:
+        """A name that is computed, in a dictionary of names."""
+        name = self.names.resolve(owner)
+        if not (is_namespace(name) or name == "builtins") or isinstance(self.names.fold(key), str):
+            return
+        own = isinstance(key, ast.Name) and key.id == "__name__" and not self.names.bound["__name__"]
+        if not own and not (isinstance(key, ast.Attribute) and key.attr == "__module__"):
+            self.report("namespace", "globals()[…]" if name == "namespace" else f"{name}[…]", node, level)
 
     def kind(self, name: str) -> str:
         last = name.rpartition(".")[2]
@@ -141,8 +206,8 @@ class Walk:
             if isinstance(part, ast.Call):
                 function = self.names.resolve(part.func)
                 if function in IMPORTERS or function == "builtins.getattr":
-                    given = part.args[0 if function in IMPORTERS else 1 : 2]
-                    if given and not isinstance(given[0], ast.Constant):
+                    given = argument(part, 0, "name") if function in IMPORTERS else argument(part, 1, "")
+                    if given is not None and not isinstance(given, ast.Constant):
                         return ("hidden",)
             elif (
                 isinstance(part, ast.Subscript)
@@ -164,13 +229,14 @@ class Walk:
         else:
             self.unknown(name, node, level)
             self.visit(node.func, level)
+            self.escaping(node, level)
         self.each(node.args, level)
         self.each((word.value for word in node.keywords), level)
 
     def known(self, kind: str, name: str, node: ast.Call, level: str) -> None:
         """A call of something that is looked for: its arguments say how bad it is."""
         taints = self.taints([*node.args, *(word.value for word in node.keywords)])
-        words = {word.arg: word.value for word in node.keywords if word.arg}
+        words: dict[str | None, ast.expr] = {word.arg: word.value for word in node.keywords}
         first = node.args[0] if node.args else next(iter(words.values()), None)
         folded = self.names.fold(first)
         traits = [*taints, *self.hidden(node.func)]
@@ -180,7 +246,8 @@ class Walk:
             traits.append("folded")
         if kind == "torch-load" and _is(words.get("weights_only"), value=True):
             return
-        if kind == "numpy-load" and not _is(words.get("allow_pickle"), value=True):
+        allowed = words.get("allow_pickle") or (node.args[2] if len(node.args) > 2 else None)
+        if kind == "numpy-load" and None not in words and (allowed is None or _is(allowed, value=False)):
             return
         if kind == "yaml" and name in ("yaml.load", "yaml.load_all"):
             loader = words.get("Loader") or (node.args[1] if len(node.args) > 1 else None)
@@ -200,8 +267,7 @@ class Walk:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
-        names = Names(tree)
-        names.imports = {**self.names.imports, **names.imports}
+        names = Names(tree, self.names)
         for use in Walk(tree, names, self.depth + 1).run():
             when = level if use.level == "import" else use.level
             key = (use.kind, use.name, when, use.traits)
@@ -209,23 +275,21 @@ class Walk:
 
     def unknown(self, name: str, node: ast.Call, level: str) -> None:
         """Calls that only some arguments make interesting."""
-        if name in IMPORTERS and node.args:
-            taints = self.taints(node.args)
-            plain = isinstance(node.args[0], ast.Constant)
-            folded = self.names.fold(node.args[0])
-            if not plain:
-                self.report(
-                    "import-hidden" if isinstance(folded, str) else "import-computed", name, node, level, taints
-                )
+        if name in IMPORTERS:
+            self.by_name(name, node, level)
         looked_up = name == "builtins.getattr" and len(node.args) >= 2
         if looked_up and self.names.resolve(node.args[0]) in MODULES:
             self.computed(node, level)
         if name == "builtins.setattr" and node.args and self.names.resolve(node.args[0]) in MODULES:
             self.report("patch", name, node, level)
-        if isinstance(node.func, ast.Subscript) and self.names.resolve(node.func.value) in ("namespace", "builtins"):
-            self.report("namespace", "globals()[…]", node, level)
+        if isinstance(node.func, ast.Attribute):
+            self.method(node, node.func, level)
         if name == "builtins.open" or (isinstance(node.func, ast.Attribute) and node.func.attr in _WRITERS):
             self.written(name, node, level)
+        if name in ("sys.path.insert", "sys.path.append", "sys.path.extend") and node.args:
+            place = self.names.fold(node.args[-1])
+            if isinstance(place, str) and re.match(r"[/~\\]|[A-Za-z]:", place):
+                self.report("import-path", name, node, level)
         whole = [one for one in node.args if self.names.resolve(one) == "os.environ"]
         if whole and name in ("builtins.dict", "builtins.str", "json.dumps", "builtins.list", "builtins.print"):
             self.report("environment", "os.environ", node, level)
@@ -235,8 +299,32 @@ class Walk:
         base = node.func
         while isinstance(base, ast.Attribute):
             base = base.value
-        if isinstance(base, ast.Name) and base.id == "ops" and "ops" not in self.names.imports | self.names.assigned:
+        if isinstance(base, ast.Name) and base.id == "ops" and not self.names.bound["ops"]:
             self.report("operator", _text(node.func), node, level)
+
+    def by_name(self, name: str, node: ast.Call, level: str) -> None:
+        """`__import__(…)` and `import_module(…)`: what is no plain text is worth telling."""
+        given = argument(node, 0, "name")
+        if isinstance(given, ast.Constant):
+            return
+        taints = self.taints([*node.args, *(word.value for word in node.keywords)])
+        if isinstance(self.names.fold(given), str):
+            self.report("import-hidden", name, node, level, taints)
+        else:
+            self.report("import-computed", name, node, level, (*taints, *(("below",) if _is_below(given) else ())))
+
+    def method(self, node: ast.Call, function: ast.Attribute, level: str) -> None:
+        """A method of something: of a dictionary of names, or one that starts programs."""
+        owner = self.names.resolve(function.value)
+        if function.attr == "__getattribute__" and owner in MODULES:
+            if not (node.args and isinstance(self.names.fold(node.args[-1]), str)):
+                self.report("getattr-computed", f"{owner}.__getattribute__", node, level)
+        elif is_namespace(owner) and function.attr not in ("keys", "update", "__contains__"):
+            self.looked_up(node, function.value, node.args[0] if node.args else None, level)
+        own = isinstance(function.value, ast.Name) and function.value.id in ("self", "cls")
+        defined = own and self.names.bound[function.attr]
+        if function.attr in STARTERS and "" in self.names.candidates(function) and not defined:
+            self.report("process", f"?.{function.attr}", node, level, ("named",))
 
     def computed(self, node: ast.Call, level: str) -> None:
         """`getattr(os, …)`: with a constant name it was resolved and is judged by that."""
@@ -281,6 +369,8 @@ class Walk:
             for word in CREDENTIALS:
                 if word in node.value:
                     self.report("identity", word, node, level)
+            if node.value in PRELOADED:
+                self.report("preload", node.value, node, level)
             found = SECRETS.search(node.value)
             if found and len(node.value) < 300:
                 self.report("secret-file", found[0], node, level)
@@ -299,7 +389,7 @@ class Walk:
         """Where the values come from that a name was set to; each name is followed once."""
         if node.id not in self.origins:
             self.origins[node.id] = ()
-            self.origins[node.id] = self.taints(self.names.values(node))
+            self.origins[node.id] = self.taints(self.names.assigned.get(node.id, []))
         return self.origins[node.id]
 
     def source(self, part: ast.AST) -> Iterator[str]:
@@ -327,27 +417,73 @@ class Walk:
 
 def _called_on_import(tree: ast.Module) -> frozenset[str]:
     """Functions that the module calls at its own level, and those that they call."""
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    functions: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions.setdefault(node.name, []).append(node)
     found: set[str] = set()
     waiting: list[ast.AST] = [node for node in tree.body if not (isinstance(node, ast.If) and _is_main(node.test))]
     while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and node not in functions.values():
+        part = waiting.pop()
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting.extend(part.decorator_list)
             continue
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            waiting.extend(node.decorator_list)
-            continue
-        if isinstance(node, ast.Call):
-            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if isinstance(part, ast.Call):
+            name = part.func.id if isinstance(part.func, ast.Name) else getattr(part.func, "attr", "")
             if name in functions and name not in found:
                 found.add(name)
-                waiting.extend(functions[name].body)
-        waiting.extend(ast.iter_child_nodes(node))
+                waiting.extend(one for function in functions[name] for one in function.body)
+        waiting.extend(ast.iter_child_nodes(part))
     return frozenset(found)
 
 
+def _followed(tree: ast.Module, names: Names) -> frozenset[int]:
+    """The `id` of each expression whose value is only looked at, or followed: see `formats/python_names.py`."""
+    found: set[int] = set()
+    waiting: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.Expr):
+            waiting.append(node.value)
+        elif isinstance(node, ast.Assign | ast.NamedExpr | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if all(isinstance(target, ast.Name | ast.Tuple) for target in targets):
+                paired = isinstance(node.value, ast.Tuple) and isinstance(targets[0], ast.Tuple)
+                waiting.extend(node.value.elts if paired else [node.value])  # type: ignore[attr-defined]  # a tuple
+        elif isinstance(node, ast.Compare):
+            waiting.extend(node.comparators)
+        elif isinstance(node, ast.Call) and node.args and names.resolve(node.func) in _LOOKED_AT:
+            waiting.append(node.args[0])
+    while waiting:
+        node = waiting.pop()
+        found.add(id(node))
+        if isinstance(node, ast.IfExp):
+            waiting += [node.body, node.orelse]
+        elif isinstance(node, ast.BoolOp):
+            waiting += node.values
+    return frozenset(found)
+
+
+def _is_below(node: ast.expr | None) -> bool:
+    """Whether a name that is put together begins with the name of a package, or relatively: nothing else is reached."""
+    if isinstance(node, ast.JoinedStr) and node.values:
+        node = node.values[0]
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        node = node.left
+    first = node.value if isinstance(node, ast.Constant) else ""
+    return isinstance(first, str) and "." in first and first.partition(".")[0] not in MODULES
+
+
 def _is_main(test: ast.expr) -> bool:
-    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+    """`__name__ == "__main__"`, and nothing else that looks like it."""
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and len(test.ops) == 1
+        and isinstance(test.ops[0], ast.Eq)
+        and isinstance(test.comparators[0], ast.Constant)
+        and test.comparators[0].value == "__main__"
+    )
 
 
 def _is(node: ast.expr | None, *, value: object) -> bool:

@@ -8,7 +8,7 @@ ones.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
 
@@ -19,8 +19,6 @@ NODES = 200_000
 """Nodes of one template; the longest published one has 6,000."""
 FOLDED = 4096
 """Characters of a text that is put together from constants."""
-Values = dict[str, list[nodes.Node | None]]
-"""Variable → the expressions that it may hold; None is one that is not known."""
 
 
 class TemplateError(Exception):
@@ -39,57 +37,47 @@ def every(root: nodes.Node) -> Iterator[nodes.Node]:
     raise TemplateError(f"more than {NODES} parts")
 
 
-def folded(values: Values, node: nodes.Node | None, depth: int = 0) -> list[Any]:
-    """The constants that an expression may be; None among them if it may be something else."""
-    if isinstance(node, nodes.Const):
-        return [node.value]
-    if node is None or depth > 12:
-        return [None]
-    if isinstance(node, nodes.Name):
-        found: list[Any] = []
-        for value in values.get(node.name, [None])[:16]:
-            found.extend(folded(values, value, depth + 1))
-        return found[:64]
+def folded(node: nodes.Node, parts: list[Any]) -> Any:
+    """The constant that an expression over constants is, or None. `parts` are its operands in order."""
     try:
-        return [_checked(_one(values, node, depth))]
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
-        return [None]
+        return _checked(_one(node, parts))
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError):
+        return None
 
 
-def _one(values: Values, node: nodes.Node, depth: int) -> Any:
+def _one(node: nodes.Node, parts: list[Any]) -> Any:
     if isinstance(node, nodes.Concat):
-        return "".join(str(_value(values, part, depth)) for part in node.nodes)
+        return "".join(map(str, parts))
     if isinstance(node, nodes.Add):
-        return _value(values, node.left, depth) + _value(values, node.right, depth)
+        return parts[0] + parts[1]
     if isinstance(node, nodes.Mod):
-        return _short(_value(values, node.left, depth)) % _value(values, node.right, depth)
+        return _short(parts[0]) % parts[1]
     if isinstance(node, nodes.Neg):
-        return -_value(values, node.node, depth)
+        return -parts[0]
     if isinstance(node, nodes.Tuple):
-        return tuple(_value(values, part, depth) for part in node.items[:64])
+        return tuple(parts)
     if isinstance(node, nodes.List):
-        return [_value(values, part, depth) for part in node.items[:64]]
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
-        start, stop, step = (
-            None if part is None else _value(values, part, depth)
-            for part in (node.arg.start, node.arg.stop, node.arg.step)
-        )
-        return _value(values, node.node, depth)[start:stop:step]
+        return parts
+    if isinstance(node, nodes.Slice):
+        # The operands that are left out are not among the parts.
+        given = iter(parts)
+        return slice(*(None if part is None else next(given) for part in (node.start, node.stop, node.step)))
     if isinstance(node, nodes.Getitem):
-        return _value(values, node.node, depth)[_value(values, node.arg, depth)]
-    if isinstance(node, nodes.Filter):
-        return _filtered(node.name, _value(values, node.node, depth), [_value(values, one, depth) for one in node.args])
-    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-        arguments = [_value(values, one, depth) for one in node.args]
-        return _method(_value(values, node.node.node, depth), node.node.attr, arguments)
+        return parts[0][parts[1]]
+    if isinstance(node, nodes.Filter) and not node.kwargs:
+        return _filtered(node.name, parts[0], parts[1:])
+    if isinstance(node, nodes.Getattr) and isinstance(parts[0], str):
+        return _Method(parts[0], node.attr)
+    if isinstance(node, nodes.Call) and isinstance(parts[0], _Method) and not node.kwargs:
+        return _method(parts[0].owner, parts[0].name, parts[1:])
     raise TypeError
 
 
-def _value(values: Values, node: nodes.Node | None, depth: int) -> Any:
-    (value,) = folded(values, node, depth + 1)
-    if value is None:
-        raise TypeError
-    return value
+class _Method(NamedTuple):
+    """A method of a constant text that waits to be called."""
+
+    owner: str
+    name: str
 
 
 def _filtered(name: str, value: Any, arguments: list[Any]) -> Any:

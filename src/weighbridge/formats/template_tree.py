@@ -1,6 +1,7 @@
 """The walk through a template's syntax tree. `jinja2` parses; nothing is compiled, optimized or rendered.
 
-What cannot be folded to a constant (`formats/template_fold.py`) and still builds a name is a `computed-name`.
+What a variable may hold is known from `formats/template_flow.py`. A name that the template itself puts together, and
+that cannot be folded to a constant, is a `computed-name`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
 
 from weighbridge.core.facts import TemplateUse
-from weighbridge.formats.template_fold import TemplateError, Values, every, folded, written
+from weighbridge.formats.template_flow import Flow
+from weighbridge.formats.template_fold import TemplateError, every, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,23 +56,6 @@ _UNSAFE = frozenset(
     format_map environment popen system eval exec modules""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 _BY_ATTRIBUTE = frozenset(("map", "selectattr", "rejectattr", "groupby", "sort", "unique", "min", "max", "sum"))
-_TEXT_FILTERS = frozenset(
-    (
-        "join",
-        "format",
-        "replace",
-        "reverse",
-        "lower",
-        "upper",
-        "string",
-        "trim",
-        "first",
-        "last",
-        "urlize",
-        "list",
-        "batch",
-    )
-)
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]{4,200}")
 _WORDS = re.compile(r"[A-Za-z][\w'-]*(?:\s+[\w'-]+){2,}")
 
@@ -100,30 +85,20 @@ def uses(text: str, key: str, offset: int) -> Iterator[TemplateUse]:
         raise TemplateError(f"line {error.lineno}: {error.message}"[:200]) from None
     except (RecursionError, ValueError, OverflowError, MemoryError) as error:
         raise TemplateError(type(error).__name__) from None
-    return Walk(key, offset).tree(tree)
+    return Walk(key, offset, tree).tree(tree)
 
 
 class Walk:
-    """One template. `values` are the constants that a variable may hold; None stands for one that is not known."""
+    """One template, with what its variables may hold."""
 
-    def __init__(self, key: str, offset: int) -> None:
+    def __init__(self, key: str, offset: int, root: nodes.Template) -> None:
         self.key = key
         self.offset = offset
-        self.values: Values = {}
-        self.macros: set[str] = set()
+        self.flow = Flow(root)
 
     def tree(self, root: nodes.Template) -> Iterator[TemplateUse]:
-        """Look at every node; assignments first, because templates may use a name before the walk reaches it."""
-        found = list(every(root))
-        for node in found:
-            if isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name):
-                self.values.setdefault(node.target.name, []).append(node.node)
-            elif isinstance(node, nodes.For) and isinstance(node.target, nodes.Name):
-                items = node.iter.items if isinstance(node.iter, nodes.List | nodes.Tuple) else [None]
-                self.values.setdefault(node.target.name, []).extend(items)
-            elif isinstance(node, nodes.Macro):
-                self.macros.add(node.name)
-        for node in found:
+        """Look at every node."""
+        for node in every(root):
             yield from self.node(node)
 
     def use(self, kind: str, node: nodes.Node, shown: str = "") -> TemplateUse:
@@ -154,26 +129,30 @@ class Walk:
             yield self.use("escape", node)
         elif name.startswith("_"):
             yield self.use("private", node)
-        elif isinstance(owner, nodes.Name) and owner.name in OBJECTS and owner.name not in self.values:
+        elif self.is_object(owner):
             yield self.use("object", node)
+
+    def is_object(self, owner: nodes.Node) -> bool:
+        return isinstance(owner, nodes.Name) and owner.name in OBJECTS and not self.flow.is_set(owner.name)
 
     def item(self, node: nodes.Getitem) -> Iterator[TemplateUse]:
         """`a[b]`: b may be a name that is put together."""
-        if isinstance(node.arg, nodes.Slice):
-            return
-        yield from self.computed(node, node.node, node.arg)
+        if not isinstance(node.arg, nodes.Slice):
+            yield from self.computed(node, node.node, node.arg)
 
     def computed(self, node: nodes.Node, owner: nodes.Node, name: nodes.Node) -> Iterator[TemplateUse]:
         """A name that is an expression."""
-        known = folded(self.values, name)
-        for value in known:
+        held = self.flow.of(name)
+        for value in held.constants:
             if isinstance(value, str):
                 yield from self.named(node, owner, value)
-        if None in known:
-            if isinstance(owner, nodes.Name) and owner.name in OBJECTS and owner.name not in self.values:
-                yield self.use("object", node)
-            elif self.builds(name):
-                yield self.use("computed-name", node)
+        if held.built:
+            yield self.use("computed-name", node)
+        elif held.data and self.is_object(owner):
+            yield self.use("object", node)
+        elif held.data and isinstance(owner, nodes.Const) and isinstance(owner.value, str):
+            # What is asked of a constant text by name is an attribute; nothing else has one.
+            yield self.use("computed-name", node)
 
     def filter(self, node: nodes.Filter) -> Iterator[TemplateUse]:
         """Filters that look up attributes, or format."""
@@ -186,40 +165,41 @@ class Walk:
             # `map('attr', …)` names a filter first; sort and its likes take the attribute by keyword.
             names = given if node.name in ("sort", "unique", "min", "max", "sum") else given + node.args
             for name in names:
-                for value in folded(self.values, name):
-                    if value is None and self.builds(name):
-                        yield self.use("computed-name", node)
+                held = self.flow.of(name)
+                if held.built or (held.data and name in node.args[:1]):
+                    yield self.use("computed-name", node)
+                for value in held.constants:
                     for part in value.split(".") if isinstance(value, str) else ():
                         if part.startswith("__") or part in _UNSAFE:
                             yield self.use("escape", node)
-            if node.name == "map" and node.args and folded(self.values, node.args[0]) == ["attr"]:
+            if node.name == "map" and node.args and "attr" in self.flow.of(node.args[0]).constants:
                 yield self.use("attr-filter", node)
         elif node.name == "format":
             yield from self.formatted(node, node.node)
 
     def formatted(self, node: nodes.Node, pattern: nodes.Node | None) -> Iterator[TemplateUse]:
         """`'…'.format()` and `|format`: fields such as {0.a} walk attributes."""
-        for value in folded(self.values, pattern) if pattern is not None else [None]:
-            if value is None or (isinstance(value, str) and ("__" in value or re.search(r"\{[^{}]*[.\[]", value))):
-                yield self.use("format", node)
+        held = self.flow.of(pattern)
+        texts = [value for value in held.constants if isinstance(value, str)]
+        fields = any("__" in value or re.search(r"\{[^{}]*[.\[]", value) for value in texts)
+        if pattern is None or held.data or held.built or fields:
+            yield self.use("format", node)
 
     def call(self, node: nodes.Call) -> Iterator[TemplateUse]:
         """Whose function is called."""
         function = node.node
         if isinstance(function, nodes.Name):
-            if function.name not in FUNCTIONS and function.name not in self.macros:
-                known = self.values.get(function.name)
-                yield self.use("computed-call" if known else "unknown-call", node)
+            if self.flow.is_set(function.name):
+                yield self.use("computed-call", node)
+            elif function.name not in FUNCTIONS and function.name not in self.flow.macros:
+                yield self.use("unknown-call", node)
         elif isinstance(function, nodes.Getattr):
             if function.attr == "format":
                 yield from self.formatted(node, function.node)
-            elif function.attr not in METHODS and not self._macro_of(function):
+            elif function.attr not in METHODS and function.attr not in self.flow.macros:
                 yield self.use("unknown-method", node)
         else:
             yield self.use("computed-call", node)
-
-    def _macro_of(self, function: nodes.Getattr) -> bool:
-        return function.attr in self.macros
 
     def condition(self, node: nodes.If | nodes.CondExpr) -> Iterator[TemplateUse]:
         """A phrase of a message that decides over a text of the template's own: how a template is poisoned."""
@@ -228,29 +208,6 @@ class Walk:
         said = " ".join(text for part in body for text in _texts(part))
         if phrase and _WORDS.search(said):
             yield self.use("trigger", node, f"if {phrase!r}: {' '.join(said.split())[:80]!r}")
-
-    def builds(self, node: nodes.Node) -> bool:
-        """Whether an expression puts a text together, directly or by a variable."""
-        for part in every(node):
-            if isinstance(part, nodes.Concat):
-                return True
-            if isinstance(part, nodes.Filter) and part.name in _TEXT_FILTERS:
-                return True
-            if isinstance(part, nodes.Add | nodes.Mod | nodes.Mul) and any(
-                isinstance(side, nodes.Const) and isinstance(side.value, str) for side in (part.left, part.right)
-            ):
-                return True
-            if (
-                isinstance(part, nodes.Call)
-                and isinstance(part.node, nodes.Getattr)
-                and part.node.attr in METHODS - {"get"}
-            ):
-                return True
-            if isinstance(part, nodes.Name):
-                set_to = [value for value in self.values.get(part.name, []) if value is not None]
-                if any(isinstance(value, nodes.Concat) for value in set_to):
-                    return True
-        return False
 
 
 def _phrases(test: nodes.Node) -> Iterator[str]:

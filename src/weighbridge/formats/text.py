@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Pointer, Span
+from weighbridge.core.facts import Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.magic import machine_code
@@ -29,22 +29,19 @@ OVERLAP = 4096
 _PROSE = frozenset((".txt", ".rst", ".csv", ".tsv", ".vocab", ".bpe", ".log", ".bib"))
 _NAMES = ("readme", "license", "licence", "notice", "authors", "changelog", "copying", "citation", "use_policy")
 _DOTFILES = (".gitattributes", ".gitignore")
-LFS = b"version https://git-lfs.github.com/spec/v1\n"
 
 
 class PlainText:
-    """UTF-8 text under a name that promises prose or a word list; Git LFS pointers under any name."""
+    """UTF-8 text under a name that promises prose or a word list."""
 
     name = "text"
     version = 1
     extensions: frozenset[str] = frozenset()
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """YES for a Git LFS pointer, MAYBE for text with a known name."""
+        """MAYBE for text with a known name."""
         del data
         head = info.head
-        if head.startswith(LFS):
-            return Match.YES
         name = info.name.lower()
         known = info.extension in _PROSE or name in _DOTFILES or (name.startswith(_NAMES) and "." not in name)
         return Match.MAYBE if known and _is_text(head) and not machine_code(head) else Match.NO
@@ -52,9 +49,6 @@ class PlainText:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Search for serialized objects."""
         del info
-        if data.size < 1024 and data.peek(0, len(LFS)) == LFS:
-            yield _pointer(data.read(0, data.size))
-            return
         yield from search_text(data, budget)
 
 
@@ -94,14 +88,3 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start >= len(head) - 3
     return True
-
-
-def _pointer(raw: bytes) -> Pointer:
-    digest, size = "", 0
-    for line in raw.decode("utf-8", "replace").splitlines():
-        key, _, value = line.partition(" ")
-        if key == "oid":
-            digest = value[:80]
-        elif key == "size" and value.isdigit() and len(value) < 20:
-            size = int(value)
-    return Pointer("git-lfs", digest, size)

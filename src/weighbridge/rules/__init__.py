@@ -17,11 +17,15 @@ JUDGED: dict[str, frozenset[str]] = {
     "calls": frozenset(("Call", "ComputedImport", "Import", "Oddity")),
     "structure": frozenset(("Embedded", "JudgeSettings", "Link", "NameMismatch", "Native", "Oddity", "Pointer")),
     "onnx": frozenset(("ExternalData", "Graph", "Oddity", "Operator")),
+    "tensorflow": frozenset(("FileReference", "Graph", "Operator")),
     "keras": frozenset(("FileReference", "Oddity", "Reference")),
     "xml_documents": frozenset(("FileReference", "Oddity", "Reference")),
     "yaml_documents": frozenset(("Oddity", "Reference")),
     "other_models": frozenset(("FileReference", "Oddity", "Reference")),
+    "torch_export": frozenset(("Reference",)),
+    "foreign_code": frozenset(("FileReference", "Reference")),
     "weights": frozenset(("ActiveText", "FileReference", "Oddity")),
+    "r_values": frozenset(("Reference",)),
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
@@ -29,6 +33,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "cards": frozenset(("Markup", "Oddity")),
     "network": frozenset(("Address",)),
     "secrets": frozenset(("PersonalData", "Secret")),
+    "tflite": frozenset(("FileReference", "Oddity", "Operator", "Reference")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }
 """Module of rules → the facts that they judge."""

@@ -54,7 +54,7 @@ class RuleContext(NamedTuple):
     """What a rule may look at besides its fact.
 
     `format`, `facts` and `location` are those of the same blob; `files` are the paths of all files of the artifact, as
-    reports write them.
+    reports write them. `everywhere` gives the facts of one type in the whole artifact, each with its blob's location.
     """
 
     format: str
@@ -62,6 +62,7 @@ class RuleContext(NamedTuple):
     knowledge: Knowledge
     location: str = ""
     files: frozenset[str] = frozenset()
+    everywhere: Callable[[type], tuple[tuple[str, Any], ...]] = lambda _: ()
 
 
 class Hit(NamedTuple):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from weighbridge.core.artifact import Artifact, InspectedFile, Location, Unread, escape_name
 from weighbridge.core.digests import digest_bytes, model_digest
@@ -29,13 +30,14 @@ from weighbridge.core.facts import (
 from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
-from weighbridge.formats import INCLUDES, candidates, promised
+from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.rules import rules_on
 from weighbridge.rules.base import RuleContext
 from weighbridge.scan.external import Claims, order, settle_external
 from weighbridge.scan.ledger import Claim, Ledger, apart, settle
+from weighbridge.scan.leftovers import left_over
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, ScanReport
 from weighbridge.scan.scrub import Scrub, quoted
 from weighbridge.scan.walk import walk
@@ -137,9 +139,14 @@ def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge, files: frozenset[s
     by_type: dict[type, list[Rule]] = {}
     for rule in rules_on({type(fact).__name__ for blob in blobs for fact in blob.facts}):
         by_type.setdefault(rule.on, []).append(rule)
+
+    @cache
+    def everywhere(type_: type) -> tuple[tuple[str, Any], ...]:
+        return tuple((blob.location, fact) for blob in blobs for fact in blob.facts if type(fact) is type_)
+
     findings: list[Finding] = []
     for blob in blobs:
-        context = RuleContext(blob.format, blob.facts, knowledge, blob.location, files)
+        context = RuleContext(blob.format, blob.facts, knowledge, blob.location, files, everywhere)
         for fact in blob.facts:
             for rule in by_type.get(type(fact), ()):
                 findings.extend(rule.finding(hit, fact, blob.location) for hit in rule.judge(fact, context))
@@ -279,6 +286,10 @@ def _blob(
             why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
     claims.extend(Claim(span.offset, span.offset + span.size, "unread") for span in why)
     ledger = settle(claims, data.size)
+    for rest in left_over(data, ledger.opaque, why) if readings else ():
+        hidden = _child(rest, info, at, budget, visitor)
+        if hidden is not None:
+            inner.append(hidden)
     told = children + [(span.offset, span.offset + span.size) for span in why]
     because = f"{readings[0].name} does not account for these bytes" if readings else _NO_FORMAT
     why += [UnreadSpan(start, end - start, because) for start, end in apart(ledger.opaque, told)]
@@ -290,7 +301,9 @@ def _blob(
         if isinstance(fact, Limit)
     )
     unread.extend(
-        Unread(at.path, 0, "the content is kept elsewhere and is not here")
+        Unread(
+            at.path, 0, f"the content is not here, this is a pointer to {fact.size} bytes: fetch it with git lfs pull"
+        )
         for fact in facts
         if isinstance(fact, Pointer)
     )
@@ -331,7 +344,7 @@ def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:
         return []
     names = promised(extension)
     found_names = {found.name for found in readings} | {INCLUDES.get(found.name, "") for found in readings}
-    if names and not found_names & set(names):
+    if names and not found_names & (set(names) | STAND_INS):
         return [NameMismatch(names[0], readings[0].name)]
     return []
 
