@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from build.foreign import xgboost
+from build.inspecting import scanned
 from weighbridge.core.facts import UnreadSpan
+from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.scan.leftovers import REGIONS, left_over
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def begins(content: bytes, opaque: list[tuple[int, int]], broken: list[UnreadSpan] | None = None) -> list[str]:
-    return [child.name for child in left_over(Reader(MemorySource(content)), opaque, broken or [], Budget(Limits(), len(content)))]
+    return [
+        child.name
+        for child in left_over(Reader(MemorySource(content)), opaque, broken or [], Budget(Limits(), len(content)))
+    ]
 
 
 def test_a_region_is_looked_at_where_it_begins_and_behind_its_zeros() -> None:

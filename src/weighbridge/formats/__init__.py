@@ -215,6 +215,18 @@ REGISTRY: tuple[Entry, ...] = (
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
     Entry(
+        "documents",
+        "Html",
+        dict.fromkeys((".html", ".htm", ".xhtml", ".svg", ".mhtml"), "html"),
+        _first(b"<\xef \t\r\n"),
+    ),
+    Entry(
+        "documents",
+        "Markdown",
+        dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"), "markdown"),
+        lambda *_: False,
+    ),
+    Entry(
         "engines",
         "ENGINES",
         _ENGINES,

@@ -30,6 +30,9 @@ JUDGED: dict[str, frozenset[str]] = {
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
+    "cards": frozenset(("Markup", "Oddity")),
+    "network": frozenset(("Address",)),
+    "secrets": frozenset(("PersonalData", "Secret")),
     "tflite": frozenset(("FileReference", "Oddity", "Operator", "Reference")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }

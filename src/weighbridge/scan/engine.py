@@ -39,6 +39,7 @@ from weighbridge.scan.external import Claims, order, settle_external
 from weighbridge.scan.ledger import Claim, Ledger, apart, settle
 from weighbridge.scan.leftovers import left_over
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, ScanReport
+from weighbridge.scan.scrub import Scrub, quoted
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
@@ -208,9 +209,19 @@ def _opened(
     after = os.fstat(fd)
     if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         blob = _changed(blob, path, size)
+    blob = _scrubbed(blob, budget.hidden)
     if size == 0:
         blob = _nothing(path, [*about, Oddity("empty", "0 bytes")], "empty")
     return InspectedFile(path, size, digest, blob.format, blob.ledger.coverage), blob
+
+
+def _scrubbed(blob: Blob, secrets: set[str]) -> Blob:
+    """The blob without the secrets that were found in its file, or are quoted of it: they stay in this process."""
+    secrets = secrets.union(*(quoted(found.facts) for found in blob.facts), quoted(blob.unread))
+    if not secrets:
+        return blob
+    scrub = Scrub(secrets)
+    return blob._replace(facts=scrub.record(blob.facts), unread=scrub.record(blob.unread))
 
 
 def _read_all(fd: int, most: int) -> bytes:
