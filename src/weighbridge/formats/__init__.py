@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _JSON = b'{["'
 _ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
+_CELLS = b'"cell_type"'
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
 _SPACE = b" \t\r\n\xef\xbb\xbf"
@@ -96,6 +97,7 @@ REGISTRY: tuple[Entry, ...] = (
         _first(b"\x08\x0a"),
     ),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
+    Entry("notebook", "Notebook", {".ipynb": "notebook"}, lambda _, info: b'"nbformat' in info.head or _CELLS in info.head),
     Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
     Entry("template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), lambda *_: False),
@@ -114,6 +116,7 @@ INCLUDES: dict[str, str] = {
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
+    "notebook": "hub-config",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
 

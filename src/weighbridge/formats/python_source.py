@@ -56,11 +56,11 @@ class PythonSource:
             return
         raw = data.read(0, data.size)
         text = _decoded(raw)
-        yield from _marks(text)
+        yield from source_marks(text)
         if info.name in STARTS:
             yield Oddity("runs-by-name", f"{info.name} is run by its name: {STARTS[info.name]}")
         lines = _line_starts(raw)
-        for fact in _facts(_tree(text)):
+        for fact in uses_by_line(syntax_tree(text)):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts)
                 return
@@ -96,7 +96,8 @@ def _decoded(raw: bytes) -> str:
         raise FormatError("the text is not in its encoding", error.start) from None
 
 
-def _tree(text: str) -> ast.Module:
+def syntax_tree(text: str) -> ast.Module:
+    """The tree of a program. Raises FormatError if it is none, or too deep."""
     import ast
     import warnings
 
@@ -110,7 +111,7 @@ def _tree(text: str) -> ast.Module:
         raise FormatError(f"the code cannot be parsed: {type(error).__name__}", 0) from None
 
 
-def _facts(tree: ast.Module) -> list[SourceUse | Operator]:
+def uses_by_line(tree: ast.Module) -> list[SourceUse | Operator]:
     """What the code does, by line; operators of TorchScript that no library of PyTorch itself has are operators."""
     from weighbridge.formats.python_walk import walk
 
@@ -138,7 +139,7 @@ def _pattern() -> re.Pattern[str]:
     return re.compile("[\u202a-\u202e\u2066-\u2069]|[\u200b\u2060\ufeff\U000e0000-\U000e007f]|[^\\s#]\\s{150,}[^\\s#]")
 
 
-def _marks(text: str) -> Iterator[Oddity]:
+def source_marks(text: str) -> Iterator[Oddity]:
     """Characters that show people another text than Python reads, once of each kind."""
     seen = set()
     for match in _pattern().finditer(text.removeprefix("\ufeff")):
