@@ -14,6 +14,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import FormatError
+from weighbridge.formats.tree import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,8 @@ class Cursor:
     def __init__(self, text: str) -> None:
         import json
 
+        if text.count("[") + text.count("{") > CONTAINERS:
+            raise FormatError(f"the document has more than {CONTAINERS} lists and objects", 0)
         self.text = text
         self.twice: list[str] = []
         """Keys that one object has twice, up to a hundred."""

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
 
 VERSIONS = (2, 3, 4)
+ODD_PARTS = 100
+"""Parts that are of another type than the format says which are passed over; then nothing more is read."""
 _MARKS = (b'"cell_type"', b'"nbformat')
 _HIDDEN_TAGS = frozenset(("remove-cell", "remove_cell", "hide-cell", "hide_cell", "hide-input", "hide_input", "remove-input", "remove_input"))
 _NAME = re.compile(r"[\w .()+\[\]:@/&,-]{0,120}")
@@ -99,6 +101,7 @@ class _Book:
         self._cursor = Cursor(text)
         self._budget = budget
         self._cells = 0
+        self._odd_parts = 0
         self._holders: set[str] = set()
         self._versions: list[Any] = []
 
@@ -338,6 +341,9 @@ class _Book:
 
     def _unread(self, why: str) -> Iterator[Fact | Child]:
         start = self._cursor.index
+        self._odd_parts += 1
+        if self._odd_parts > ODD_PARTS:
+            raise FormatError(f"{why}, as more than {ODD_PARTS} others", start)
         value = self._cursor.plain()
         yield UnreadSpan(self._at(start), self._size(start), why)
         yield from self._searched(value, why, start)

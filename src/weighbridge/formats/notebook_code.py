@@ -16,7 +16,7 @@ from weighbridge.core.facts import Child, Limit, Oddity, SourceUse, UnreadSpan
 from weighbridge.formats.json_places import Text, line_places
 from weighbridge.formats.notebook_magics import FILLED, Reading, Use, asked_of_ipython, read_cell
 from weighbridge.formats.notebook_outputs import script_use, shown_file
-from weighbridge.formats.python_source import LONGEST, source_marks, syntax_tree, uses_by_line
+from weighbridge.formats.python_source import TOKENS, source_marks, syntax_tree, tokens, uses_by_line
 from weighbridge.formats.shell_text import shell_traits
 
 if TYPE_CHECKING:
@@ -108,13 +108,14 @@ class _Told:
         self._budget = budget
         self._commands: dict[str, tuple[str, ...]] = {}
         self._left = SHELL_TEXT
+        self._tokens = 0
         self._lines: dict[int, list[int]] = {}
         self._reached: dict[str, int] = {}
 
     @property
     def full(self) -> bool:
         """Whether nothing more will be told."""
-        return "facts" in self._reached
+        return bool({"facts", "tokens"} & set(self._reached))
 
     def rest(self) -> Iterator[Limit]:
         """What could not be looked at any more."""
@@ -128,8 +129,9 @@ class _Told:
     def cell(self, cell: CodeCell, program: Program) -> Iterator[Fact | Child]:
         """Add a cell to the program and say what in it is no Python."""
         source = cell.source.value
-        if len(source) > LONGEST:
-            self._reached["source"] = LONGEST
+        self._tokens += tokens(source)
+        if self._tokens > TOKENS:
+            self._reached["tokens"] = TOKENS
             return
         for mark in source_marks(source):
             yield Oddity(mark.kind, f"cell {cell.number}, {mark.detail}", self._places.at(cell.source.start))
@@ -167,9 +169,6 @@ class _Told:
     def program(self, program: Program) -> Iterator[Fact]:
         """What the Python of all cells does."""
         text = program.text
-        if len(text) > LONGEST:
-            self._reached["source"] = LONGEST
-            return
         if not text.strip():
             return
         tree = syntax_tree(text)
