@@ -25,6 +25,7 @@ _ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
 _CELLS = b'"cell_type"'
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
+_SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -105,6 +106,10 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
+    Entry("settings_files", "Toml", {".toml": "toml"}, lambda *_: False),
+    Entry("settings_files", "SettingLines", dict.fromkeys(_SETTINGS, "settings"), lambda _, info: info.name[:1] == "." or info.name == "config"),
+    Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
+    Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )

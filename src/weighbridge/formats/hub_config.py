@@ -7,6 +7,7 @@ vocabularies, which loaders read for their words alone.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import Embedded, Limit, Oddity, Setting, Span, UnreadSpan
@@ -17,6 +18,7 @@ from weighbridge.formats.keras_config import is_keras, keras_facts
 from weighbridge.formats.shard_index import shards
 from weighbridge.formats.template import is_template_key, looks_like_template, template_uses
 from weighbridge.formats.text import search_text
+from weighbridge.formats.tool_commands import commands
 from weighbridge.formats.tree import parse_json
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class HubConfig:
         yield from shards(tree)
         if is_keras(tree, raw):
             yield from keras_facts(tree, "", 0, budget)
-        for reference in code_references(tree, info.name):
+        for reference in chain(code_references(tree, info.name), commands(tree)):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, 0)
                 break

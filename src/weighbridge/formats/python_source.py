@@ -64,8 +64,6 @@ class PythonSource:
             yield Limit("tokens", TOKENS)
             return
         yield from source_marks(text)
-        if info.name in STARTS:
-            yield Oddity("runs-by-name", f"{info.name} is run by its name: {STARTS[info.name]}")
         lines = _line_starts(raw)
         for fact in uses_by_line(syntax_tree(text)):
             if budget.facts <= 0:
@@ -75,15 +73,6 @@ class PythonSource:
             yield fact._replace(offset=lines[min(fact.offset, len(lines)) - 1])
         yield from _texts(text, budget)
         yield Span(0, data.size, "parsed")
-
-
-STARTS = {
-    "sitecustomize.py": "Python imports it whenever it starts",
-    "usercustomize.py": "Python imports it whenever it starts",
-    "conftest.py": "pytest imports it",
-    "setup.py": "pip runs it",
-    "hubconf.py": "torch.hub imports it",
-}
 
 
 def _decoded(raw: bytes) -> str:
