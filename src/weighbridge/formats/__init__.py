@@ -98,7 +98,9 @@ REGISTRY: tuple[Entry, ...] = (
         _first(b"\x08\x0a"),
     ),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
-    Entry("notebook", "Notebook", {".ipynb": "notebook"}, lambda _, info: b'"nbformat' in info.head or _CELLS in info.head),
+    Entry(
+        "notebook", "Notebook", {".ipynb": "notebook"}, lambda _, info: b'"nbformat' in info.head or _CELLS in info.head
+    ),
     Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
     Entry("template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), lambda *_: False),
@@ -107,7 +109,12 @@ REGISTRY: tuple[Entry, ...] = (
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
     Entry("settings_files", "Toml", {".toml": "toml"}, lambda *_: False),
-    Entry("settings_files", "SettingLines", dict.fromkeys(_SETTINGS, "settings"), lambda _, info: info.name[:1] == "." or info.name == "config"),
+    Entry(
+        "settings_files",
+        "SettingLines",
+        dict.fromkeys(_SETTINGS, "settings"),
+        lambda _, info: info.name[:1] == "." or info.name == "config",
+    ),
     Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
     Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),

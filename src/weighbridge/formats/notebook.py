@@ -39,7 +39,9 @@ VERSIONS = (2, 3, 4)
 ODD_PARTS = 100
 """Parts that are of another type than the format says which are passed over; then nothing more is read."""
 _MARKS = (b'"cell_type"', b'"nbformat')
-_HIDDEN_TAGS = frozenset(("remove-cell", "remove_cell", "hide-cell", "hide_cell", "hide-input", "hide_input", "remove-input", "remove_input"))
+_HIDDEN_TAGS = frozenset(
+    ("remove-cell", "remove_cell", "hide-cell", "hide_cell", "hide-input", "hide_input", "remove-input", "remove_input")
+)
 _NAME = re.compile(r"[\w .()+\[\]:@/&,-]{0,120}")
 _KERNEL_KEYS = frozenset(("name", "display_name", "language", "metadata"))
 
@@ -195,7 +197,9 @@ class _Book:
         for source in sources:
             yield from embedded_in_text(source.value, f"cell {number}", self._at(source.start), self._budget)
         if len(sources) > 1:
-            yield Oddity("notebook-structure", f"cell {number} has {len(sources)} sources; readers disagree", self._at(begin))
+            yield Oddity(
+                "notebook-structure", f"cell {number} has {len(sources)} sources; readers disagree", self._at(begin)
+            )
         yield from self._kinds(kinds, sources, name, begin)
 
     def _kinds(self, kinds: list[Any], sources: list[Text], name: str, begin: int) -> Iterator[Fact | Child]:
@@ -205,7 +209,9 @@ class _Book:
         unknown = [kind for kind in kinds if kind not in known] if kinds else ["none"]
         if unknown:
             yield UnreadSpan(
-                self._at(begin), self._size(begin), f"cell {number} is of a type that is not known: {str(unknown[0])[:40]!r}"
+                self._at(begin),
+                self._size(begin),
+                f"cell {number} is of a type that is not known: {str(unknown[0])[:40]!r}",
             )
         for source in sources:
             start, end = self._at(source.start), self._at(source.end)
@@ -221,7 +227,9 @@ class _Book:
             yield self._odd(f"the metadata of cell {number} is no object", start)
             return
         if metadata.get("init_cell"):
-            yield Oddity("notebook-autorun", f"cell {number} runs when the notebook is opened (init_cell)", self._at(start))
+            yield Oddity(
+                "notebook-autorun", f"cell {number} runs when the notebook is opened (init_cell)", self._at(start)
+            )
         jupyter = metadata.get("jupyter")
         tags = metadata.get("tags")
         hidden = [tag for tag in tags if isinstance(tag, str) and tag in _HIDDEN_TAGS] if isinstance(tags, list) else []
@@ -330,7 +338,9 @@ class _Book:
             if more:
                 yield Oddity("notebook-kernel", f"the kernel brings its own {', '.join(more)}", self._at(start))
             if odd or ".." in str(value.get("name")) or "/" in str(value.get("name")):
-                yield Oddity("notebook-kernel", f"the kernel is called {str(value.get('name'))[:80]!r}", self._at(start))
+                yield Oddity(
+                    "notebook-kernel", f"the kernel is called {str(value.get('name'))[:80]!r}", self._at(start)
+                )
 
     def _searched(self, value: Any, key: str, start: int) -> Iterator[Fact | Child]:
         """Look for hidden objects in every text of a value."""

@@ -30,7 +30,18 @@ SHELLS = frozenset(("bash", "sh", "zsh", "shell", "calysto_bash"))
 SHELL_TEXT = 1024 * 1024
 """Characters of different commands that are looked at; each million costs up to four seconds."""
 _TAINTS = frozenset(("decoded", "downloaded", "metadata", "hidden"))
-_PYTHON = ("python", "ipython", "xpython", "xeus-python", "pyolite", "pyodide", "conda-env", "venv", "sagemath", "pyspark")
+_PYTHON = (
+    "python",
+    "ipython",
+    "xpython",
+    "xeus-python",
+    "pyolite",
+    "pyodide",
+    "conda-env",
+    "venv",
+    "sagemath",
+    "pyspark",
+)
 
 
 class CodeCell(NamedTuple):

@@ -90,9 +90,11 @@ def read_cell(source: str) -> Reading:
     try:
         return _read("\n".join(source.splitlines()))
     except FormatError:
-        if _parsed(source) is None:
+        if _parsed(source) is not None:
             raise
-        return Reading(source, (Use("magic", "line-breaks", "characters that only some programs take for new lines", 1),))
+        return Reading(
+            source, (Use("magic", "line-breaks", "characters that only some programs take for new lines", 1),)
+        )
 
 
 def _read(source: str, depth: int = 0) -> Reading:
@@ -405,7 +407,5 @@ def _constant(node: ast.expr) -> str | None:
     if isinstance(node, ast.List | ast.Tuple) and all(isinstance(one, ast.Constant) for one in node.elts):
         return " ".join(str(one.value) for one in node.elts if isinstance(one, ast.Constant))
     if isinstance(node, ast.JoinedStr):
-        return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values
-        )
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values)
     return None

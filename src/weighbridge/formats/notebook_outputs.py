@@ -35,7 +35,13 @@ PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/
 BINARY = {**PICTURES, "application/pdf": "pdf", "audio/wav": "wav", "audio/mpeg": "mp3", "video/mp4": "mp4"}
 DOCUMENTS = {"text/html": "html", "image/svg+xml": "svg", "text/markdown": "md"}
 SCRIPTS = frozenset(
-    ("application/javascript", "text/javascript", "application/ecmascript", "text/ecmascript", "application/x-javascript")
+    (
+        "application/javascript",
+        "text/javascript",
+        "application/ecmascript",
+        "text/ecmascript",
+        "application/x-javascript",
+    )
 )
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 TEXTS = ("text/plain", "text/latex", "text/x-", "application/vnd.jupyter.stderr", "application/vnd.jupyter.stdout")
@@ -46,10 +52,22 @@ _JSON = re.compile(
     r"jupyter\.(?:error|cell)\+json|microsoft\.[\w.+-]*json))"
 )
 """Types of data that known programs write."""
-_OTHER_KNOWN = re.compile(r"application/vnd\.(?:holoviews_load\.v\d|bokehjs_load\.v\d|bokehjs_exec\.v\d|holoviews_exec\.v\d)\+json")
+_OTHER_KNOWN = re.compile(
+    r"application/vnd\.(?:holoviews_load\.v\d|bokehjs_load\.v\d|bokehjs_exec\.v\d|holoviews_exec\.v\d)\+json"
+)
 _CAPABILITIES = (
-    ("kernel", re.compile(r"kernel\s*\.\s*(?:execute|invokeFunction|requestExecute)|invokeFunction|Jupyter\.notebook|IPython\.notebook|jupyterapp")),
-    ("network", re.compile(r"\bfetch\s*\(|XMLHttpRequest|sendBeacon|WebSocket|EventSource|\.src\s*=|importScripts|\bimport\s*\(")),
+    (
+        "kernel",
+        re.compile(
+            r"kernel\s*\.\s*(?:execute|invokeFunction|requestExecute)|invokeFunction|Jupyter\.notebook|IPython\.notebook|jupyterapp"
+        ),
+    ),
+    (
+        "network",
+        re.compile(
+            r"\bfetch\s*\(|XMLHttpRequest|sendBeacon|WebSocket|EventSource|\.src\s*=|importScripts|\bimport\s*\("
+        ),
+    ),
     ("cookies", re.compile(r"document\s*\.\s*cookie|localStorage|sessionStorage|_xsrf|jupyter-config-data")),
     ("eval", re.compile(r"\beval\s*\(|\bFunction\s*\(|atob\s*\(|fromCharCode|document\.write|\\x[0-9a-f]{2}\\x")),
 )
@@ -176,6 +194,10 @@ def leaves(tree: Any) -> Iterator[tuple[str, Any]]:
             stack.extend((f"{path}.{name[:60]}"[-200:] if path else name[:60], inner) for name, inner in node.items())
         elif isinstance(node, list):
             # Numbers of a list are most of what there is, and nothing hides in them.
-            stack.extend((f"{path}.{index}"[-200:], inner) for index, inner in enumerate(node) if isinstance(inner, str | dict | list))
+            stack.extend(
+                (f"{path}.{index}"[-200:], inner)
+                for index, inner in enumerate(node)
+                if isinstance(inner, str | dict | list)
+            )
         else:
             yield path, node

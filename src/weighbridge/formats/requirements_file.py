@@ -40,7 +40,9 @@ _OTHER_LIST = re.compile(r"(?:-r|--requirement|-c|--constraint)[ =]?\s*(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S.*)")
 _OPTION = re.compile(r"--?[a-z][\w-]*(?:[ =]\S.*)?")
 _PACKAGE = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[\w.,\s-]*\])?\s*(?:\(?[<>=!~]=?=?[^;@#]*\)?)?\s*(?:;.*)?")
-_ADDRESS = re.compile(r"(?:[A-Za-z0-9][\w.-]*\s*(?:\[[\w.,\s-]*\])?\s*@\s*)?((?:(?:git|hg|svn|bzr)\+)?[a-z][a-z0-9+.-]*:(?://)?\S+|git@\S+)(.*)")
+_ADDRESS = re.compile(
+    r"(?:[A-Za-z0-9][\w.-]*\s*(?:\[[\w.,\s-]*\])?\s*@\s*)?((?:(?:git|hg|svn|bzr)\+)?[a-z][a-z0-9+.-]*:(?://)?\S+|git@\S+)(.*)"
+)
 
 
 class Requirements:

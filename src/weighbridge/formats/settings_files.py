@@ -37,7 +37,20 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
 
 LINES = (".ini", ".cfg", ".conf", ".properties", ".env")
-NAMES = frozenset((".env", ".gitmodules", ".gitconfig", ".npmrc", ".pypirc", ".editorconfig", ".flake8", ".coveragerc", ".pylintrc", ".condarc"))
+NAMES = frozenset(
+    (
+        ".env",
+        ".gitmodules",
+        ".gitconfig",
+        ".npmrc",
+        ".pypirc",
+        ".editorconfig",
+        ".flake8",
+        ".coveragerc",
+        ".pylintrc",
+        ".condarc",
+    )
+)
 ENVIRONMENT = (
     "LD_", "DYLD_", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONWARNINGS", "PATH", "PIP_", "BASH_ENV",
     "HF_ENDPOINT", "TRUST_REMOTE_CODE", "HTTP_PROXY", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT", "GIT_SSH", "NODE_OPTIONS",
@@ -94,7 +107,9 @@ class Toml:
             if isinstance(value, str):
                 if len(value) >= SHORTEST:
                     for seen in embedded_in_text(value, path, 0, budget):
-                        yield seen._replace(offset=max(0, text.find(value[:40]))) if isinstance(seen, Embedded) else seen
+                        yield (
+                            seen._replace(offset=max(0, text.find(value[:40]))) if isinstance(seen, Embedded) else seen
+                        )
                 for fact in _project(path, value):
                     if budget.facts <= 0:
                         yield Limit("facts", budget.limits.facts)
@@ -103,7 +118,11 @@ class Toml:
                     yield fact
             if kept < KEPT and path.count(".") <= 1:
                 kept += 1
-                yield Setting(path[:200], str(value)[:200] if not isinstance(value, int) or abs(value) < 1 << 128 else "a large number", 0)
+                yield Setting(
+                    path[:200],
+                    str(value)[:200] if not isinstance(value, int) or abs(value) < 1 << 128 else "a large number",
+                    0,
+                )
         yield Span(0, data.size, "parsed")
 
 
@@ -195,7 +214,9 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
             yield path, node
 
 
-_POINTS = re.compile(r"(?:project|tool\.poetry)\.(?:scripts|gui-scripts|entry-points|plugins)\.(.+)|options\.entry_points\.(.+)")
+_POINTS = re.compile(
+    r"(?:project|tool\.poetry)\.(?:scripts|gui-scripts|entry-points|plugins)\.(.+)|options\.entry_points\.(.+)"
+)
 _NEEDS = re.compile(
     r"(?:build-system\.requires|project\.dependencies|project\.optional-dependencies\.[^.]+|dependency-groups\.[^.]+)\.\d+"
 )
@@ -210,7 +231,9 @@ def _project(path: str, value: str) -> Iterator[Fact]:
         yield Reference("build-backend", value[:200], path)
     elif _NEEDS.fullmatch(path):
         yield from requirement_facts(value.strip(), path, 0)
-    elif re.fullmatch(r"tool\.poetry\.(?:[\w.-]*\.)?dependencies\.[^.]+\.(?:git|url|path)", path) or re.fullmatch(r"tool\.uv\.sources\..+\.(?:git|url|path)", path):
+    elif re.fullmatch(r"tool\.poetry\.(?:[\w.-]*\.)?dependencies\.[^.]+\.(?:git|url|path)", path) or re.fullmatch(
+        r"tool\.uv\.sources\..+\.(?:git|url|path)", path
+    ):
         yield from requirement_facts(value if "://" in value else f"./{value}", path, 0)
     elif re.fullmatch(r"tool\.(?:poetry\.source|uv\.index|pdm\.source)\.\d+\.url", path):
         yield from requirement_facts(f"--extra-index-url {value}", path, 0)
@@ -267,11 +290,25 @@ def _line_facts(section: str, key: str, value: str, path: str, offset: int, *, g
             name, _, target = line.partition("=")
             if target.strip():
                 yield Reference("entry-point", target.strip()[:200], f"{path}.{name.strip()}"[-200:], "", offset)
-    elif section == "options.extras_require" or lowered in ("install_requires", "setup_requires", "tests_require", "deps"):
+    elif section == "options.extras_require" or lowered in (
+        "install_requires",
+        "setup_requires",
+        "tests_require",
+        "deps",
+    ):
         for line in bare.splitlines():
             if line.strip():
                 yield from requirement_facts(line.strip(), path, offset)
-    elif lowered in ("index-url", "extra-index-url", "find-links", "trusted-host", "index", "index_url", "extra_index_url", "registry"):
+    elif lowered in (
+        "index-url",
+        "extra-index-url",
+        "find-links",
+        "trusted-host",
+        "index",
+        "index_url",
+        "extra_index_url",
+        "registry",
+    ):
         for word in bare.split():
             yield from requirement_facts(f"--extra-index-url {word}", path, offset)
     elif lowered == "cmdclass":

@@ -152,7 +152,9 @@ def _programs(text: str) -> list[str]:
     known = True
     for part in _PARTS.split(_without_quotes(text)):
         words = re.sub(r"^(?:\s|\(|\{(?=\s))+", "", part).split()
-        while words and (re.fullmatch(r"\w+=\S*", words[0]) or words[0] in ("sudo", "env", "time", "nohup", "exec", "command")):
+        while words and (
+            re.fullmatch(r"\w+=\S*", words[0]) or words[0] in ("sudo", "env", "time", "nohup", "exec", "command")
+        ):
             words.pop(0)
         if not words or words[0].startswith("#"):
             continue
@@ -177,4 +179,6 @@ def _programs(text: str) -> list[str]:
 
 def _without_quotes(text: str) -> str:
     """Quoted texts that do not begin a command, and what stands between braces, without what would part commands."""
-    return re.sub(r"(?<=[\s=(])(\"[^\"\n]*\"|'[^'\n]*')|\{[^{}\n]*\}", lambda match: re.sub(r"[;|&\n]", " ", match[0]), text)
+    return re.sub(
+        r"(?<=[\s=(])(\"[^\"\n]*\"|'[^'\n]*')|\{[^{}\n]*\}", lambda match: re.sub(r"[;|&\n]", " ", match[0]), text
+    )

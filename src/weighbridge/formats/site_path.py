@@ -39,7 +39,12 @@ class SitePath:
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES for text with a line that is run, MAYBE for other short text, both only under the extension."""
-        if info.extension != ".pth" or data.size > LONGEST or b"\0" in info.head or info.head.startswith((b"\x80", b"PK")):
+        if (
+            info.extension != ".pth"
+            or data.size > LONGEST
+            or b"\0" in info.head
+            or info.head.startswith((b"\x80", b"PK"))
+        ):
             return Match.NO
         try:
             text = data.read(0, data.size).decode("utf-8-sig")
@@ -61,7 +66,9 @@ class SitePath:
                 yield Limit("lines", LINES, offset)
                 return
             if _runs(line):
-                yield Oddity("runs-by-name", f"line {number} is run by every Python that starts: {line.strip()[:160]}", offset)
+                yield Oddity(
+                    "runs-by-name", f"line {number} is run by every Python that starts: {line.strip()[:160]}", offset
+                )
                 if tokens(line) < 20_000:
                     yield from _source(line, offset)
                 else:

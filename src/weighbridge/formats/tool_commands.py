@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
 _CONTAINER = ("onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand")
 _INSTALLS = ("preinstall", "install", "postinstall", "prepare", "prepublish", "preprepare", "postprepare")
-_PATHS = ("interpreterpath", "executablepath", ".envfile", "shell.linux", "shell.windows", "shell.osx", "pythonpath", "gitpath", "git.path")
+_PATHS = (
+    "interpreterpath",
+    "executablepath",
+    ".envfile",
+    "shell.linux",
+    "shell.windows",
+    "shell.osx",
+    "pythonpath",
+    "gitpath",
+    "git.path",
+)
 MOST = 200
 
 
@@ -36,7 +46,12 @@ def commands(tree: Any) -> Iterator[Reference]:
         if isinstance(task, dict) and ("command" in task or "script" in task):
             options = task.get("runOptions")
             opens = isinstance(options, dict) and options.get("runOn") == "folderOpen"
-            yield _named("opens" if opens else "task", task.get("command", task.get("script")), f"tasks.{index}", task.get("args"))
+            yield _named(
+                "opens" if opens else "task",
+                task.get("command", task.get("script")),
+                f"tasks.{index}",
+                task.get("args"),
+            )
     if "initializeCommand" in tree:
         yield _named("opens", tree["initializeCommand"], "initializeCommand")
     for key in _CONTAINER:
@@ -52,7 +67,9 @@ def commands(tree: Any) -> Iterator[Reference]:
     servers = tree.get("mcpServers")
     for name, server in list(servers.items())[:MOST] if isinstance(servers, dict) else ():
         if isinstance(server, dict) and ("command" in server or "url" in server):
-            yield _named("assistant", server.get("command", server.get("url")), f"mcpServers.{name}", server.get("args"))
+            yield _named(
+                "assistant", server.get("command", server.get("url")), f"mcpServers.{name}", server.get("args")
+            )
     hooks = tree.get("hooks")
     if isinstance(hooks, dict):
         yield from _hooks(hooks)

@@ -21,7 +21,13 @@ _INDEXES = re.compile(
 """Indexes of packages that are published by the makers of what they hold; looked at on 2026-11-29."""
 
 
-@rule("config/package-source", Severity.MEDIUM, on=FileReference, refs=("CWE-829", "CWE-494", "ATLAS AML.T0010.001"), since="0.2")
+@rule(
+    "config/package-source",
+    Severity.MEDIUM,
+    on=FileReference,
+    refs=("CWE-829", "CWE-494", "ATLAS AML.T0010.001"),
+    since="0.2",
+)
 def package_source(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
     """A package does not come from the index of packages.
 
@@ -50,7 +56,10 @@ def package_source(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
     elif found.road == "package-index":
         option, _, target = found.target.partition(" ")
         known = _INDEXES.fullmatch(target.strip("\"'")) is not None
-        yield Hit(f"{found.key}: {found.target}", _HIGH if target.startswith("http://") and option != "--proxy" else _LOW if known else None)
+        yield Hit(
+            f"{found.key}: {found.target}",
+            _HIGH if target.startswith("http://") and option != "--proxy" else _LOW if known else None,
+        )
     elif found.road == "requirement-file":
         yield Hit(f"{found.key} is installed from {found.target}", _LOW)
     elif found.road == "requirement-list" and "://" in found.target:
@@ -114,7 +123,10 @@ def tool_command(found: Reference, ctx: RuleContext) -> Iterator[Hit]:
     """
     del ctx
     if found.road == "kernel":
-        if not re.fullmatch(r"(?:/usr/(?:local/)?bin/)?python[\d.]*(?: -\w+)* -m (?:ipykernel(?:_launcher)?|xpython)(?: .*)?", found.name):
+        if not re.fullmatch(
+            r"(?:/usr/(?:local/)?bin/)?python[\d.]*(?: -\w+)* -m (?:ipykernel(?:_launcher)?|xpython)(?: .*)?",
+            found.name,
+        ):
             yield Hit(f"{found.key} is {found.name!r}", _HIGH)
     elif found.road in ("opens", "installs", "assistant"):
         yield Hit(f"{found.key} runs {found.name!r}", _HIGH)
@@ -147,7 +159,18 @@ def entry_point(found: Reference, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(f"{found.key} is {found.name}", _MEDIUM)
 
 
-_PLUGINS = ("pytest11", "ipython", "jupyter", "distutils.commands", "setuptools.", "keyring", "mlflow.", "torch.backends", "transformers", "vllm.")
+_PLUGINS = (
+    "pytest11",
+    "ipython",
+    "jupyter",
+    "distutils.commands",
+    "setuptools.",
+    "keyring",
+    "mlflow.",
+    "torch.backends",
+    "transformers",
+    "vllm.",
+)
 _BACKENDS = frozenset(
     """setuptools.build_meta setuptools.build_meta:__legacy__ hatchling.build flit_core.buildapi flit.buildapi
     poetry.core.masonry.api poetry_core.masonry.api pdm.backend pdm.pep517.api maturin scikit_build_core.build mesonpy uv_build
@@ -183,7 +206,19 @@ def risky_setting(found: Setting, ctx: RuleContext) -> Iterator[Hit]:
     if kind == "environment":
         yield Hit(f"{key} is {value!r}")
     elif kind == "git":
-        if value.lower() not in ("true", "false", "checkout", "rebase", "merge", "none", "lfs", "less", "vim", "nano", "cat"):
+        if value.lower() not in (
+            "true",
+            "false",
+            "checkout",
+            "rebase",
+            "merge",
+            "none",
+            "lfs",
+            "less",
+            "vim",
+            "nano",
+            "cat",
+        ):
             harmless = re.fullmatch(r"git-lfs (?:smudge|clean|filter-process)(?: -- %f)?", value)
             if not harmless:
                 yield Hit(f"{key} is {value!r}", _HIGH)

@@ -131,11 +131,15 @@ def magic(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(use.text, _LOW if beside.removeprefix("./") in ctx.files else None)
     elif name in ("%env", "%set_env"):
         risky = rest.startswith(_VARIABLES)
-        yield Hit(f"{use.text}: it decides which code other programs run" if risky else use.text, _HIGH if risky else _INFO)
+        yield Hit(
+            f"{use.text}: it decides which code other programs run" if risky else use.text, _HIGH if risky else _INFO
+        )
     elif name in ("%%writefile", "%%file", "%save", "%store", "%logstart", "%notebook"):
         settles = any(place in rest for place in _PLACES) or word.endswith(".pth")
         yield Hit(f"{use.text}: it settles on the machine" if settles else use.text, _CRITICAL if settles else _LOW)
-    elif name in ("%alias", "%alias_magic", "%config") and ("Application" in rest or "exec_lines" in rest or name != "%config"):
+    elif name in ("%alias", "%alias_magic", "%config") and (
+        "Application" in rest or "exec_lines" in rest or name != "%config"
+    ):
         yield Hit(use.text, _MEDIUM)
     elif name in _QUIET:
         yield Hit(use.text, _INFO)
