@@ -18,7 +18,7 @@ import skops.io
 from backports import zstd
 from sklearn.linear_model import LinearRegression
 
-from build import forms, hdf5_files, keras_models
+from build import forms, hdf5_files, keras_models, notebooks
 from build import gguf_files as g
 from build import onnx_models as o
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
@@ -92,6 +92,11 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "caffe": ("m.caffemodel", forms.caffe()),
     "paddle": ("m.pdmodel", forms.paddle("conv2d", "relu")),
     "msgpack": ("m.msgpack", msgpack.packb({"params": {"w": [1, 2.5, "x", b"y" * 40], "n": None}})),
+    "notebook": ("n.ipynb", notebooks.notebook("x = 1", notebooks.cell("# a", kind="markdown"))),
+    "toml": ("config.toml", b'[model]\nname = "bert"\nsizes = [1, 2]\n'),
+    "settings": ("config.ini", b"[model]\nname = bert\nsize: 8\n; done\n"),
+    "requirements": ("requirements.txt", b"torch==2.1\nnumpy>=1.24  # a comment\n"),
+    "site-path": ("x.pth", b"# a comment\n"),
     "json-model": ("symbol.json", json.dumps({"nodes": [{"op": "null", "name": "x"}], "arg_nodes": [0]}).encode()),
     "python": ("modeling.py", SOURCE),
     "template": ("chat_template.jinja", b"{% for m in messages %}{{ m['content'] }}{% endfor %}"),

@@ -32,7 +32,9 @@ CPU_FENCE = 5
 """Seconds that one file of some kilobytes may take; ordinary ones take a thousandth of it."""
 MEMORY_FENCE = 600 * 1024 * 1024
 """Bytes of address space: what the libraries of the seeds take, and 150 MB."""
-GROWING = frozenset(("text", "python", "template", "yaml", "sentencepiece", "coreml", "caffe", "paddle"))
+GROWING = frozenset(
+    ("text", "python", "template", "yaml", "toml", "settings", "requirements", "site-path", "sentencepiece", "coreml")
+) | {"caffe", "paddle"}
 """Formats of which the first part of a file may be a whole one: text, and messages that end where their file ends."""
 OPTIONAL = {"tar": 9216, "lightgbm": 36}
 """Bytes at the end of a seed that readers do without: zeros behind the last member, what only one of the readers asks for."""

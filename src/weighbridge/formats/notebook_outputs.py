@@ -119,6 +119,13 @@ def picture(mime: str, text: str, name: str, start: int, end: int) -> Iterator[C
 def document(mime: str, text: str, name: str, start: int, end: int) -> Iterator[Fact | Child]:
     """A document for whichever format reads it; a text without any markup needs none."""
     extension = DOCUMENTS[mime]
+    if extension == "html":
+        from weighbridge.formats.script_shapes import without_known_scripts
+
+        page = without_known_scripts(text)
+        if page.known:
+            text = page.text
+            yield SourceUse("script", "known", f"{name}: {page.known} scripts that are known", "shown", (), start)
     yield from shown_file(f"{name}.{extension}", text, name, start, end)
 
 

@@ -159,7 +159,8 @@ def script(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 
     What it finds: Outputs that are scripts, widgets that bring their own, and markup with scripts (high; medium if it
         names a well-known library for plots and reaches for nothing else); cells of JavaScript, which run when
-        somebody runs them (medium, high if they reach for the kernel, cookies or the network).
+        somebody runs them (medium, high if they reach for the kernel, cookies or the network). Scripts that have the
+        shape of what a well-known library writes are said (info).
     Why it matters: A notebook that is trusted runs the scripts in its outputs as soon as it is opened, in the session
         of whoever opened it: a script can run code in the kernel and read what the session may read.
     What to do: Clear all outputs before the notebook is shown to anybody.
@@ -174,7 +175,9 @@ def script(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     if use.kind != "script":
         return
     reaches = f" (it reaches for: {', '.join(use.traits)})" if use.traits else ""
-    if use.name.startswith("%%"):
+    if use.name == "known":
+        yield Hit(use.text, _INFO)
+    elif use.name.startswith("%%"):
         yield Hit(use.text + reaches, _HIGH if use.traits else _MEDIUM)
     elif use.name in ("text/html", "application/javascript"):
         drawn = any(mark in use.text.lower() for mark in _LIBRARIES) and not {"kernel", "cookies"} & set(use.traits)
