@@ -63,7 +63,9 @@ def output(mime: str, content: Any) -> dict[str, Any]:
 def notebook(*cells: Any, metadata: Any = PYTHON, **more: Any) -> bytes:
     """A notebook as JSON, right or wrong; a text is a cell of code."""
     made = [cell(one) if isinstance(one, str) else one for one in cells]
-    return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5} | more, indent=1).encode()
+    return json.dumps(
+        {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5} | more, indent=1
+    ).encode()
 
 
 def _written(*cells: Any, metadata: dict[str, Any] | None = None) -> bytes:
@@ -98,13 +100,22 @@ _WIDGETS = {
                 "model_module": "@jupyter-widgets/controls",
                 "model_module_version": "2.0.0",
                 "model_name": "FloatProgressModel",
-                "state": {"_view_module": "@jupyter-widgets/controls", "_view_name": "ProgressView", "max": 100, "value": 7},
+                "state": {
+                    "_view_module": "@jupyter-widgets/controls",
+                    "_view_name": "ProgressView",
+                    "max": 100,
+                    "value": 7,
+                },
             },
             "a2": {
                 "model_module": "@jupyter-widgets/controls",
                 "model_module_version": "2.0.0",
                 "model_name": "HTMLModel",
-                "state": {"_view_module": "@jupyter-widgets/controls", "_view_name": "HTMLView", "value": "Downloading: 100%"},
+                "state": {
+                    "_view_module": "@jupyter-widgets/controls",
+                    "_view_name": "HTMLView",
+                    "value": "Downloading: 100%",
+                },
             },
         },
         "version_major": 2,
@@ -130,7 +141,7 @@ HONEST: dict[str, bytes] = {
     ),
     "settings": _written("%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\n%load_ext autoreload\n%autoreload 2"),
     "a table": _written(_shown("df.head()", {"text/html": _TABLE.to_html(), "text/plain": str(_TABLE)}, "display_data")),
-    "a styled table": _written(_shown("df.style", {"text/html": "<style type=\"text/css\">\n#T_a1 th { color: red }\n</style>\n<table id=\"T_a1\"><tr><th>a</th></tr></table>", "text/plain": "<Styler>"})),
+    "a styled table": _written(_shown("df.style", {"text/html": '<style type="text/css">\n#T_a1 th { color: red }\n</style>\n<table id="T_a1"><tr><th>a</th></tr></table>', "text/plain": "<Styler>"})),
     "a picture": _written(_shown("plt.plot(x)", {"image/png": b64(png()) + "\n", "text/plain": "<Figure size 640x480>"})),
     "a picture in lines": _written(_shown("plt.plot(x)", {"image/png": base64.encodebytes(png(40, 40)).decode()})),
     "a drawing": _written(_shown("plt.plot(x)", {"image/svg+xml": _SVG, "text/plain": "<Figure>"})),

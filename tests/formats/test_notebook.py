@@ -210,11 +210,15 @@ def hidden() -> dict[str, bytes]:
         "version 3": json.dumps(old | {"nbformat": 3, "metadata": {}}).encode(),
         "version 2": json.dumps(old | {"nbformat": 2, "metadata": {"name": "x"}}).encode(),
         "cells of version 3 in version 4": json.dumps(json.loads(good) | old).encode(),
-        "the first of two sources": good.replace(b'"source": "x = 1"', b'"source": "%s", "source": "x = 1"' % PIPE.encode()),
+        "the first of two sources": good.replace(
+            b'"source": "x = 1"', b'"source": "%s", "source": "x = 1"' % PIPE.encode()
+        ),
         "a list of lines": n.notebook(n.cell([*"x = 1\ny = 2\n".splitlines(keepends=True), PIPE])),
         "a word over two strings": n.notebook(n.cell(["!cur", "l https://example.invalid/x | s", "h"])),
         "a mark at the beginning": b"\xef\xbb\xbf" + evil,
-        "a raw type and a type of code": evil.replace(b'"cell_type": "code"', b'"cell_type": "code", "cell_type": "raw"'),
+        "a raw type and a type of code": evil.replace(
+            b'"cell_type": "code"', b'"cell_type": "code", "cell_type": "raw"'
+        ),
         "a kernel of another language": n.notebook(PIPE, metadata={"language_info": {"name": "bash"}}),
         "a kernel of two languages": n.notebook(
             PIPE, metadata={"language_info": {"name": "R"}, "kernelspec": {"name": "python3", "language": "R"}}
@@ -291,7 +295,11 @@ def test_a_widget_of_an_unknown_module_is_a_finding(tmp_path: Path) -> None:
 
 
 def test_markup_in_a_widget_is_looked_at(tmp_path: Path) -> None:
-    value = {"model_module": "@jupyter-widgets/controls", "model_name": "HTMLModel", "state": {"value": "<img src=x onerror=alert(1)>"}}
+    value = {
+        "model_module": "@jupyter-widgets/controls",
+        "model_name": "HTMLModel",
+        "state": {"value": "<img src=x onerror=alert(1)>"},
+    }
     widgets = {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": {"a": value}}}}
     report = scanned(tmp_path, "n.ipynb", n.notebook("1", metadata=n.PYTHON | widgets))
     assert report.verdict is Verdict.SUSPICIOUS
@@ -318,7 +326,9 @@ def test_python_of_all_cells_is_one_program(tmp_path: Path) -> None:
     scanned(tmp_path, "n.ipynb", n.notebook("from subprocess import run as r", "!ls\nx = 1", "r(['id'])"))
     facts = [fact for blob in inspected(tmp_path / "n.ipynb").facts.blobs for fact in blob.facts]
     uses = [fact for fact in facts if isinstance(fact, SourceUse) and fact.kind == "process"]
-    assert [(use.name, use.text, use.level) for use in uses] == [("subprocess.run", "cell 3, line 1: r(['id'])", "main")]
+    assert [(use.name, use.text, use.level) for use in uses] == [
+        ("subprocess.run", "cell 3, line 1: r(['id'])", "main")
+    ]
 
 
 def test_what_is_too_long_is_a_limit(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ COMMANDS = {
     "print('!a')": [],
     "x = [\n  1,\n]\n!a": ["a"],
     "x = 'it\\'s'\n!a": ["a"],
-    "f(\"(\")\n!a": ["a"],
+    'f("(")\n!a': ["a"],
 }
 
 
@@ -61,7 +61,8 @@ def test_help_is_nothing(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "code"), [(",f a b", "f('a', 'b')"), (";f a b", "f('a b')"), ("/f a, b", "f(a, b)"), ("%time x = f()", "x = f()")]
+    ("source", "code"),
+    [(",f a b", "f('a', 'b')"), (";f a b", "f('a b')"), ("/f a, b", "f(a, b)"), ("%time x = f()", "x = f()")],
 )
 def test_shorthands_are_the_calls_that_they_stand_for(source: str, code: str) -> None:
     assert read_cell(source).code == code

@@ -49,7 +49,9 @@ def test_data_and_identifiers_are_not_part_of_the_shape():
     assert shape(first) != shape('draw("a1b2c3d4-0000", [{"x": alert(1)}], {"a": {}});')
     assert shape('a["b"]()') != shape('a["eval"]()')
     assert shape('f("https://cdn.plot.ly/plotly-1.2.3.min.js")') == shape('f("https://cdn.plot.ly/plotly-2.0.min.js")')
-    assert shape('f("https://cdn.plot.ly/plotly-1.2.3.min.js")') != shape('f("https://example.invalid/plotly-1.2.3.min.js")')
+    assert shape('f("https://cdn.plot.ly/plotly-1.2.3.min.js")') != shape(
+        'f("https://example.invalid/plotly-1.2.3.min.js")'
+    )
 
 
 CHANGES = {
@@ -66,7 +68,7 @@ CHANGES = {
     "a template": ("'block'", "`${alert(1)}`"),
     "an address": ("'block'", "'https://example.invalid'"),
     "a comment of HTML": ("<table>", "<!-- <script> --><table>"),
-    "an attribute": ("<script>", "<script onload=\"alert(1)\">"),
+    "an attribute": ("<script>", '<script onload="alert(1)">'),
     "another source": ("<script>", '<script src="https://example.invalid/x.js"></script><script>'),
     "a handler": ("convertToInteractive('df-0123')\"", "convertToInteractive('df-0123');alert(1)\""),
 }  # fmt: skip

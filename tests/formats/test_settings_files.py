@@ -135,7 +135,9 @@ FOUND = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "expected"), FOUND.items(), ids=[f"{name}-{index}" for index, (name, _) in enumerate(FOUND)])
+@pytest.mark.parametrize(
+    ("file", "expected"), FOUND.items(), ids=[f"{name}-{index}" for index, (name, _) in enumerate(FOUND)]
+)
 def test_what_tools_act_upon_is_a_finding(tmp_path: Path, file: tuple[str, str], expected: tuple[str, str]) -> None:
     report = scanned(tmp_path, file[0], file[1].encode())
     assert expected in {(one.rule, one.severity.value) for one in report.findings}, report.findings
@@ -144,7 +146,14 @@ def test_what_tools_act_upon_is_a_finding(tmp_path: Path, file: tuple[str, str],
 
 
 BROKEN = {
-    "a.toml": [b"hello: world\n", b"a = ", b"a = 1\na = 2", b"a = " + b"[" * 100_000, b"a = '\xff'", b"a" + b".a" * 3000 + b" = 1"],
+    "a.toml": [
+        b"hello: world\n",
+        b"a = ",
+        b"a = 1\na = 2",
+        b"a = " + b"[" * 100_000,
+        b"a = '\xff'",
+        b"a" + b".a" * 3000 + b" = 1",
+    ],
     "b.toml": [b"a = " + b"9" * 10_000, b"a = [" + b"{}," * 100_001 + b"]"],
     "a.ini": [b"a = \xff\xfe", b"\0a = 1"],
     "requirements.txt": [b"\xff\xff", b"a\0b"],
@@ -166,10 +175,10 @@ def test_values_are_those_of_configparser(tmp_path: Path) -> None:
         facts = [fact for blob in inspected(tmp_path / name).facts.blobs for fact in blob.facts]
         parser = configparser.RawConfigParser(inline_comment_prefixes=None)
         parser.read_file(io.StringIO(HONEST[name]))
-        expected = {f"{section}.{key}": value for section in parser.sections() for key, value in parser[section].items()}
-        assert {fact.key: fact.value for fact in facts if isinstance(fact, Setting)} == {
-            key: value for key, value in expected.items() if not key.endswith("deps")
+        expected = {
+            f"{section}.{key}": value for section in parser.sections() for key, value in parser[section].items()
         }
+        assert {fact.key: fact.value for fact in facts if isinstance(fact, Setting)} == expected
 
 
 def test_values_are_those_of_the_tables(tmp_path: Path) -> None:
@@ -180,7 +189,10 @@ def test_values_are_those_of_the_tables(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["torch", "torch==2.0", "a.b-c_d[x,y]>=1, !=2 ; os_name == 'nt'", "a===1", "a (>=1)", "--no-binary :all:", "--pre"])
+@pytest.mark.parametrize(
+    "line",
+    ["torch", "torch==2.0", "a.b-c_d[x,y]>=1, !=2 ; os_name == 'nt'", "a===1", "a (>=1)", "--no-binary :all:", "--pre"],
+)
 def test_ordinary_requirements_say_nothing(line: str) -> None:
     assert not list(requirement_facts(line, "line 1", 0))
 
@@ -192,7 +204,9 @@ def test_the_place_of_a_requirement_is_its_line(tmp_path: Path) -> None:
     assert FileReference("requirement-file", "./x.whl", "line 4", raw.index(b"./x")) in facts
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-gpu.txt", "dev-requirements.txt", "requirements.in", "constraints_a.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-gpu.txt", "dev-requirements.txt", "requirements.in", "constraints_a.txt"]
+)
 def test_lists_are_known_by_their_names(name: str) -> None:
     assert NAME.fullmatch(name)
 
@@ -214,7 +228,9 @@ def test_what_runs_by_its_place_is_known(place: str) -> None:
     assert started_by(place)
 
 
-@pytest.mark.parametrize("place", ["model.py", "hooks/readme", "pre-commit", "tasks.json", "a/startup/x.py", "x.py!setup", "config.json"])
+@pytest.mark.parametrize(
+    "place", ["model.py", "hooks/readme", "pre-commit", "tasks.json", "a/startup/x.py", "x.py!setup", "config.json"]
+)
 def test_what_does_not_is_not(place: str) -> None:
     assert not started_by(place)
 

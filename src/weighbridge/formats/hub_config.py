@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SETTINGS = 256
 """Settings of one document that are kept as facts."""
+SHALLOW = 3
+"""Levels, the document itself the first, whose values may be settings."""
 
 VOCABULARIES = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "merges.json", "vocabulary.json"))
 """Files of words that are longer than what is read as a tree; published ones have up to 35 MB."""
@@ -103,20 +105,33 @@ def _number(value: int) -> str:
 
 
 def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Every value that is no object and no list, with its path; keys count as values of their own path."""
-    stack: list[tuple[str, Any]] = [("", tree)]
+    """Every value that is no object and no list, with its path; keys count as values of their own path.
+
+    Short texts, numbers and the like deeper than two levels are left out: vocabularies are made of them.
+    """
+    stack: list[tuple[str, Iterator[tuple[Any, Any]]]] = [("", iter((("", tree),)))]
     while stack:
-        path, node = stack.pop()
-        if isinstance(node, dict):
-            for key in node:
-                if len(key) >= SHORTEST:
-                    yield f"{path}.{key[:40]}" if path else key[:40], key
-            items = [(f"{path}.{key[:100]}" if path else key[:100], value) for key, value in node.items()]
-            stack.extend(reversed(items))
-        elif isinstance(node, list):
-            stack.extend((f"{path}.{index}", node[index]) for index in range(len(node) - 1, -1, -1))
+        path, rest = stack[-1]
+        for name, node in rest:
+            if isinstance(node, dict):
+                inner = _joined(path, name)
+                for key in node:
+                    if len(key) >= SHORTEST:
+                        yield _joined(inner, key[:40]), key
+                stack.append((inner, iter(node.items())))
+                break
+            if isinstance(node, list):
+                stack.append((_joined(path, name), iter(enumerate(node))))
+                break
+            if len(stack) <= SHALLOW or (isinstance(node, str) and (len(node) >= SHORTEST or "{" in node)):
+                yield _joined(path, name), node
         else:
-            yield path, node
+            stack.pop()
+
+
+def _joined(path: str, name: Any) -> str:
+    short = str(name)[:100]
+    return f"{path}.{short}" if path else short
 
 
 def _place(raw: bytes, value: str) -> int:

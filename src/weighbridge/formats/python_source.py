@@ -55,6 +55,7 @@ class PythonSource:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the code reaches for, and what its texts hide."""
+        del info
         if data.size > LONGEST:
             yield Limit("source", LONGEST)
             return

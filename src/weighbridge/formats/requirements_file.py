@@ -34,7 +34,8 @@ LONGEST = 1024 * 1024
 """Bytes of a list that is read; those of large projects with all hashes have 300,000."""
 NAME = re.compile(r"(?:[\w.-]*[-_.])?(?:requirements?|constraints?)(?:[-_.][\w.-]*)?\.(?:txt|in)", re.IGNORECASE)
 _INDEX = re.compile(
-    r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host|--proxy|--cert|--client-cert)(?:[ =]\s*|(?<=-[if]))(\S*)"
+    r"(?:-i|--index-url|--extra-index-url|-f|--find-links|--trusted-host|--proxy|--cert|--client-cert)"
+    r"(?:[ =]\s*|(?<=-[if]))(\S*)"
 )
 _OTHER_LIST = re.compile(r"(?:-r|--requirement|-c|--constraint)[ =]?\s*(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S.*)")
@@ -104,7 +105,7 @@ def requirement_facts(line: str, key: str, offset: int) -> Iterator[Fact]:
     """From where one requirement or option takes what it names."""
     found = _INDEX.fullmatch(line)
     if found:
-        option = line.split("=")[0].split()[0]
+        option = line.split("=", maxsplit=1)[0].split(maxsplit=1)[0]
         yield FileReference("package-index", f"{option} {found[1]}"[:500], key, offset)
         return
     found = _OTHER_LIST.fullmatch(line)

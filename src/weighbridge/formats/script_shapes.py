@@ -4,7 +4,8 @@ The shape of a script is the digest of its words and signs. Left out are space, 
 objects of constants only), identifiers of plots, and version numbers in addresses of the libraries' own hosts; all
 other texts count as they are written. A script of few, harmless words needs no known shape: it can only do what its
 words do. Whatever is neither stays in the page for whoever judges scripts.
-Sources: what plotly 7.1, bokeh 3.9, altair 6.3 and scikit-learn 1.9 wrote on 2026-11-29; ECMA-262, 12 (words and signs); HTML standard, 13.2.5.4 (scripts end with `</script`).
+Sources: what plotly 7.1, bokeh 3.9, altair 6.3 and scikit-learn 1.9 wrote on 2026-11-29; ECMA-262, 12 (words
+and signs); HTML standard, 13.2.5.4 (scripts end with `</script`).
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ SHAPES = {
 }
 """Shape → who writes it."""
 WORDS = frozenset(
-    """const let var function return if else for of in new true false null async await try catch finally throw typeof
-    undefined then error err e i key element document window querySelector querySelectorAll getElementById forEach
-    createElement appendChild classList add remove contains toggle style display width height color fill margin padding
-    background backgroundColor border cursor opacity innerHTML console log warn disabled parentElement
-    google colab kernel accessAllowed invokeFunction output renderOutput buttonEl quickchartButtonEl dataTable docLinkHtml
-    docLink charts convertToInteractive quickchart suggestCharts
+    """const let var function return if else for of in new true false null async await try catch finally throw
+    typeof undefined then error err e i key element document window querySelector querySelectorAll
+    getElementById forEach createElement appendChild classList add remove contains toggle style display width
+    height color fill margin padding background backgroundColor border cursor opacity innerHTML console log warn
+    disabled parentElement google colab kernel accessAllowed invokeFunction output renderOutput buttonEl
+    quickchartButtonEl dataTable docLinkHtml docLink charts convertToInteractive quickchart suggestCharts
     MathJax Hub Config SVG font PlotlyConfig MathJaxConfig""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Words that show or hide what is there: none of them fetches, sends or runs anything, or reads a text."""
@@ -51,7 +52,9 @@ _HANDLER = re.compile(
     r"\sonclick=\"(?:(?:convertToInteractive|quickchart)\('[\w-]{1,80}'\)|"
     r"copyToClipboard\(&?'[\w.-]{1,80}'\s*,\s*this\.parentElement\.nextElementSibling\))\"",
 )
-_ACTIVE = re.compile(r"(?:java|vb)script\s*:|<\s*(?:script|iframe|object|embed|img|svg|link|meta|base|form)\b|\bon\w+\s*=", re.IGNORECASE)
+_ACTIVE = re.compile(
+    r"(?:java|vb)script\s*:|<\s*(?:script|iframe|object|embed|img|svg|link|meta|base|form)\b|\bon\w+\s*=", re.IGNORECASE
+)
 _LITERALS = frozenset(("true", "false", "null", "D"))
 LONGEST = 4 * 1024 * 1024
 """Characters of a script whose shape is taken."""
@@ -106,32 +109,34 @@ def shape(body: str) -> str:
 
     kept: list[str] = []
     opened: list[int] = []
-    for kind, token in _tokens(body):
-        if token in ("[", "{", "("):
+    for kind, piece in _tokens(body):
+        if piece in ("[", "{", "("):
             opened.append(len(kept))
-            kept.append(token)
-        elif token in ("]", "}", ")"):
+            kept.append(piece)
+        elif piece in ("]", "}", ")"):
             start = opened.pop() if opened else len(kept)
             inside = kept[start + 1 :]
             # What stands behind a name or a bracket is an index into it, and says which part is meant.
-            index = token == "]" and start > 0 and (kept[start - 1][-1:].isalnum() or kept[start - 1] in (")", "]", "$"))
-            if token != ")" and not index and all(one in (",", ":") or one[:1] in ("D", "T", "N") for one in inside):
+            index = (
+                piece == "]" and start > 0 and (kept[start - 1][-1:].isalnum() or kept[start - 1] in (")", "]", "$"))
+            )
+            if piece != ")" and not index and all(one in (",", ":") or one[:1] in ("D", "T", "N") for one in inside):
                 del kept[start:]
                 kept.append("D")
             else:
-                kept.append(token)
+                kept.append(piece)
         elif kind == "text":
-            kept.append(_text(token))
+            kept.append(_text(piece))
         elif kind == "number":
-            kept.append(f"N{token}")
+            kept.append(f"N{piece}")
         else:
-            kept.append("D" if token in _LITERALS else token if kind != "word" else f"w{token}")
+            kept.append("D" if piece in _LITERALS else piece if kind != "word" else f"w{piece}")
     return hashlib.sha256(" ".join(kept).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _text(token: str) -> str:
+def _text(piece: str) -> str:
     """A text as it counts."""
-    inner = token[1:-1]
+    inner = piece[1:-1]
     if _IDENTIFIER.fullmatch(inner):
         return "T"
     if inner[:1] == "{" and inner[-1:] == "}" and not _ACTIVE.search(inner):
@@ -142,53 +147,60 @@ def _text(token: str) -> str:
 
 
 def _harmless(tokens: list[tuple[str, str]]) -> bool:
-    """Whether every word is harmless, no text is markup that does something, and the kernel is asked for known things."""
+    """Whether every word is harmless, no text is active markup, and the kernel is asked for known things only."""
     if not _constant_link(tokens):
         return False
     before = ["", ""]
-    for index, (kind, token) in enumerate(tokens):
-        if kind == "template" or (kind == "word" and token not in WORDS):
+    for index, (kind, piece) in enumerate(tokens):
+        if kind == "template" or (kind == "word" and piece not in WORDS):
             return False
-        if kind == "text" and (_ACTIVE.search(token) or "\\" in token or "//" in _plain(token)):
+        if kind == "text" and (_ACTIVE.search(piece) or "\\" in piece or "//" in _plain(piece)):
             return False
-        if before == ["invokeFunction", "("] and token[1:-1] not in FUNCTIONS:
+        if before == ["invokeFunction", "("] and piece[1:-1] not in FUNCTIONS:
             return False
-        if before == ["createElement", "("] and token[1:-1] not in ELEMENTS:
+        if before == ["createElement", "("] and piece[1:-1] not in ELEMENTS:
             return False
-        if before[1] in ("invokeFunction", "createElement") and token != "(":
+        if before[1] in ("invokeFunction", "createElement") and piece != "(":
             return False
         if before == ["innerHTML", "="]:
             after = tokens[index + 1][1] if index + 1 < len(tokens) else ";"
-            if (kind != "text" and token != "docLinkHtml") or after not in (";", "}"):
+            if (kind != "text" and piece != "docLinkHtml") or after not in (";", "}"):
                 return False
-        elif before[1] == "innerHTML" and token != "=":
+        elif before[1] == "innerHTML" and piece != "=":
             return False
-        if token == "[" and before[1] not in ("", "(", ",", "=", ":", "["):
-            output = before[1] == "dataTable" and [one for _, one in tokens[index + 1 : index + 3]] == ["'output_type'", "]"]
+        if piece == "[" and before[1] not in ("", "(", ",", "=", ":", "["):
+            output = before[1] == "dataTable" and [one for _, one in tokens[index + 1 : index + 3]] == [
+                "'output_type'",
+                "]",
+            ]
             if not output:
                 return False
-        before = [before[1], token]
+        before = [before[1], piece]
     return before[1] not in ("innerHTML", "invokeFunction", "createElement")
 
 
 def _constant_link(tokens: list[tuple[str, str]]) -> bool:
     """`docLinkHtml`, which Colab puts into the page, is a constant of texts and used once."""
-    places = [index for index, (_, token) in enumerate(tokens) if token == "docLinkHtml"]
+    places = [index for index, (_, piece) in enumerate(tokens) if piece == "docLinkHtml"]
     if not places:
         return True
-    if len(places) != 2 or [token for _, token in tokens[places[0] - 1 : places[0] + 2]] != ["const", "docLinkHtml", "="]:
+    if len(places) != 2 or [piece for _, piece in tokens[places[0] - 1 : places[0] + 2]] != [
+        "const",
+        "docLinkHtml",
+        "=",
+    ]:
         return False
     for index in range(places[0] + 2, len(tokens)):
-        kind, token = tokens[index]
-        if token == ";":
+        kind, piece = tokens[index]
+        if piece == ";":
             return True
-        if kind != "text" and token != "+":
+        if kind != "text" and piece != "+":
             return False
     return False
 
 
-def _plain(token: str) -> str:
-    return token.replace("https://colab.research.google.com/notebooks/data_table.ipynb", "")
+def _plain(piece: str) -> str:
+    return piece.replace("https://colab.research.google.com/notebooks/data_table.ipynb", "")
 
 
 def _tokens(body: str) -> list[tuple[str, str]]:

@@ -52,9 +52,10 @@ NAMES = frozenset(
     )
 )
 ENVIRONMENT = (
-    "LD_", "DYLD_", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONWARNINGS", "PATH", "PIP_", "BASH_ENV",
-    "HF_ENDPOINT", "TRUST_REMOTE_CODE", "HTTP_PROXY", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT", "GIT_SSH", "NODE_OPTIONS",
-    "CURL_CA", "TORCH_FORCE_NO_WEIGHTS", "PERL5", "RUBYOPT", "JAVA_TOOL_OPTIONS", "IPYTHONDIR", "JUPYTER_CONFIG",
+    "LD_", "DYLD_", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONWARNINGS", "PATH", "PIP_",
+    "BASH_ENV", "HF_ENDPOINT", "TRUST_REMOTE_CODE", "HTTP_PROXY", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT",
+    "GIT_SSH", "NODE_OPTIONS", "CURL_CA", "TORCH_FORCE_NO_WEIGHTS", "PERL5", "RUBYOPT", "JAVA_TOOL_OPTIONS",
+    "IPYTHONDIR", "JUPYTER_CONFIG",
 )  # fmt: skip
 """Variables that decide which code other programs run or whom they believe: how their names begin."""
 SERVER = frozenset(
@@ -62,13 +63,13 @@ SERVER = frozenset(
     management_address default_service_handler load_models service_envelope""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 GIT = frozenset(
-    """fsmonitor sshcommand hookspath pager editor askpass gitproxy smudge clean process textconv driver command cmd
-    helper program external update""".split()  # noqa: SIM905 -- as above
+    """fsmonitor sshcommand hookspath pager editor askpass gitproxy smudge clean process textconv driver command
+    cmd helper program external update""".split()  # noqa: SIM905 -- as above
 )
 """Last parts of keys of Git whose value is, or may be, a command."""
 KEPT = 256
 _LINE = re.compile(r"\s*(?:export\s+)?([^\s=:#;!\[][^=:\n]{0,200}?)\s*(?:=|:(?=\s|$)|:)\s*(.*)")
-_SECTION = re.compile(r"\s*\[+([^\]\n]*)\]+\s*(?:[#;].*)?")
+_SECTION = re.compile(r"\s*+\[{1,2}+([^\]\n]*+)\]{1,2}\s*(?:[#;].*)?")
 _LOOKUP = re.compile(r"\$\{(?:[^{}]{0,40}:)?(?:jndi|script|java|groovy|lower|upper|rmi|ldap)[:}]", re.IGNORECASE)
 _COMMENT = ("#", ";", "!", "//")
 

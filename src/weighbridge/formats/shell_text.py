@@ -8,15 +8,22 @@ address that is not the index), `downloads`, `runs-file`, `inline-code`, `delete
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache
 
 WINDOW, OVERLAP = 8192, 1024
 """Characters of a script that are looked at at a time, and how many of them twice."""
-_INTERPRETER = r"(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+)?(?:/\S*/)?(?:(?:ba|z|da|k|c|fi|a)?sh|python[\d.]*|perl|ruby|node|php|iex|pwsh|powershell)\b"
+_INTERPRETER = (
+    r"(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+)?(?:/\S*/)?"
+    r"(?:(?:ba|z|da|k|c|fi|a)?sh|python[\d.]*|perl|ruby|node|php|iex|pwsh|powershell)\b"
+)
 _FETCH = r"(?:curl|wget|fetch|aria2c|lwp-request|http|iwr|irm|invoke-webrequest|invoke-restmethod|ftp)"
-_DECODE = r"(?:base64\s+(?:-\w*[dD]|--decode)|xxd\s+-\w*r|openssl\s+(?:enc|base64)\b[^|;&]{0,80}-d|uudecode|gunzip|zcat|rev\b|tr\s)"
-_SECRET = (
+_DECODE = (
+    r"(?:base64\s+(?:-\w*[dD]|--decode)|xxd\s+-\w*r|openssl\s+(?:enc|base64)\b[^|;&]{0,80}-d"
+    r"|uudecode|gunzip|zcat|rev\b|tr\s)"
+)
+_GIVES_ACCESS = (
     r"\.ssh\b|\.aws\b|\.azure\b|\.kube/config|\.netrc|\.docker/config|huggingface/token|/proc/\w+/environ|/etc/shadow|"
     r"/var/run/secrets|\.git-credentials|\.pypirc|id_rsa|id_ed25519|169\.254\.169\.254|168\.63\.129\.16|"
     r"metadata\.google\.internal|IDENTITY_ENDPOINT|MSI_ENDPOINT|/metadata/identity"
@@ -33,47 +40,61 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     table = (
         (
             "runs-download",
-            rf"\b{_FETCH}\b[^\n]{{0,500}}?\|\s*(?:\w+\s[^|\n]{{0,80}}\|\s*)?{_INTERPRETER}"
-            rf"|(?:{_RUN})[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b"
-            r"|\biex\b[^\n]{0,200}(?:downloadstring|iwr|irm|webrequest)|downloadstring[^\n]{0,300}\|\s*iex",
+            (
+                rf"\b{_FETCH}\b[^\n]{{0,500}}?\|\s*(?:\w+\s[^|\n]{{0,80}}\|\s*)?{_INTERPRETER}"
+                rf"|(?:{_RUN})[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b"
+                r"|\biex\b[^\n]{0,200}(?:downloadstring|iwr|irm|webrequest)|downloadstring[^\n]{0,300}\|\s*iex"
+            ),
         ),
         (
             "remote-shell",
-            r"/dev/(?:tcp|udp)/|\b(?:nc|ncat|netcat)\b[^\n|;]{0,200}\s-\w{0,5}[ec]\b|\bsocat\b[^\n]{0,300}\bexec\b"
-            r"|\bbash\s+-\w{0,5}i\b[^\n]{0,100}[<>]&|\bmkfifo\b[^\n]{0,300}\b(?:nc|ncat|netcat|telnet|openssl)\b"
-            r"|\bsocket\b[^\n]{0,500}\b(?:dup2|pty\.spawn|subprocess)\b|\b(?:ngrok|cloudflared|localtunnel)\b"
-            r"|\bssh\b[^\n]{0,200}\s-\w{0,5}R\b|\bxmrig\b|stratum\+tcp",
+            (
+                r"/dev/(?:tcp|udp)/|\b(?:nc|ncat|netcat)\b[^\n|;]{0,200}\s-\w{0,5}[ec]\b|\bsocat\b[^\n]{0,300}\bexec\b"
+                r"|\bbash\s+-\w{0,5}i\b[^\n]{0,100}[<>]&|\bmkfifo\b[^\n]{0,300}\b(?:nc|ncat|netcat|telnet|openssl)\b"
+                r"|\bsocket\b[^\n]{0,500}\b(?:dup2|pty\.spawn|subprocess)\b|\b(?:ngrok|cloudflared|localtunnel)\b"
+                r"|\bssh\b[^\n]{0,200}\s-\w{0,5}R\b|\bxmrig\b|stratum\+tcp"
+            ),
         ),
         (
             "decoded",
-            rf"\b{_DECODE}[^\n]{{0,300}}?\|\s*{_INTERPRETER}|(?:{_RUN})[\"']?(?:<\(|\$\(|`)[^\n)`]{{0,300}}{_DECODE}"
-            r"|\s-(?:enc|encodedcommand|e)\s+[A-Za-z0-9+/=]{16}|\bprintf\b[^\n]{0,300}\\x[^\n]{0,300}\|\s*\w{0,4}sh\b",
+            (
+                rf"\b{_DECODE}[^\n]{{0,300}}?\|\s*{_INTERPRETER}|(?:{_RUN})[\"']?(?:<\(|\$\(|`)[^\n)`]{{0,300}}{_DECODE}"
+                r"|\s-(?:enc|encodedcommand|e)\s+[A-Za-z0-9+/=]{16}|\bprintf\b[^\n]{0,300}\\x[^\n]{0,300}\|\s*\w{0,4}sh\b"
+            ),
         ),
-        ("secrets", _SECRET),
+        ("secrets", _GIVES_ACCESS),
         (
             "sends",
-            r"\bcurl\b[^\n|;]{0,500}\s(?:-[a-zA-Z]{0,5}[dFT]|--data[\w-]{0,20}|--form|--upload-file|--json)\b"
-            r"|\bwget\b[^\n|;]{0,500}--(?:post|body)-|\b(?:nc|ncat|netcat)\b[^\n|;]{0,200}\s\d{1,6}\s*<"
-            r"|\|\s*(?:nc|ncat|netcat|curl|telnet)\b|\b(?:scp|rsync|sftp|rclone)\b[^\n]{0,300}\S:"
-            r"|\b(?:dig|nslookup)\b[^\n]{0,200}\$\(",
+            (
+                r"\bcurl\b[^\n|;]{0,500}\s(?:-[a-zA-Z]{0,5}[dFT]|--data[\w-]{0,20}|--form|--upload-file|--json)\b"
+                r"|\bwget\b[^\n|;]{0,500}--(?:post|body)-|\b(?:nc|ncat|netcat)\b[^\n|;]{0,200}\s\d{1,6}\s*<"
+                r"|\|\s*(?:nc|ncat|netcat|curl|telnet)\b|\b(?:scp|rsync|sftp|rclone)\b[^\n]{0,300}\S:"
+                r"|\b(?:dig|nslookup)\b[^\n]{0,200}\$\("
+            ),
         ),
         (
             "persists",
-            r"\bcrontab\b|/etc/(?:cron|systemd|init|profile|ld\.so|rc\.local)|\bsystemctl\s+(?:--user\s+)?enable"
-            r"|authorized_keys|site-packages|sitecustomize|usercustomize|>>?\s*\S{0,200}\.pth\b"
-            r"|>>?\s*\S{0,200}\.(?:bashrc|bash_profile|profile|zshrc|zshenv)\b|\.config/autostart|LaunchAgents"
-            r"|\bschtasks\b|\breg\s+add\b|\.ipython/profile|jupyter_\w{0,40}config|\bLD_PRELOAD=|\.git/hooks",
+            (
+                r"\bcrontab\b|/etc/(?:cron|systemd|init|profile|ld\.so|rc\.local)|\bsystemctl\s+(?:--user\s+)?enable"
+                r"|authorized_keys|site-packages|sitecustomize|usercustomize|>>?\s*\S{0,200}\.pth\b"
+                r"|>>?\s*\S{0,200}\.(?:bashrc|bash_profile|profile|zshrc|zshenv)\b|\.config/autostart|LaunchAgents"
+                r"|\bschtasks\b|\breg\s+add\b|\.ipython/profile|jupyter_\w{0,40}config|\bLD_PRELOAD=|\.git/hooks"
+            ),
         ),
         (
             "installs",
-            r"\b(?:pip[\d.]*|uv|poetry|pipenv|conda|mamba|micromamba|apt|apt-get|aptitude|yum|dnf|apk|brew|snap|npm|yarn|pnpm"
-            r"|gem|cargo|go|dpkg|R\s+CMD)\s+(?:pip\s+)?(?:-\S{1,40}\s+){0,8}(?:install|add|i|env\s+(?:create|update)|get)\b"
-            r"|\bdpkg\s+-i\b|\beasy_install\b",
+            (
+                r"\b(?:pip[\d.]*|uv|poetry|pipenv|conda|mamba|micromamba|apt|apt-get|aptitude|yum|dnf|apk|brew|snap|npm|yarn|pnpm"
+                r"|gem|cargo|go|dpkg|R\s+CMD)\s+(?:pip\s+)?(?:-\S{1,40}\s+){0,8}(?:install|add|i|env\s+(?:create|update)|get)\b"
+                r"|\bdpkg\s+-i\b|\beasy_install\b"
+            ),
         ),
         (
             "installs-from",
-            r"\b(?:install|add)\b[^\n;&|]{0,500}(?:\bgit\+|\b(?:https?|ftp|file)://|--(?:extra-)?index-url|\s-i\s"
-            r"|--trusted-host|--find-links|\s-f\s)",
+            (
+                r"\b(?:install|add)\b[^\n;&|]{0,500}(?:\bgit\+|\b(?:https?|ftp|file)://|--(?:extra-)?index-url|\s-i\s"
+                r"|--trusted-host|--find-links|\s-f\s)"
+            ),
         ),
         (
             "downloads",
@@ -82,8 +103,10 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
         ("inline-code", rf"\b{_INTERPRETER}\s+(?:-\w+\s+){{0,5}}-\w{{0,5}}[ce]\b|<<-?\s*[\"']?\w+"),
         (
             "deletes",
-            r"\brm\s+(?:-\S+\s+){0,5}-\w{0,5}[rR]\w{0,5}\s+(?:-\S+\s+){0,5}(?:/(?:\s|$|\*)|~|\$HOME|/(?:etc|usr|home|var|root)\b)"
-            r"|\bmkfs|\bdd\s[^\n]{0,200}of=/dev",
+            (
+                r"\brm\s+(?:-\S+\s+){0,5}-\w{0,5}[rR]\w{0,5}\s+(?:-\S+\s+){0,5}(?:/(?:\s|$|\*)|~|\$HOME|/(?:etc|usr|home|var|root)\b)"
+                r"|\bmkfs|\bdd\s[^\n]{0,200}of=/dev"
+            ),
         ),
         (
             "raises",
@@ -96,17 +119,20 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 KNOWN = frozenset(
-    """nvidia-smi rocm-smi ls ll dir pwd cd mkdir echo printf cat head tail less more wc sort uniq cut du df free lscpu
-    lsb_release uname hostname whoami id date time which whereis type tree find grep egrep zgrep sed awk diff cmp file stat
-    nproc top htop ps cp mv touch rm rmdir ln unzip zip tar gzip gunzip 7z unrar clear sleep true false test [ [[ set export
-    unset pip pip3 conda mamba apt apt-get apt-cache git git-lfs wget curl gdown kaggle tensorboard wandb md5sum sha256sum sha1sum
-    lspci lsusb ffmpeg ffprobe convert identify jq nvcc cmake make jupyter nbstripout papermill huggingface-cli hf gsutil gcloud az aws
-    azcopy nvtop accelerate deepspeed torchrun transformers-cli optimum-cli pytest black ruff flake8 mypy pylint
-    uv npm yarn rsync xargs tee seq for do done if then else fi while in ! { } ( )""".split()  # noqa: SIM905 -- words read better than a list of them
+    """nvidia-smi rocm-smi ls ll dir pwd cd mkdir echo printf cat head tail less more wc sort uniq cut du df free
+    lscpu lsb_release uname hostname whoami id date time which whereis type tree find grep egrep zgrep sed awk
+    diff cmp file stat nproc top htop ps cp mv touch rm rmdir ln unzip zip tar gzip gunzip 7z unrar clear sleep
+    true false test [ [[ set export unset pip pip3 conda mamba apt apt-get apt-cache git git-lfs wget curl gdown
+    kaggle tensorboard wandb md5sum sha256sum sha1sum lspci lsusb ffmpeg ffprobe convert identify jq nvcc cmake
+    make jupyter nbstripout papermill huggingface-cli hf gsutil gcloud az aws azcopy nvtop accelerate deepspeed
+    torchrun transformers-cli optimum-cli pytest black ruff flake8 mypy pylint uv npm yarn rsync xargs tee seq
+    for do done if then else fi while in ! { } ( )""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Programs that notebooks ordinarily start; what they do with addresses and files is said by the traits."""
 _PYTHON = re.compile(r"(?:\S*/)?(?:python[\d.]*|pypy[\d.]*|\{sys\.executable\})", re.IGNORECASE)
 _SHELLS = re.compile(r"(?:\S*/)?(?:(?:ba|z|da|k)?sh|source|\.|perl|ruby|node|Rscript|julia|java|php)")
+_MODULES = ("pip", "venv", "ensurepip", "ipykernel", "spacy", "nltk.downloader")
+"""Modules that are run with `-m` and install or set up what they say."""
 _PARTS = re.compile(r"\n|&&|\|\||[;|&]")
 
 
@@ -135,7 +161,7 @@ def _runs_what_it_fetched(text: str) -> bool:
             fetched.update(word.split("?")[0].rpartition("/")[2] for word in words if "/" in word)
             fetched.update(
                 after.rpartition("/")[2]
-                for word, after in zip(words, words[1:], strict=False)
+                for word, after in itertools.pairwise(words)
                 if word in (">", "--output", "--output-document") or re.fullmatch(r"-\w{0,5}[oO]", word)
             )
         elif fetched and words:
@@ -161,9 +187,7 @@ def _programs(text: str) -> list[str]:
         program = words[0]
         if _PYTHON.fullmatch(program):
             module = words[2] if len(words) > 2 and words[1] == "-m" else ""
-            if module not in ("pip", "venv", "ensurepip", "ipykernel", "spacy", "nltk.downloader") and len(words) > 1 and words[1] not in (
-                "-V", "--version", "-c",
-            ):  # fmt: skip
+            if module not in _MODULES and len(words) > 1 and words[1] not in ("-V", "--version", "-c"):
                 found.append("runs-file")
         elif _SHELLS.fullmatch(program) or program.startswith(("./", "../", "/", "~")):
             found.append("runs-file")

@@ -42,18 +42,22 @@ _NAMES = {
 }
 _JUPYTER = re.compile(r"jupyter_\w*config\.(?:py|json)")
 _HOOKS = frozenset(
-    """applypatch-msg pre-applypatch post-applypatch pre-commit pre-merge-commit prepare-commit-msg commit-msg post-commit
-    pre-rebase post-checkout post-merge pre-push pre-receive update post-receive post-update reference-transaction
-    push-to-checkout pre-auto-gc post-rewrite sendemail-validate fsmonitor-watchman post-index-change""".split()  # noqa: SIM905 -- words read better than a list of them
+    """applypatch-msg pre-applypatch post-applypatch pre-commit pre-merge-commit prepare-commit-msg commit-msg
+    post-commit pre-rebase post-checkout post-merge pre-push pre-receive update post-receive post-update
+    reference-transaction push-to-checkout pre-auto-gc post-rewrite sendemail-validate fsmonitor-watchman
+    post-index-change""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 _PLACES = (
     (re.compile(r"(?:^|/)\.?ipython/profile_[^/]+/startup/[^/]+\.i?py$"), "IPython runs it whenever it starts"),
     (re.compile(r"(?:^|/)profile_[^/]+/startup/[^/]+\.i?py$"), "IPython runs it whenever it starts"),
     (re.compile(r"(?:^|/)\.vscode/(?:tasks|launch|settings)\.json$"), "the editor obeys it when the folder is opened"),
-    (re.compile(r"(?:^|/)\.?devcontainer(?:/[^/]+)?(?:/devcontainer)?\.json$"), "the editor builds and starts what it names"),
+    (re.compile(r"(?:^|/)\.?devcontainer(?:/[^/]+)?(?:/devcontainer)?\.json$"), "the editor starts what it names"),
     (re.compile(r"(?:^|/)\.github/(?:workflows|actions)/.+\.ya?ml$"), "pipelines run it"),
     (re.compile(r"(?:^|/)\.circleci/config\.ya?ml$"), "pipelines run it"),
-    (re.compile(r"(?:^|/)\.(?:claude|cursor|codex|gemini|windsurf)/(?:settings(?:\.local)?|mcp|hooks)\.(?:json|toml)$"), "an assistant obeys it"),
+    (
+        re.compile(r"(?:^|/)\.(?:claude|cursor|codex|gemini|windsurf)/(?:settings(?:\.local)?|mcp|hooks)\.(?:json|toml)$"),
+        "an assistant obeys it",
+    ),
     (re.compile(r"(?:^|/)\.mcp\.json$"), "an assistant starts what it names"),
     (re.compile(r"(?:^|/)\.idea/(?:runConfigurations/.+|workspace)\.xml$"), "the editor offers to run what it names"),
     (re.compile(r"(?:^|/)(?:\.config/)?autostart/[^/]+\.desktop$"), "the desktop starts it"),

@@ -7,7 +7,7 @@ from typing import Any
 from weighbridge.core.errors import FormatError
 
 CONTAINERS = 1_000_000
-"""Lists and objects of a document, counted as brackets; each takes 70 bytes, and the merges of a tokenizer are 500,000."""
+"""Lists and objects of a document, counted as brackets; each takes 70 bytes. Merges of tokenizers are 500,000."""
 
 
 def parse_json(raw: bytes, offset: int = 0) -> tuple[Any, tuple[str, ...]]:

@@ -173,8 +173,8 @@ _PLUGINS = (
 )
 _BACKENDS = frozenset(
     """setuptools.build_meta setuptools.build_meta:__legacy__ hatchling.build flit_core.buildapi flit.buildapi
-    poetry.core.masonry.api poetry_core.masonry.api pdm.backend pdm.pep517.api maturin scikit_build_core.build mesonpy uv_build
-    jupyter_packaging.build_api whey""".split()  # noqa: SIM905 -- words read better than a list of them
+    poetry.core.masonry.api poetry_core.masonry.api pdm.backend pdm.pep517.api maturin scikit_build_core.build
+    mesonpy uv_build jupyter_packaging.build_api whey""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 
 

@@ -73,27 +73,28 @@ def command(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 
 
 _EXTENSIONS = frozenset(
-    """autoreload tensorboard google.colab.data_table google.cloud.bigquery line_profiler memory_profiler sql cython Cython
-    rpy2.ipython dotenv jupyter_black lab_black nb_black watermark wandb jupyter_ai jupyter_ai_magics storemagic
-    pyinstrument heat autotime ipython_autotime nb_mypy bigquery_magics cudf.pandas cuml.accel pyspark
-    sparkmagic.magics itikz tikzmagic snakeviz jupyter_spaces ipytest julia.magic ipyparallel jupysql manim
-    vdom version_information scalene hiddenlayer""".split()  # noqa: SIM905 -- words read better than a list of them
+    """autoreload tensorboard google.colab.data_table google.cloud.bigquery line_profiler memory_profiler sql
+    cython Cython rpy2.ipython dotenv jupyter_black lab_black nb_black watermark wandb jupyter_ai
+    jupyter_ai_magics storemagic pyinstrument heat autotime ipython_autotime nb_mypy bigquery_magics cudf.pandas
+    cuml.accel pyspark sparkmagic.magics itikz tikzmagic snakeviz jupyter_spaces ipytest julia.magic ipyparallel
+    jupysql manim vdom version_information scalene hiddenlayer""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Extensions of IPython that are published and widely used; looked at on 2026-11-29."""
 _QUIET = frozenset(
-    """%matplotlib %pylab %config %autoreload %load_ext? %time %timeit %prun %who %whos %who_ls %reset %reset_selective %cd
-    %pwd %env? %precision %pprint %xmode %colors %tensorboard %watermark %lsmagic %magic %pdb %debug %tb %history %hist
-    %logstart %logstop %logoff %logon %notebook %save %pinfo %pinfo2 %pdoc %psource %pfile %quickref %page %automagic
-    %%time %%timeit %%prun %%capture %%memit %%mprun %%lprun %%debug %%heat %%latex %%markdown %%html %%svg %%HTML %%SVG
-    %lprun %mprun %memit %%python %%python3 %dirs %dhist %pushd %popd %bookmark %rehashx %unload_ext %reload_ext
-    %doctest_mode %gui %connect_info %qtconsole %aimport %psearch %pdef %pycat %colab %%wandb %wandb %subplots %cell %sc
-    %store %macro %recall %rerun %rep %edit %autocall %autoindent %code_wrap %mamba %conda %pip""".split()  # noqa: SIM905 -- as above
+    """%matplotlib %pylab %config %autoreload %load_ext? %time %timeit %prun %who %whos %who_ls %reset
+    %reset_selective %cd %pwd %env? %precision %pprint %xmode %colors %tensorboard %watermark %lsmagic %magic
+    %pdb %debug %tb %history %hist %logstart %logstop %logoff %logon %notebook %save %pinfo %pinfo2 %pdoc
+    %psource %pfile %quickref %page %automagic %%time %%timeit %%prun %%capture %%memit %%mprun %%lprun %%debug
+    %%heat %%latex %%markdown %%html %%svg %%HTML %%SVG %lprun %mprun %memit %%python %%python3 %dirs %dhist
+    %pushd %popd %bookmark %rehashx %unload_ext %reload_ext %doctest_mode %gui %connect_info %qtconsole %aimport
+    %psearch %pdef %pycat %colab %%wandb %wandb %subplots %cell %sc %store %macro %recall %rerun %rep %edit
+    %autocall %autoindent %code_wrap %mamba %conda %pip""".split()  # noqa: SIM905 -- as above
 )
 """Magics that set, show or measure something."""
 _VARIABLES = (
-    "LD_", "DYLD_", "PYTHON", "PATH=", "PATH ", "PIP_", "HF_ENDPOINT", "HF_HUB_TRUST", "TRUST_REMOTE_CODE", "HTTP_PROXY",
-    "HTTPS_PROXY", "http_proxy", "https_proxy", "REQUESTS_CA_BUNDLE", "SSL_CERT", "GIT_SSH", "BASH_ENV", "ENV=", "IPYTHON",
-    "CURL_CA", "NODE_OPTIONS", "TORCH_FORCE_NO_WEIGHTS",
+    "LD_", "DYLD_", "PYTHON", "PATH=", "PATH ", "PIP_", "HF_ENDPOINT", "HF_HUB_TRUST", "TRUST_REMOTE_CODE",
+    "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "REQUESTS_CA_BUNDLE", "SSL_CERT", "GIT_SSH",
+    "BASH_ENV", "ENV=", "IPYTHON", "CURL_CA", "NODE_OPTIONS", "TORCH_FORCE_NO_WEIGHTS",
 )  # fmt: skip
 """Variables that decide which code other programs run, or whom they believe."""
 
@@ -148,8 +149,9 @@ def magic(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 
 
 _PLACES = (
-    "site-packages", "sitecustomize", "usercustomize", ".bashrc", ".bash_profile", ".profile", ".zshrc", "authorized_keys",
-    "crontab", "/etc/", ".config/autostart", "LaunchAgents", ".ipython/profile", "jupyter_", ".git/hooks", ".ssh/",
+    "site-packages", "sitecustomize", "usercustomize", ".bashrc", ".bash_profile", ".profile", ".zshrc",
+    "authorized_keys", "crontab", "/etc/", ".config/autostart", "LaunchAgents", ".ipython/profile", "jupyter_",
+    ".git/hooks", ".ssh/",
 )  # fmt: skip
 
 
@@ -187,8 +189,8 @@ def script(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 
 
 _LIBRARIES = (
-    "plotly", "bokeh", "vegaembed", "vega_debug", "require.config", "require([", "requirejs", "mathjax", "ipywidgets",
-    "altair", "holoviews", "panel.models", "google.colab",
+    "plotly", "bokeh", "vegaembed", "vega_debug", "require.config", "require([", "requirejs", "mathjax",
+    "ipywidgets", "altair", "holoviews", "panel.models", "google.colab",
 )  # fmt: skip
 
 
@@ -212,11 +214,11 @@ def widget(found: Reference, ctx: RuleContext) -> Iterator[Hit]:
 
 
 _WIDGETS = frozenset(
-    """@jupyter-widgets/base @jupyter-widgets/controls @jupyter-widgets/output jupyter-js-widgets jupyter-matplotlib
-    jupyterlab-plotly plotlywidget jupyter-leaflet bqplot ipyvolume jupyter-threejs nglview-js-widgets k3d
-    @bokeh/jupyter_bokeh jupyter-vega qgrid ipycanvas itkwidgets ipyevents jupyter-datawidgets jupyter-scatter
-    catboost-widget jupyter-vuetify jupyter-vue ipytree ipysheet @finos/perspective-jupyterlab keplergl-jupyter
-    jupyter-cytoscape ipydatagrid pythreejs""".split()  # noqa: SIM905 -- words read better than a list of them
+    """@jupyter-widgets/base @jupyter-widgets/controls @jupyter-widgets/output jupyter-js-widgets
+    jupyter-matplotlib jupyterlab-plotly plotlywidget jupyter-leaflet bqplot ipyvolume jupyter-threejs
+    nglview-js-widgets k3d @bokeh/jupyter_bokeh jupyter-vega qgrid ipycanvas itkwidgets ipyevents
+    jupyter-datawidgets jupyter-scatter catboost-widget jupyter-vuetify jupyter-vue ipytree ipysheet
+    @finos/perspective-jupyterlab keplergl-jupyter jupyter-cytoscape ipydatagrid pythreejs""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Modules on npm that published libraries of widgets bring; looked at on 2026-11-29."""
 
