@@ -18,7 +18,7 @@ import skops.io
 from backports import zstd
 from sklearn.linear_model import LinearRegression
 
-from build import arrows, executorch_files, forms, hdf5_files, keras_models, parquets, tflite_models
+from build import arrows, executorch_files, forms, hdf5_files, keras_models, notebooks, parquets, tflite_models
 from build import gguf_files as g
 from build import onnx_models as o
 from build import r_values as r
@@ -139,12 +139,19 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "caffe": ("m.caffemodel", forms.caffe()),
     "paddle": ("m.pdmodel", forms.paddle("conv2d", "relu")),
     "msgpack": ("m.msgpack", msgpack.packb({"params": {"w": [1, 2.5, "x", b"y" * 40], "n": None}})),
+    "notebook": ("n.ipynb", notebooks.notebook("x = 1", notebooks.cell("# a", kind="markdown"))),
+    "toml": ("config.toml", b'[model]\nname = "bert"\nsizes = [1, 2]\n'),
+    "settings": ("config.ini", b"[model]\nname = bert\nsize: 8\n; done\n"),
+    "requirements": ("requirements.txt", b"torch==2.1\nnumpy>=1.24  # a comment\n"),
+    "site-path": ("x.pth", b"# a comment\n"),
     "json-model": ("symbol.json", json.dumps({"nodes": [{"op": "null", "name": "x"}], "arg_nodes": [0]}).encode()),
     "python": ("modeling.py", SOURCE),
     "template": ("chat_template.jinja", b"{% for m in messages %}{{ m['content'] }}{% endfor %}"),
     "hub-config": ("config.json", b'{"model_type": "bert", "hidden_size": 8, "id2label": {"0": "a", "1": "b"}}'),
     "yaml": ("config.yaml", b"model: bert\nsizes: [1, 2, 3]\nname: &x net\nother: *x\n"),
     "pickle": ("m.pkl", DATA),
+    "markdown": ("README.md", b"# A net\n\nIt tells **cats** from dogs. See [the paper](https://arxiv.org/abs/1).\n"),
+    "html": ("page.html", b"<!doctype html><html><body><p>It tells <b>cats</b> from dogs.</p></body></html>\n"),
     "text": ("vocab.txt", b"cat\ndog\nhouse\n"),
 }
 SEEDS |= FOREIGN | RECOGNIZED

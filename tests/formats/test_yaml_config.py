@@ -230,3 +230,20 @@ def test_any_text_is_events_or_a_format_error(text: str) -> None:
         for event in events(text):
             assert isinstance(event, Scalar | Tag | Twice | Grown)
             assert 0 <= event.offset <= len(text.encode())
+
+
+PARITY = [
+    "a: 1\nb: [x, {y: z}]\n",
+    "ü: \U0001f600 ä\nnext: 'é'\n",
+    "- &a x\n- *a\n--- !t\nk: |\n  text\n   more\n",
+    "a: !!python/object/apply:os.system ['id']\n",
+    "? [1, 2]\n: {a: !x b}\n<<: *no\n",
+    "a: 'x\n\n  y'\nb: \"\\u00e9\\x41\"\n# ü\nc: ~\n",
+]
+
+
+@pytest.mark.parametrize("text", PARITY)
+def test_both_parsers_of_the_library_say_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = list(events(text))
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert list(events(text)) == fast

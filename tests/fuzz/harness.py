@@ -33,8 +33,9 @@ CPU_FENCE = 5
 MEMORY_FENCE = 600 * 1024 * 1024
 """Bytes of address space: what the libraries of the seeds take, and 150 MB."""
 GROWING = frozenset(
-    """text python template yaml svm-text ncnn-param sentencepiece coreml caffe paddle tensorflow-graph tensorflow-fingerprint
-    tensorflow-meta-graph tensorflow-saved-model keras-metadata tensorflow-checkpoint-state""".split()  # noqa: SIM905 -- words read better than a list of them
+    """text python template yaml toml settings requirements site-path markdown html svm-text ncnn-param sentencepiece coreml
+    caffe paddle tensorflow-graph tensorflow-fingerprint tensorflow-meta-graph tensorflow-saved-model keras-metadata
+    tensorflow-checkpoint-state""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Formats of which the first part of a file may be a whole one: text, and messages that end where their file ends."""
 OPTIONAL = {

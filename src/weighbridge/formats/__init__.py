@@ -68,6 +68,8 @@ _PACKAGES = dict.fromkeys(
     ),
     "package",
 )
+_CELLS = b'"cell_type"'
+_SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -207,6 +209,9 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("tensorflow", "GRAPHS", {}, _tensorflow),
     Entry("checkpoint", "PARTS", {}, _checkpoint),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
+    Entry(
+        "notebook", "Notebook", {".ipynb": "notebook"}, lambda _, info: b'"nbformat' in info.head or _CELLS in info.head
+    ),
     Entry("json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python_source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
     Entry("template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), lambda *_: False),
@@ -239,6 +244,15 @@ REGISTRY: tuple[Entry, ...] = (
         _SCRIPTS,
         lambda _, info: info.head.startswith(PROGRAMS) or info.extension in ("", ".pth"),
     ),
+    Entry("settings_files", "Toml", {".toml": "toml"}, lambda *_: False),
+    Entry(
+        "settings_files",
+        "SettingLines",
+        dict.fromkeys(_SETTINGS, "settings"),
+        lambda _, info: info.name[:1] == "." or info.name == "config",
+    ),
+    Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
+    Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )
@@ -253,6 +267,7 @@ INCLUDES: dict[str, str] = {
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
+    "notebook": "hub-config",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
 

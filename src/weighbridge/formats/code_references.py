@@ -26,24 +26,26 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(?:[@:][\w./-]+)?")
 _TARGETS = ("_target_", "class_path")
 _KERNELS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal", "experts_implementation")
+_KEYS = frozenset(("auto_map", "custom_pipelines", "trust_remote_code", "target", *_TARGETS, *_KERNELS))
 NODES = 200_000
 """Objects and lists of one document that are looked at for such keys."""
 
 
 def code_references(tree: Any, name: str) -> Iterator[Reference]:
     """What the document `tree` in a file called `name` makes loaders import, build or allow."""
-    stack: list[tuple[str, Any]] = [("", tree)]
+    stack: list[tuple[_Link, Any]] = [(None, tree)]
     for _ in range(NODES):
         if not stack:
             break
-        path, node = stack.pop()
+        link, node = stack.pop()
         if isinstance(node, dict):
-            yield from _object(path, node)
-            items = ((f"{path}.{key}" if path else str(key), value) for key, value in node.items())
-            stack.extend((key[-200:], value) for key, value in items if isinstance(value, dict | list))
+            if not node.keys().isdisjoint(_KEYS):
+                yield from _object(_path(link), node)
+            stack.extend(((link, key), value) for key, value in node.items() if isinstance(value, dict | list))
         elif isinstance(node, list):
+            # Lists of words only, such as the merges of a tokenizer, hold no keys.
             stack.extend(
-                (f"{path}.{index}", value) for index, value in enumerate(node) if isinstance(value, dict | list)
+                ((link, index), value) for index, value in enumerate(node) if isinstance(value, dict) or _holds(value)
             )
     else:
         yield Reference("target", "…", "", f"more than {NODES} objects")
@@ -54,6 +56,23 @@ def code_references(tree: Any, name: str) -> Iterator[Reference]:
             kind = module.get("type") if isinstance(module, dict) else None
             if isinstance(kind, str):
                 yield Reference("target", kind[:200], f"{index}.type")
+
+
+_Link = tuple[Any, Any] | None
+"""A key or index, behind the link of what it is in."""
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
+
+
+def _path(link: _Link) -> str:
+    """The path that a link stands for, its last 200 characters."""
+    parts: list[str] = []
+    while link is not None:
+        link, key = link
+        parts.append(str(key)[-200:])
+    return ".".join(reversed(parts))[-200:]
 
 
 def _object(path: str, node: dict[str, Any]) -> Iterator[Reference]:

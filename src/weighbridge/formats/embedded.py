@@ -42,7 +42,7 @@ _MAGICS = (
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     return (
         re.compile(r"\s*+(?:data:[\w/+.;=-]{0,100},)?([A-Za-z0-9+/_\s-]{16,}={0,3})\s*+"),
-        re.compile(r"\s*+(?:0[xX])?((?:[0-9a-fA-F]{2}[\s:]?){8,})\s*+"),
+        re.compile(r"\s*+(?:0[xX])?((?:[0-9a-fA-F]{2}[\s:]?+){8,}+)\s*+"),
         re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST_INSIDE},}}={{0,2}}"),
     )
 

@@ -7,6 +7,7 @@ vocabularies, which loaders read for their words alone.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import Embedded, Limit, Oddity, Setting, Span, UnreadSpan
@@ -18,6 +19,7 @@ from weighbridge.formats.searched import searched, searched_people
 from weighbridge.formats.shard_index import shards
 from weighbridge.formats.template import is_template_key, looks_like_template, template_uses
 from weighbridge.formats.text import search_text
+from weighbridge.formats.tool_commands import commands
 from weighbridge.formats.tree import parse_json
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 SETTINGS = 256
 """Settings of one document that are kept as facts."""
+SHALLOW = 3
+"""Levels, the document itself the first, whose values may be settings."""
 
 VOCABULARIES = frozenset(("tokenizer.json", "vocab.json", "added_tokens.json", "merges.json", "vocabulary.json"))
 """Files of words that are longer than what is read as a tree; published ones have up to 35 MB."""
@@ -68,7 +72,7 @@ class HubConfig:
         yield from shards(tree)
         if is_keras(tree, raw):
             yield from keras_facts(tree, "", 0, budget)
-        for reference in code_references(tree, info.name):
+        for reference in chain(code_references(tree, info.name), commands(tree)):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts, 0)
                 break
@@ -105,20 +109,33 @@ def _number(value: int) -> str:
 
 
 def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Every value that is no object and no list, with its path; keys count as values of their own path."""
-    stack: list[tuple[str, Any]] = [("", tree)]
+    """Every value that is no object and no list, with its path; keys count as values of their own path.
+
+    Short texts, numbers and the like deeper than two levels are left out: vocabularies are made of them.
+    """
+    stack: list[tuple[str, Iterator[tuple[Any, Any]]]] = [("", iter((("", tree),)))]
     while stack:
-        path, node = stack.pop()
-        if isinstance(node, dict):
-            for key in node:
-                if len(key) >= SHORTEST:
-                    yield f"{path}.{key[:40]}" if path else key[:40], key
-            items = [(f"{path}.{key[:100]}" if path else key[:100], value) for key, value in node.items()]
-            stack.extend(reversed(items))
-        elif isinstance(node, list):
-            stack.extend((f"{path}.{index}", node[index]) for index in range(len(node) - 1, -1, -1))
+        path, rest = stack[-1]
+        for name, node in rest:
+            if isinstance(node, dict):
+                inner = _joined(path, name)
+                for key in node:
+                    if len(key) >= SHORTEST:
+                        yield _joined(inner, key[:40]), key
+                stack.append((inner, iter(node.items())))
+                break
+            if isinstance(node, list):
+                stack.append((_joined(path, name), iter(enumerate(node))))
+                break
+            if len(stack) <= SHALLOW or (isinstance(node, str) and (len(node) >= SHORTEST or "{" in node)):
+                yield _joined(path, name), node
         else:
-            yield path, node
+            stack.pop()
+
+
+def _joined(path: str, name: Any) -> str:
+    short = str(name)[:100]
+    return f"{path}.{short}" if path else short
 
 
 def _place(raw: bytes, value: str) -> int:

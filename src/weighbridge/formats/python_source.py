@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 LONGEST = 4 * 1024 * 1024
 """Bytes of a file that is parsed; the longest of transformers has 400,000. A tree takes a hundred times as much."""
+TOKENS = 200_000
+"""Words and signs of a program that is followed; the longest file of pandas has 150,000, of transformers 100,000. Each
+takes 700 bytes and 13 microseconds."""
 LONG_TEXT = 200
 """Characters of a constant text that is looked into for a hidden object."""
 EXTENSIONS = (".py", ".pyi", ".pyw")
@@ -52,16 +56,18 @@ class PythonSource:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the code reaches for, and what its texts hide."""
+        del info
         if data.size > LONGEST:
             yield Limit("source", LONGEST)
             return
         raw = data.read(0, data.size)
         text = _decoded(raw)
-        yield from _marks(text)
-        if info.name in STARTS:
-            yield Oddity("runs-by-name", f"{info.name} is run by its name: {STARTS[info.name]}")
+        if too_long(text):
+            yield Limit("tokens", TOKENS)
+            return
+        yield from source_marks(text)
         lines = _line_starts(raw)
-        for fact in _facts(_tree(text)):
+        for fact in uses_by_line(syntax_tree(text)):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts)
                 return
@@ -70,15 +76,6 @@ class PythonSource:
         yield from searched(text, "text", 0, budget)
         yield from _texts(text, budget)
         yield Span(0, data.size, "parsed")
-
-
-STARTS = {
-    "sitecustomize.py": "Python imports it whenever it starts",
-    "usercustomize.py": "Python imports it whenever it starts",
-    "conftest.py": "pytest imports it",
-    "setup.py": "pip runs it",
-    "hubconf.py": "torch.hub imports it",
-}
 
 
 def _decoded(raw: bytes) -> str:
@@ -98,7 +95,19 @@ def _decoded(raw: bytes) -> str:
         raise FormatError("the text is not in its encoding", error.start) from None
 
 
-def _tree(text: str) -> ast.Module:
+def too_long(text: str) -> bool:
+    """Whether a program has more bytes or more tokens than are followed."""
+    return len(text) > LONGEST or tokens(text) > TOKENS
+
+
+def tokens(text: str) -> int:
+    """Words and signs of a text, those in constants and comments too; no more than one over TOKENS are counted."""
+    found = re.finditer(r"\w+|[^\w\s]", text)
+    return sum(1 for _ in islice(found, TOKENS + 1))
+
+
+def syntax_tree(text: str) -> ast.Module:
+    """The tree of a program. Raises FormatError if it is none, or too deep."""
     import ast
     import warnings
 
@@ -112,7 +121,7 @@ def _tree(text: str) -> ast.Module:
         raise FormatError(f"the code cannot be parsed: {type(error).__name__}", 0) from None
 
 
-def _facts(tree: ast.Module) -> list[SourceUse | Operator]:
+def uses_by_line(tree: ast.Module) -> list[SourceUse | Operator]:
     """What the code does, by line; operators of TorchScript that no library of PyTorch itself has are operators."""
     from weighbridge.formats.python_walk import walk
 
@@ -140,7 +149,7 @@ def _pattern() -> re.Pattern[str]:
     return re.compile("[\u202a-\u202e\u2066-\u2069]|[\u200b\u2060\ufeff\U000e0000-\U000e007f]|[^\\s#]\\s{150,}[^\\s#]")
 
 
-def _marks(text: str) -> Iterator[Oddity]:
+def source_marks(text: str) -> Iterator[Oddity]:
     """Characters that show people another text than Python reads, once of each kind."""
     seen = set()
     for match in _pattern().finditer(text.removeprefix("\ufeff")):

@@ -6,6 +6,9 @@ from typing import Any
 
 from weighbridge.core.errors import FormatError
 
+CONTAINERS = 1_000_000
+"""Lists and objects of a document, counted as brackets; each takes 70 bytes. Merges of tokenizers are 500,000."""
+
 
 def parse_json(raw: bytes, offset: int = 0) -> tuple[Any, tuple[str, ...]]:
     """Parse `raw`, which stands at `offset` of its blob; gives the tree and the keys that one object has twice.
@@ -29,6 +32,8 @@ def parse_json(raw: bytes, offset: int = 0) -> tuple[Any, tuple[str, ...]]:
     def refuse(name: str) -> Any:
         raise FormatError(f"{name} is not JSON", offset)
 
+    if raw.count(b"[") + raw.count(b"{") > CONTAINERS:
+        raise FormatError(f"the JSON has more than {CONTAINERS} lists and objects", offset)
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=pairs, parse_constant=refuse), tuple(duplicates)
     except UnicodeDecodeError as error:

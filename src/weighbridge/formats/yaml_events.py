@@ -4,7 +4,7 @@
 
 A tag tells a loader what to build: `!!python/object/apply:os.system` is a call. An alias stands for another node, and
 aliases to lists of aliases grow without end. Keys and values are given with the path of keys that leads to them.
-Source: YAML 1.1, yaml.org; the scanner and parser are those of PyYAML in Python.
+Source: YAML 1.1, yaml.org; the scanner and parser are those of libyaml or, without it, of PyYAML.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ NESTING = 200
 """Levels that nodes may be nested."""
 EXPANSION = 100_000
 """Nodes that a document may come to when its aliases are expanded, or ten for each event if that is more."""
+SECOND_CHANCE = 256 * 1024
+"""Characters of a document that is given to the parser in Python when that of libyaml refuses it."""
 ORDINARY = frozenset(
     f"tag:yaml.org,2002:{name}"
     for names in (("binary", "bool", "float", "int", "null", "str", "timestamp", "value"), ("merge", "omap", "pairs"))
@@ -91,7 +93,7 @@ def events(text: str) -> Iterator[Event]:
     count = 0
     grown = False
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_loader(text)):
             count += 1
             for seen in _event(event, open_, anchors, offsets, max(EXPANSION, 10 * count)):
                 if not (grown and isinstance(seen, Grown)):
@@ -108,6 +110,26 @@ def events(text: str) -> Iterator[Event]:
     except (ValueError, OverflowError) as error:
         # An escape for a character that does not exist, a version that is no number.
         raise FormatError(f"the YAML is broken: {error}"[:200], 0) from None
+
+
+def _loader(text: str) -> Any:
+    """The parser of libyaml where it is there and takes the text; else that of PyYAML, which takes some more.
+
+    It goes over the text once before: that costs .2 seconds for each megabyte, and the parser in Python 2 to 5.
+    """
+    import yaml
+
+    fast = getattr(yaml, "CSafeLoader", None)
+    if fast is None:
+        return yaml.SafeLoader
+    if len(text) > SECOND_CHANCE:
+        return fast
+    try:
+        for _ in yaml.parse(text, Loader=fast):
+            pass
+    except (yaml.YAMLError, ValueError, OverflowError):
+        return yaml.SafeLoader
+    return fast
 
 
 def _event(event: Any, open_: list[_Level], anchors: dict[str, int], offsets: _Offsets, most: int) -> Iterator[Event]:

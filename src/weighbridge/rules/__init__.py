@@ -29,6 +29,8 @@ JUDGED: dict[str, frozenset[str]] = {
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
+    "configuration": frozenset(("FileReference", "Oddity", "Reference", "Setting")),
+    "notebooks": frozenset(("FileReference", "Oddity", "Reference", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
     "cards": frozenset(("Markup", "Oddity")),
     "network": frozenset(("Address",)),

@@ -33,6 +33,7 @@ from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
 from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
+from weighbridge.formats.started import started_by
 from weighbridge.rules import rules_on
 from weighbridge.rules.base import RuleContext
 from weighbridge.scan.external import Claims, order, settle_external
@@ -259,6 +260,9 @@ def _blob(
         readings = _readings(data, info, claimed)
     except Exception as error:  # noqa: BLE001 -- the same fence: what cannot be recognized is not inspected
         why.append(UnreadSpan(0, data.size, f"recognizing the format failed: {type(error).__name__}"))
+    started = started_by(at.path)
+    if started:
+        facts.append(Oddity("runs-by-name", f"{info.name} has its name or place for it: {started}"))
     program = machine_code(info.head)
     if program and not (program == "script" and any(found.name == "python" for found in readings)):
         facts.append(Native(program))
