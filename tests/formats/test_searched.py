@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from build import secrets
+from build import secret_samples as secrets
 from build.inspecting import LIMITS, inspected, rules_of, scanned
 from weighbridge.core.facts import Address, PersonalData, Secret
 from weighbridge.core.findings import Severity

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from build import secrets
+from build import secret_samples as secrets
 from weighbridge.core.facts import Call, Setting
 from weighbridge.scan.scrub import GRAM, Scrub
 

@@ -264,6 +264,8 @@ INCLUDES: dict[str, str] = {
     "tflite": "zip",
     "torch-export": "zip",
     "package": "zip",
+    "h2o-mojo": "settings",
+    "prototxt": "settings",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",

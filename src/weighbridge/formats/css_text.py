@@ -19,7 +19,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?|\\([^\n])"),
         re.compile(r"expression\s*\(|behaviou?r\s*:|-moz-binding|javascript\s*:|vbscript\s*:|@charset\s*\"?utf-7"),
         re.compile(
-            r"@import|(?:url|image-set|src)\s*\(\s*['\"]?\s*(?!['\"]?\s*(?:#|data:image/(?:png|jpe?g|gif|webp)))"
+            r"@import|(?:url|image-set|src)\s*\(\s*['\"]?\s*(?!['\"]?\s*(?:#|data:image/(?:png|jpe?g|gif|webp|svg\+xml)))"
         ),
         re.compile(r"position\s*:\s*(?:fixed|sticky|absolute)"),
         re.compile(

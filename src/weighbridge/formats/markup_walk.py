@@ -47,6 +47,10 @@ class Seen(NamedTuple):
     place: int = -1
 
 
+_BARE = re.compile(r"</?(?:a|b|i|p|br|em|div|span|code|strong)>")
+"""Tags without attributes that only format text."""
+
+
 @cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
     return (
@@ -214,8 +218,10 @@ class _Walk:
 
     def _mutation(self, node: Any, name: str, content: str, place: int, *, foreign: bool) -> Iterator[Seen]:
         del node
+        # A comment may name a tag; what becomes of it elsewhere shows nothing and runs nothing.
         deep = foreign and not self._drawing and name != "title"
-        if deep or _patterns()[2].search(content):
+        text = _BARE.sub("", content) if name == "style" else content
+        if deep or _patterns()[2].search(text):
             yield Seen("mutation", name, content[:_TEXT], place)
 
     def _attribute(self, element: str, name: str, value: str, place: int) -> Iterator[Seen]:

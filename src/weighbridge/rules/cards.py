@@ -11,25 +11,13 @@ from weighbridge.rules.base import Hit, RuleContext, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LIBRARIES = (
-    "plotly",
-    "bokeh",
-    "vegaembed",
-    "require.config",
-    "require([",
-    "mathjax",
-    "google.colab",
-    "ipywidgets",
-    "altair",
-)
-
 
 @rule("card/script", Severity.HIGH, on=Markup, refs=("CWE-79", "ATLAS AML.T0011"), since="0.1")
 def script(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
     """A document runs something when it is shown.
 
     What it finds: Scripts, attributes that run at an event, links whose address is a script or a document, and styles
-        that run something. In outputs of notebooks, scripts of well-known plotting libraries are a remark (medium).
+        that run something. Scripts that plotting libraries write into notebooks are known by their shape.
     Why it matters: Whoever opens the card in a viewer that does not take such things out runs them with his own
         session: hubs, registries, editors and dashboards all show cards, and not all of them clean what they show.
     What to do: Do not open the document in a browser. Ask for one without scripts.
@@ -41,10 +29,9 @@ def script(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Markup("style", "style", "p { color: red }")
     """
+    del ctx
     if found.kind in ("script", "handler", "script-address", "style-code"):
-        text = found.text.lower()
-        drawn = found.kind == "script" and ".ipynb!" in ctx.location and any(name in text for name in _LIBRARIES)
-        yield Hit(f"{found.name}: {found.text}", Severity.MEDIUM if drawn else None)
+        yield Hit(f"{found.name}: {found.text}")
 
 
 @rule("card/frame", Severity.HIGH, on=Markup, refs=("CWE-1021", "CWE-829"), since="0.1")
@@ -114,7 +101,7 @@ def style(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
 
     What it finds: `@import` and `url(…)`, elements that lie over the whole page, and style blocks as such (low).
     Why it matters: A style can tell its server which parts of a page are there, letter by letter, and an invisible
-        link over the page takes every click.
+        link over the page takes every click. In an output of a notebook it can only reach over the notebook (medium).
     What to do: Take the style out.
     Fires on:
         Markup("style-load", "style", "@import url(https://evil.example/x.css)")
@@ -123,9 +110,9 @@ def style(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Markup("style-code", "div style", "expression(alert(1))")
     """
-    del ctx
     if found.kind in ("style-load", "overlay"):
-        yield Hit(f"{found.name}: {found.text}")
+        tip = found.kind == "overlay" and ".ipynb!" in ctx.location
+        yield Hit(f"{found.name}: {found.text}", Severity.MEDIUM if tip else None)
     elif found.kind == "style":
         yield Hit(found.text, Severity.LOW)
 
