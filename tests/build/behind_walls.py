@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from typing import Any, NamedTuple
@@ -95,4 +96,6 @@ def finished(child: subprocess.Popen[str]) -> Result:
 
 
 if __name__ == "__main__":
+    # A shell that starts the tests in the background has them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(json.dumps(attempted(sys.argv[1])))

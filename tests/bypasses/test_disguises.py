@@ -207,7 +207,7 @@ def test_bytecode_of_python_is_told(tmp_path: Path) -> None:
 def test_a_path_file_of_python_is_no_checkpoint(tmp_path: Path) -> None:
     report = scanned(tmp_path, "distutils-precedence.pth", b"import os; print('inert')\n")
     assert report.verdict is Verdict.SUSPICIOUS
-    assert "executable/native" in rules_of(report)
+    assert "code/runs-by-name" in rules_of(report)
 
 
 @pytest.mark.parametrize(

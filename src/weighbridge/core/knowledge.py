@@ -8,16 +8,19 @@ same bytes and same knowledge give the same report.
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
-from weighbridge.core.foreign_names import ForeignNames
-from weighbridge.core.keras_names import KerasNames
-from weighbridge.core.operators import Operators
-from weighbridge.core.r_names import RNames
-from weighbridge.core.tensorflow_operators import TensorflowOperators
+
+if TYPE_CHECKING:
+    from weighbridge.core.foreign_names import ForeignNames
+    from weighbridge.core.keras_names import KerasNames
+    from weighbridge.core.operators import Operators
+    from weighbridge.core.r_names import RNames
+    from weighbridge.core.tensorflow_operators import TensorflowOperators
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
@@ -168,17 +171,56 @@ class Globals:
         return row
 
 
-class Knowledge(NamedTuple):
-    """All knowledge that one run uses, and the version that names it."""
+class Knowledge:
+    """All knowledge that one run uses, and the version that names it. Tables are opened when they are asked for."""
 
-    version: str
-    globals: Globals
-    operators: Operators
-    keras: KerasNames
-    tensorflow: TensorflowOperators
-    tflite: Operators
-    r: RNames
-    foreign: ForeignNames
+    def __init__(self, version: str, known: Globals, folder: str, index: bytes) -> None:
+        self.version = version
+        self.globals = known
+        self._folder = folder
+        self._index = index
+
+    @cached_property
+    def operators(self) -> Operators:
+        """Operators of ONNX, by domain."""
+        from weighbridge.core.operators import Operators
+
+        return Operators(self._folder, self._index)
+
+    @cached_property
+    def keras(self) -> KerasNames:
+        """Classes and functions of Keras."""
+        from weighbridge.core.keras_names import KerasNames
+
+        return KerasNames(self._folder, self._index)
+
+    @cached_property
+    def tensorflow(self) -> TensorflowOperators:
+        """Operators of TensorFlow, and what those do that leave the graph."""
+        from weighbridge.core.tensorflow_operators import TensorflowOperators
+
+        return TensorflowOperators(self._folder, self._index)
+
+    @cached_property
+    def tflite(self) -> Operators:
+        """Operators of TFLite."""
+        from weighbridge.core.operators import Operators
+
+        return Operators(self._folder, self._index, "tflite")
+
+    @cached_property
+    def r(self) -> RNames:
+        """Functions of R."""
+        from weighbridge.core.r_names import RNames
+
+        return RNames(self._folder, self._index)
+
+    @cached_property
+    def foreign(self) -> ForeignNames:
+        """Classes of Lua, Java and Spark."""
+        from weighbridge.core.foreign_names import ForeignNames
+
+        return ForeignNames(self._folder, self._index)
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -188,16 +230,7 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     _, _, version = raw[:400].partition(b'"version": "')
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
-    return Knowledge(
-        f"{name}+{digest_bytes(index).hex[:12]}",
-        known,
-        Operators(folder, index),
-        KerasNames(folder, index),
-        TensorflowOperators(folder, index),
-        Operators(folder, index, "tflite"),
-        RNames(folder, index),
-        ForeignNames(folder, index),
-    )
+    return Knowledge(f"{name}+{digest_bytes(index).hex[:12]}", known, folder, index)
 
 
 def _read(path: str) -> bytes:

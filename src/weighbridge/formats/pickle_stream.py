@@ -103,6 +103,8 @@ class PickleStream:
 
 def _encoded(program: Program, data: Reader, budget: Budget) -> Iterator[Fact | Child]:
     """Objects that are written as text in the constants of a pickle."""
+    if not program.texts:
+        return
     from weighbridge.formats.embedded import embedded_in_text
 
     for offset, size in program.texts:

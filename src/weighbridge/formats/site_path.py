@@ -67,7 +67,7 @@ class SitePath:
                 return
             if _runs(line):
                 yield Oddity(
-                    "runs-by-name", f"line {number} is run by every Python that starts: {line.strip()[:160]}", offset
+                    "runs-at-start", f"line {number} is run by every Python that starts: {line.strip()[:160]}", offset
                 )
                 if tokens(line) < 20_000:
                     yield from _source(line, offset)

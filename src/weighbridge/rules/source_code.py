@@ -281,17 +281,18 @@ def marks(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
 def runs_by_name(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     """A file has a name by which tools run it.
 
-    What it finds: `sitecustomize.py`, `conftest.py`, `setup.py` and their likes.
+    What it finds: `sitecustomize.py`, `conftest.py`, `setup.py` and their likes; lines of path files that are run (high).
     Why it matters: It runs without anybody asking for the model.
     What to do: Read the file. A model does not need it.
     Fires on:
         Oddity("runs-by-name", "setup.py is run by its name: pip runs it")
+        Oddity("runs-at-start", "line 1 is run by every Python that starts: import os; os.remove('x')")
     Stays silent on:
         Oddity("prefix", "12 bytes before the archive")
     """
     del ctx
-    if oddity.kind == "runs-by-name":
-        yield Hit(oddity.detail)
+    if oddity.kind in ("runs-by-name", "runs-at-start"):
+        yield Hit(oddity.detail, _HIGH if oddity.kind == "runs-at-start" else None)
 
 
 _OWN_OPERATORS = frozenset(
