@@ -4,13 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs corpus knowledge fuzz bench clean
+.PHONY: help demo intake test check lint types floors docs writers corpus engines knowledge fuzz bench clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
+	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
+	@echo "make engines             install the other scanners that Weighbridge can ask, into an environment of their own"
 	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
 	@echo "make fuzz                change files of every format for SECONDS (600), or of one FORMAT, and hold the promises against them"
 	@echo "make bench               measure speed and memory beside other scanners"
@@ -53,8 +55,23 @@ docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python tools/docs.py
 
+writers: .venv-writers/.made
+
+.venv-writers/.made: tests/writers/requirements.txt
+	$(PYTHON) -m venv .venv-writers
+	.venv-writers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
 corpus: .venv/.made
 	$(BIN)/python tools/corpus.py
+
+# Read by tests/engines and tests/packs, and by nobody else: their packages must not come near those of the tests.
+engines: .venv-engines/.made
+
+.venv-engines/.made: pyproject.toml
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check '.[engines]'
+	@touch $@
 
 knowledge: .venv/.dev
 	$(BIN)/python -m tools.derive
@@ -69,4 +86,4 @@ bench: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
 
 clean:
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-writers .venv-engines .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .fuzz

@@ -87,7 +87,9 @@ def prepare_ours() -> None:
             shutil.copy(os.path.join(ROOT, name), copy)
     if not os.path.exists(os.path.join(copy, "README.md")):
         open(os.path.join(copy, "README.md"), "w").close()
-    shutil.copytree(os.path.join(ROOT, "src"), os.path.join(copy, "src"), ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("src", "packs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(os.path.join(ROOT, name), os.path.join(copy, name), ignore=ignored)
     _pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", copy, copy)
     (wheel,) = (os.path.join(copy, name) for name in os.listdir(copy) if name.endswith(".whl"))
     _environment(OURS, [wheel], stamp)

@@ -27,8 +27,10 @@ from weighbridge.core.evidence import Tool
 from weighbridge.core.facts import Fact
 from weighbridge.core.findings import Finding, Verdict
 from weighbridge.core.settings import STAGES
+from weighbridge.engines.base import EngineReport
 from weighbridge.gate.requirements import Reason
 from weighbridge.rules.base import Rule
+from weighbridge.sandbox.probe import Wall
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
 
 if TYPE_CHECKING:
@@ -51,12 +53,16 @@ NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 class Shape(NamedTuple):
-    """An object of a document: its fields by name, each with its type. `closed` allows no other fields."""
+    """An object of a document: its fields by name, each with its type. `closed` allows no other fields.
+
+    Those in `optional` may be missing.
+    """
 
     name: str
     about: str
     fields: Mapping[str, Any]
     closed: bool = True
+    optional: tuple[str, ...] = ()
 
 
 class ListOf(NamedTuple):
@@ -127,7 +133,7 @@ def _object(shape: Shape, named: dict[str, Any]) -> dict[str, Any]:
         **({"description": shape.about} if shape.about else {}),
         "type": "object",
         "properties": {name: schema_of(kind, named) for name, kind in shape.fields.items()},
-        "required": list(shape.fields),
+        "required": [name for name in shape.fields if name not in shape.optional],
         "additionalProperties": not shape.closed,
     }
 
@@ -161,7 +167,9 @@ def scan_shape() -> Shape:
     fields["artifact"] = shape_of(Artifact, files=ListOf(shape_of(InspectedFile, sha256=Hex)))
     total = {"bytes": int, **fields_of(CoverageBytes), "unread": unread}
     fields["coverage"] = Shape("Coverage", "Bytes of all files, and what was not inspected.", total)
-    return _top("ScanReport", first_sentence(ScanReport.__doc__), "weighbridge.scan/1", fields)
+    fields["engines"] = tuple[EngineReport, ...]
+    top = _top("ScanReport", first_sentence(ScanReport.__doc__), "weighbridge.scan/1", fields)
+    return top._replace(optional=("engines",))
 
 
 def facts_shape() -> Shape:
@@ -243,7 +251,7 @@ def rules_shape() -> Shape:
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file."""
     reports = {"reports": ListOf(scan_shape())}
-    checks = {"checks": tuple[Check, ...]}
+    checks = {"checks": tuple[Check, ...], "walls": tuple[Wall, ...]}
     bodies: dict[str, Shape | OneOf] = {
         "scan": scan_shape(),
         "scan-set": _top("ScanSet", "One report for each PATH.", "weighbridge.scan-set/1", reports),

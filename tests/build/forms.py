@@ -152,3 +152,12 @@ def paddle(*types: str, attribute: bytes = b"") -> bytes:
     ]
     variable = message((1, "a"), (2, message((1, 7))), (3, 1))
     return message((1, message((1, 0), (2, (1 << 64) - 1), (3, variable), *operators)), (4, message((1, 0))))
+
+
+def mil_weights(*blobs: tuple[int, bytes]) -> bytes:
+    """The file of weights of a Core ML program: number of the type and bytes of each blob."""
+    out = struct.pack("<II", len(blobs), 2) + bytes(56)
+    for kind, raw in blobs:
+        out += struct.pack("<IIQQ", 0xDEADBEEF, kind, len(raw), len(out) + 64) + bytes(40) + raw
+        out += bytes(-len(out) % 64)
+    return out

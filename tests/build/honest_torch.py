@@ -10,6 +10,7 @@ import functools
 import pathlib
 import pickle
 import sys
+import typing
 import warnings
 
 import torch
@@ -71,7 +72,46 @@ def objects() -> dict[str, object]:
     }
 
 
+class Branching(nn.Module):
+    """Control flow, a constant, a dictionary and a list: what scripting has to write down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.names = ["a", "b"]
+        self.register_buffer("scale", torch.ones(4))
+
+    def forward(self, x: torch.Tensor, more: typing.Optional[torch.Tensor] = None) -> torch.Tensor:  # noqa: UP045 -- TorchScript of this version
+        found: typing.Dict[str, torch.Tensor] = {}  # noqa: UP006 -- as above
+        for index, name in enumerate(self.names):
+            if x.sum() > 0:
+                found[name] = self.linear(x) * self.scale + index
+            else:
+                found[name] = torch.relu(x)
+        if more is not None:
+            found["a"] = found["a"] + more
+        return found["a"] + found["b"]
+
+
+def programs(folder: str) -> None:
+    """TorchScript, for servers and for phones, and ONNX in several versions of its operators."""
+    scripted = torch.jit.script(Branching().eval())
+    image = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)).eval()
+    picture = torch.zeros(1, 3, 8, 8)
+    scripted.save(f"{folder}/branching.pt")
+    torch.jit.trace(image, picture).save(f"{folder}/image.jit")
+    torch.jit.freeze(torch.jit.script(image)).save(f"{folder}/frozen.ts")
+    scripted.save(f"{folder}/with_files.pt", _extra_files={"labels.txt": "cat\ndog\n", "config.json": '{"a": 1}'})
+    scripted._save_for_lite_interpreter(f"{folder}/mobile.ptl")
+    for version in (9, 11, 13, 15, 16):
+        torch.onnx.export(image, picture, f"{folder}/image.{version}.onnx", opset_version=version)
+    axes = {"x": {0: "batch", 1: "steps"}}
+    torch.onnx.export(nn.LSTM(2, 3), torch.zeros(2, 1, 2), f"{folder}/lstm.onnx", input_names=["x"], dynamic_axes=axes)
+    torch.onnx.export(Branching().eval(), torch.zeros(2, 4), f"{folder}/branching.onnx", opset_version=16)
+
+
 def main(folder: str) -> None:
+    programs(folder)
     for name, value in objects().items():
         for protocol in (2, 3, 4, 5):
             for container in ("zip", "legacy"):

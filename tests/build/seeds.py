@@ -18,10 +18,15 @@ import skops.io
 from backports import zstd
 from sklearn.linear_model import LinearRegression
 
-from build import forms, hdf5_files, keras_models, notebooks
+from build import arrows, executorch_files, forms, hdf5_files, keras_models, notebooks, parquets, tflite_models
 from build import gguf_files as g
 from build import onnx_models as o
+from build import r_values as r
+from build import seven_zips as z
+from build import tensorflow_models as t
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
+from build.exported import exported
+from build.flat_files import Number, flat, table
 
 DATA = pickle.dumps({"weights": [1.5, -2.5, 3], "names": ("a", "b"), "raw": b"0123456789" * 5}, 4)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
@@ -54,6 +59,15 @@ def _skops() -> bytes:
     return raw
 
 
+def _ort() -> bytes:
+    weights = table(_0="w", _2=Number("i64", [2]), _3=Number("i32", 1), _4=bytes(8))
+    add = table(_0="sum", _2="", _5="Add", _8=["x", "w"], _9=["y"], _10=[table(_0="axis", _2=Number("i32", 2))])
+    graph = table(_0=[weights], _2=[add], _5=["x"], _6=["y"])
+    model = table(_0=Number("i64", 8), _1=[table(_0="", _1=Number("i64", 17))], _2="tests", _7=graph)
+    return flat(table(_0="6", _1=model), b"ORTM")
+
+
+GRAPH = t.graph(t.weights(), t.node("x", "Placeholder"), t.node("y", "MatMul", "x", "w"))
 SEEDS: dict[str, tuple[str, bytes]] = {
     "lfs-pointer": (
         "model.bin",
@@ -66,9 +80,23 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "keras": ("m.keras", keras_models.archive(keras_models.model(keras_models.layer("Dense", units=3)))),
     "torch-zip": ("m.pt", torch_zip([("FloatStorage", "0", bytes(64))], {"FloatStorage": 4})),
     "torch-legacy": ("m.pt", torch_legacy()),
+    "torch-export": ("m.pt2", exported()),
     "skops": ("m.skops", _skops()),
     "zip": ("m.zip", zipped({"a.json": b'{"a": 1}', "b.pkl": DATA}, method=8)),
     "tar": ("m.tar", _tar()),
+    "7z": (
+        "m.7z",
+        z.archive(z.Member("a.json", b'{"a": 1}'), z.Member("b.pkl", DATA), z.Member("c"), methods=(z.LZMA,)),
+    ),
+    "parquet": (
+        "m.parquet",
+        parquets.parquet(parquets.Chunk(dictionary=True), keys={"pandas": b"{}"}, between=bytes(9)),
+    ),
+    "arrow": ("m.arrow", arrows.file(arrows.parts(keys={"huggingface": b"{}"}))),
+    "r-data": (
+        "m.rds",
+        r.rendered(r.with_attributes(r.many(r.reals(1.5), r.call("~", r.symbol("y"))), ("names", r.strings("a")))),
+    ),
     "image": ("m.png", PNG),
     "gzip": ("m.pkl.gz", gzip.compress(DATA, mtime=0)),
     "bzip2": ("m.pkl.bz2", bz2.compress(DATA)),
@@ -79,6 +107,11 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "zlib": ("m.z", zlib.compress(DATA)),
     "joblib-zlib": ("m.joblib", b"ZF" + hex(len(DATA)).encode().ljust(19) + zlib.compress(DATA)),
     "onnx": ("m.onnx", o.model(o.graph(o.node(), tensors=(o.tensor(),)), more=o.blob(25, o.function("F")))),
+    "ort": ("m.ort", _ort()),
+    "tflite": ("m.tflite", tflite_models.written(tflite_models.model())),
+    "tflite-metadata": ("m.tflitemeta", tflite_models.metadata()),
+    "executorch": ("m.pte", executorch_files.program()),
+    "xnnpack": ("m.xnn", executorch_files.graph()),
     "onnx-other": (
         "m.onnxtxt",
         b'<ir_version: 8, opset_import: ["" : 17]>\nf (float x) => (float y) { y = Add(x, x) }\n',
@@ -87,8 +120,21 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "ubjson": ("m.ubj", forms.ubj({"learner": {"name": "reg", "trees": [{"w": forms.ubj_array(1, 2, 3)}], "n": 3}})),
     "lightgbm": ("m.txt", forms.lightgbm()),
     "catboost": ("m.cbm", forms.catboost()),
+    "tensorflow-saved-model": ("saved_model.pb", t.saved_model(GRAPH)),
+    "tensorflow-graph": ("frozen.pb", GRAPH),
+    "tensorflow-meta-graph": ("m.meta", t.meta_graph(GRAPH)),
+    "tensorflow-text": ("graph.pbtxt", b'node {\n  name: "x"\n  op: "Placeholder"\n}\n'),
+    "tensorflow-checkpoint": ("m.index", t.table([t.header(), t.stored_tensor("w", 0, 0, 0)])),
+    "tensorflow-checkpoint-state": ("checkpoint", b'model_checkpoint_path: "m-1"\nall_model_checkpoint_paths: "m-1"\n'),
+    "tensorflow-fingerprint": ("fingerprint.pb", forms.message((1, 5), (6, forms.message((1, 1))), (7, "123"))),
+    "tensorflow-hub-module": ("tfhub_module.pb", forms.message((1, 3))),
+    "keras-metadata": (
+        "keras_metadata.pb",
+        forms.message((1, forms.message((3, "root"), (4, "_tf_keras_model"), (5, "{}")))),
+    ),
     "sentencepiece": ("tokenizer.model", forms.sentencepiece("a", "the")),
     "coreml": ("m.mlmodel", forms.coreml(500, forms.coreml_layer(inner=bytes(50)))),
+    "mil-weights": ("weight.bin", forms.mil_weights((1, bytes(200)), (2, bytes(64)))),
     "caffe": ("m.caffemodel", forms.caffe()),
     "paddle": ("m.pdmodel", forms.paddle("conv2d", "relu")),
     "msgpack": ("m.msgpack", msgpack.packb({"params": {"w": [1, 2.5, "x", b"y" * 40], "n": None}})),

@@ -109,7 +109,6 @@ BROKEN = {
     "not UTF-8": b"{" + f.ubj_text("a") + b"SU\x02\xff\xfe}",
     "a text beyond the end": b"{" + f.ubj_text("a") + b"SL" + struct.pack(">q", 1 << 60) + b"}",
     "something behind": UBJ + b"more",
-    "an old model": b"binf" + bytes(200),
 }
 
 

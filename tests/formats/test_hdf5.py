@@ -325,7 +325,8 @@ def test_a_file_that_was_put_behind_something_is_read(tmp_path: Path) -> None:
 
 def test_bytes_behind_the_file_are_unread(tmp_path: Path) -> None:
     report = scanned(tmp_path, "m.h5", case("groups", "earliest") + EVIL)
-    assert report.verdict is Verdict.INCOMPLETE
+    assert report.verdict is Verdict.MALICIOUS
+    assert report.unread
     assert "file/extra-bytes" in rules_of(report)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from build import pickles as p
+from build.containers import state_dict_pickle, torch_zip
 from build.containers import torch_legacy as legacy
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict
@@ -139,3 +140,10 @@ def test_storages_of_another_size_and_bytes_behind_them_are_never_clean(tmp_path
     assert scanned(tmp_path, "m.pt", legacy(counts={"7": 3, "9": 3})).verdict is not Verdict.CLEAN
     assert scanned(tmp_path, "m.pt", legacy(end=p.proto(2) + p.system() + p.STOP)).verdict is not Verdict.CLEAN
     assert scanned(tmp_path, "m.pt", legacy()[:-1]).verdict is not Verdict.CLEAN
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(16, Verdict.CLEAN), (12, Verdict.SUSPICIOUS), (20, Verdict.SUSPICIOUS)])
+def test_constants_of_a_program_are_storages_of_their_own_pickle(tmp_path: Path, size: int, verdict: Verdict) -> None:
+    more = {"archive/constants.pkl": state_dict_pickle([("FloatStorage", "0", 4)]), "archive/constants/0": bytes(size)}
+    content = torch_zip([("FloatStorage", "0", bytes(64))], {"FloatStorage": 4}, extra=more)
+    assert scanned(tmp_path, "m.pt", content).verdict is verdict

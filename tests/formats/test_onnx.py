@@ -479,7 +479,6 @@ def test_a_name_alone_does_not_make_a_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("m.ort", struct.pack("<I", 24) + b"ORTM" + bytes(64)),
         (
             "m.onnxtxt",
             b'<\n  ir_version: 8,\n  opset_import: ["" : 17]\n>\ng (float[2] x) => (float[2] y) { y = Abs(x) }',

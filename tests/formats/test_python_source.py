@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from build import pickles as p
 from build.containers import torch_zip
+from build.held_out_source import HELD_OUT
 from build.hostile_source import CRITICAL, HIGH, MEDIUM, SHADOWED, SILENT
 from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.errors import FormatError
@@ -41,6 +42,12 @@ def test_what_needs_a_person_is_suspicious(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("case", SHADOWED)
 def test_names_that_seem_to_stand_for_something_else_are_stopped(tmp_path: Path, case: str) -> None:
     report = scanned(tmp_path, "modeling_net.py", SHADOWED[case].encode())
+    assert report.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)
+
+
+@pytest.mark.parametrize("source", HELD_OUT)
+def test_loaders_that_the_rules_were_not_written_for_are_stopped(tmp_path: Path, source: str) -> None:
+    report = scanned(tmp_path, "modeling_net.py", source.encode())
     assert report.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)
 
 

@@ -119,7 +119,7 @@ FOUND = {
     ("requirements.txt", "./x.whl"): ("config/package-source", "low"),
     ("requirements.txt", "a b c"): ("config/requirement-line", "low"),
     ("x.pth", "import os; os.system('id')\n"): ("code/process", "critical"),
-    ("y.pth", "import harmless\n"): ("code/runs-by-name", "medium"),
+    ("y.pth", "import harmless\n"): ("executable/native", "high"),
     ("z.pth", "../lib\n# a comment\n"): ("code/site-path", "medium"),
     ("tasks.json", json.dumps({"tasks": [{"command": "x", "runOptions": {"runOn": "folderOpen"}}]})): ("config/tool-command", "high"),
     ("tasks.json", json.dumps({"tasks": [{"command": "make", "args": ["all"]}]})): ("config/tool-command", "medium"),

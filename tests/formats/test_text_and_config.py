@@ -95,7 +95,7 @@ def test_plain_text_is_data(tmp_path: Path, name: str) -> None:
     assert report.artifact.files[0].coverage.data
 
 
-@pytest.mark.parametrize("name", ["run.sh", "page.html", "model.toml", "notebook.ipynb", "Dockerfile"])
+@pytest.mark.parametrize("name", ["page.html", "model.toml", "notebook.ipynb", "Dockerfile"])
 def test_text_that_something_runs_or_renders_is_not_plain(tmp_path: Path, name: str) -> None:
     assert scanned(tmp_path, name, b"hello: world\n").verdict is Verdict.INCOMPLETE
 

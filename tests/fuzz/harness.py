@@ -33,11 +33,12 @@ CPU_FENCE = 5
 MEMORY_FENCE = 600 * 1024 * 1024
 """Bytes of address space: what the libraries of the seeds take, and 150 MB."""
 GROWING = frozenset(
-    ("text", "python", "template", "yaml", "toml", "settings", "requirements", "site-path", "sentencepiece", "coreml")
-) | {"caffe", "paddle"}
+    """text python template yaml toml settings requirements site-path sentencepiece coreml caffe paddle
+    tensorflow-graph tensorflow-fingerprint tensorflow-meta-graph tensorflow-saved-model keras-metadata tensorflow-checkpoint-state""".split()  # noqa: SIM905 -- words read better than a list of them
+)
 """Formats of which the first part of a file may be a whole one: text, and messages that end where their file ends."""
-OPTIONAL = {"tar": 9216, "lightgbm": 36}
-"""Bytes at the end of a seed that readers do without: zeros behind the last member, what only one of the readers asks for."""
+OPTIONAL = {"tar": 9216, "lightgbm": 36, "tensorflow-text": 1, "ort": 3, "tflite-metadata": 3}
+"""Bytes at the end of a seed that readers do without: zeros behind the last thing, what only one of them asks for."""
 TAIL = b"\0\xff\xfe\x80 more than the format says"
 _WORDS = (b"\xff" * 8, bytes(8), b"\x7f" + b"\xff" * 7, b"\x80\x04", b"PK\x03\x04", b"\x00\x00\x00\x80")
 

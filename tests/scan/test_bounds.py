@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from build import arrows, parquets
 from build import onnx_models as o
 from build import pickles as p
+from build import r_values as r
+from build import seven_zips as z
 from build.containers import zipped
 
 if TYPE_CHECKING:
@@ -94,6 +97,16 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "many different operators": ("m.onnx", lambda: o.model(o.graph(*(o.node(f"Op{n}") for n in range(100_000))))),
     "fields that nobody knows": ("m.onnx", lambda: o.model(o.graph(more=(o.number(99, 1) + o.blob(1, b"")) * 200_000))),
     "groups in groups": ("m.onnx", lambda: o.model(more=b"\xdb\x01" * 500_000)),
+    "pairs in pairs": ("m.rds", lambda: r.rendered([]) + struct.pack(">i", 2) * 1_000_000),
+    "many different symbols": (
+        "m.rds",
+        lambda: r.rendered([]) + struct.pack(">ii", 19, 600_000) + struct.pack(">iiii", 1, 9, 4, 0) * 600_000,
+    ),
+    "many calls": ("m.rds", lambda: r.rendered(r.many(*(r.call(f"f{number}") for number in range(60_000))))),
+    "7z of zeros": ("m.7z", lambda: z.archive(z.Member("a.txt", bytes(1 << 28)))),
+    "many pages": ("m.parquet", lambda: parquets.parquet(parquets.Chunk((b"",) * 200_000))),
+    "many columns": ("m.parquet", lambda: parquets.parquet(*(parquets.Chunk((b"",)),) * 60_000)),
+    "many batches": ("m.arrow", lambda: arrows.stream(arrows.parts(bodies=(b"12345678",) * 20_000))),
     "many encoded values": ("config.json", lambda: json.dumps({"a": ["gASVKAAAAAAAAACMBXBvc2l4"] * 30_000}).encode()),
 }
 HARMLESS = {
@@ -104,6 +117,9 @@ HARMLESS = {
     "many encoded values",
     "tuples of many",
     "nested tuples",
+    "many pages",
+    "many columns",
+    "many batches",
 }
 LAUNCH = """
 import os, resource, sys

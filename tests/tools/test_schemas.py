@@ -241,6 +241,22 @@ def test_both_answers_of_verify_fit(models: Path) -> None:
     assert complaints("verify", without(verified, "files", 0, "sha256"))
 
 
+def test_what_engines_say_fits_beside_a_report(tmp_path: Path) -> None:
+    from weighbridge.core.findings import Severity
+    from weighbridge.engines.answers import finding
+    from weighbridge.engines.base import EngineReport
+    from weighbridge.render.documents import scan_json
+
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x02K\x01.")
+    report = inspected(tmp_path / "model.pkl").report
+    found = (finding("picklescan", Severity.HIGH, "dangerous import", "a.pkl", "os system", "CWE-502"),)
+    said = EngineReport("picklescan", "1.0.5", "suspicious", found, "ran", "", 1, "bubblewrap")
+    beside = json.loads(scan_json([report], [[said]]))
+    assert complaints("scan", json.loads(scan_json([report]))) == []
+    assert complaints("scan", beside) == []
+    assert complaints("scan", changed(beside, "good", "engines", 0, "verdict"))
+
+
 def test_rules_and_doctor_fit() -> None:
     listed = command("rules", "--format", "json").json()
     assert listed["rules"]

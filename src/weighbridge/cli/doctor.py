@@ -1,4 +1,4 @@
-"""Check that everything needed is there: Python, cryptography, settings, keys, registry, space.
+"""Check that everything needed is there: Python, cryptography, settings, keys, registry, space, a sandbox.
 
 Status 0: all is well. Status 1: something is missing; each line says what to do.
 
@@ -19,10 +19,13 @@ from weighbridge.cli import common
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.plain import plain
+from weighbridge.sandbox.probe import Wall, probe
+from weighbridge.sandbox.records import Walls
+from weighbridge.sandbox.run import MEND
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from weighbridge.core.settings import Settings
 
@@ -58,15 +61,35 @@ def run(options: argparse.Namespace) -> int:
     free = shutil.disk_usage(tempfile.gettempdir()).free
     place = tempfile.gettempdir()
     checks.append(Check("quarantine", os.access(place, os.W_OK), f"{place}, {free / 1e9:.1f} GB free"))
+    walls = probe()
+    checks.append(_sandbox(walls))
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
-        rows = [check._asdict() for check in checks]
-        common.write(options, document_json({"schema": "weighbridge.doctor/1", "checks": rows}))
+        rows, seen = [check._asdict() for check in checks], [wall._asdict() for wall in walls]
+        common.write(options, document_json({"schema": "weighbridge.doctor/1", "checks": rows, "walls": seen}))
     else:
         lines = [f"{'ok  ' if check.well else 'MISS'}  {check.name:<13} {plain(check.text)}" for check in checks]
-        common.write(options, "\n".join(lines))
+        common.write(options, "\n".join([*lines, *_walls(walls)]))
     return 0 if all(check.well for check in checks) else 1
+
+
+def _sandbox(walls: Sequence[Wall]) -> Check:
+    """Whether a program that is not ours could be run behind walls: other engines are."""
+    for wall in walls:
+        if wall.stands:
+            return Check("sandbox", True, Walls(wall.outer, wall.landlock, wall.seccomp).text)
+    return Check("sandbox", False, f"no walls stand, so scan --engine refuses; {MEND}")
+
+
+def _walls(walls: Sequence[Wall]) -> list[str]:
+    """One line for each kind of wall, under the line on the sandbox."""
+    best = next((wall.outer for wall in walls if wall.stands), "")
+    lines = []
+    for wall in walls:
+        state = ("used" if wall.outer == best else "stands too") if wall.stands else f"no: {wall.why}"
+        lines.append(f"      {'':<13} {wall.outer}: {plain(state, 200)}")
+    return lines
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:

@@ -9,6 +9,7 @@ Examples:
   weighbridge scan ./model --format sarif --fail-on medium
   weighbridge scan ./a ./b --exit-verdict
   weighbridge scan model.pkl --trace
+  weighbridge scan ./model --engine picklescan --engine modelscan
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.core.limits import Limits
+    from weighbridge.core.settings import Settings
     from weighbridge.scan.report import ScanReport
     from weighbridge.scan.tracing import Tracer
 
@@ -36,9 +38,23 @@ _SPLIT = {Verdict.SUSPICIOUS: 10, Verdict.MALICIOUS: 11, Verdict.INCOMPLETE: 12}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `scan` takes."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file or a folder")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder")
     parser.add_argument("--exit-verdict", action="store_true", help="status 10 suspicious, 11 malicious, 12 incomplete")
     parser.add_argument("--trace", action="store_true", help="write every pickle down as the program that it is")
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="ask this scanner too, in a sandbox; list: show all",
+    )
+    parser.add_argument(
+        "--engine-path", metavar="NAME=PROGRAM", action="append", default=[], help="where the program of an engine is"
+    )
+    parser.add_argument("--yara-rules", metavar="FILE", help="rules for --engine yara-x")
+    parser.add_argument(
+        "--unsafe-no-sandbox", action="store_true", help="run engines even where no sandbox can be built"
+    )
     common.add_fail_on(parser)
     common.add_output(parser, FORMATS)
 
@@ -47,12 +63,18 @@ def run(options: argparse.Namespace) -> int:
     """Inspect every path and print one report, or a set of them."""
     if options.trace and options.format != "text":
         raise UsageError("--trace is for people to read", "leave out --format, or leave out --trace")
+    if not options.paths and "list" not in options.engine:
+        raise UsageError("weighbridge scan: a PATH is required", "weighbridge scan --help shows what it takes")
     settings = common.settings_for(options, options.paths)
+    if options.engine:
+        return _run_with_engines(options, settings)
+    if options.engine_path or options.yara_rules or options.unsafe_no_sandbox:
+        raise UsageError("these options are for engines, and none is asked for", "add --engine NAME")
     threshold = common.severity_of(options, settings)
     knowledge = load_knowledge()
     progress = common.progress_for(options)
     reports = []
-    tracer = _tracer(settings.limits) if options.trace else None
+    tracer = tracer_for(settings.limits) if options.trace else None
     for path in options.paths:
         try:
             inspection = inspect(
@@ -60,23 +82,32 @@ def run(options: argparse.Namespace) -> int:
                 knowledge=knowledge,
                 limits=settings.limits,
                 watcher=progress,
-                host=_host(),
+                host=host(),
                 visitor=tracer.visit if tracer else None,
             )
         finally:
             progress.finish()
         reports.append(inspection.report)
     common.write(options, (tracer.text() if tracer else "") + _rendered(options, reports))
-    return max(_status(report, threshold, split=options.exit_verdict) for report in reports)
+    return max(status_of(report, threshold, split=options.exit_verdict) for report in reports)
 
 
-def _tracer(limits: Limits) -> Tracer:
+def _run_with_engines(options: argparse.Namespace, settings: Settings) -> int:
+    """The same with other scanners beside it; in a file of its own, so that a scan without them does not load it."""
+    from weighbridge.cli.engines import scan_with_engines
+
+    return scan_with_engines(options, settings)
+
+
+def tracer_for(limits: Limits) -> Tracer:
+    """Who writes pickles down as programs."""
     from weighbridge.scan.tracing import Tracer
 
     return Tracer(limits)
 
 
-def _status(report: ScanReport, threshold: Severity, *, split: bool) -> int:
+def status_of(report: ScanReport, threshold: Severity, *, split: bool) -> int:
+    """The exit status that a report means."""
     worst = max((finding.severity.rank for finding in report.findings), default=-1)
     shut = worst >= threshold.rank or report.unread or report.limits_reached
     if not shut:
@@ -109,7 +140,8 @@ def _rendered(options: argparse.Namespace, reports: Sequence[ScanReport]) -> str
     return text
 
 
-def _host() -> str:
+def host() -> str:
+    """The name of this machine."""
     import os
 
     return os.uname().nodename

@@ -7,6 +7,7 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 ├── RegistryError           a registry could not be read or written
 │   ├── NotFound            a reference or a digest is not there
 │   └── DigestMismatch      bytes are not those that their digest names
+├── SandboxError            a program that is not ours cannot be run behind walls
 ├── KeyMissing              a signing or verification key is absent or unusable
 └── Rejected                evidence was read and refused: got one thing, expected another
 """
@@ -49,6 +50,10 @@ class NotFound(RegistryError):
 
 class DigestMismatch(RegistryError):
     """Stored or received bytes do not have the digest that names them."""
+
+
+class SandboxError(WeighbridgeError):
+    """No sandbox can be built on this machine, or the program cannot be started in it."""
 
 
 class KeyMissing(WeighbridgeError):

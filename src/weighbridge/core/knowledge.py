@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.foreign_names import ForeignNames
 from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.operators import Operators
+from weighbridge.core.r_names import RNames
+from weighbridge.core.tensorflow_operators import TensorflowOperators
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
@@ -172,6 +175,10 @@ class Knowledge(NamedTuple):
     globals: Globals
     operators: Operators
     keras: KerasNames
+    tensorflow: TensorflowOperators
+    tflite: Operators
+    r: RNames
+    foreign: ForeignNames
 
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
@@ -182,7 +189,14 @@ def load_knowledge(folder: str = FOLDER) -> Knowledge:
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
     return Knowledge(
-        f"{name}+{digest_bytes(index).hex[:12]}", known, Operators(folder, index), KerasNames(folder, index)
+        f"{name}+{digest_bytes(index).hex[:12]}",
+        known,
+        Operators(folder, index),
+        KerasNames(folder, index),
+        TensorflowOperators(folder, index),
+        Operators(folder, index, "tflite"),
+        RNames(folder, index),
+        ForeignNames(folder, index),
     )
 
 

@@ -1,7 +1,7 @@
 """What is known of operators: those of ONNX itself, those that runtimes bring, and whose a domain of operators is.
 
-`onnx_domains.json` is read at the first look-up, so that a scan without an operator does not pay for it. `index.json`
-names it with its SHA-256: the version of the knowledge covers it.
+`onnx_domains.json` is read at the first look-up, so that a scan without an operator does not pay for it; `tflite.json`
+says the same of TensorFlow Lite. `index.json` names them with their SHA-256: the version of the knowledge covers them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ class OperatorEntry(NamedTuple):
 
 
 class Operators:
-    """Known operators of ONNX by domain and name, and known domains."""
+    """Known operators by domain and name, and known domains: those of ONNX, or what another file of this form says."""
 
-    __slots__ = ("_domains", "_folder", "_index", "_rows")
+    __slots__ = ("_domains", "_folder", "_index", "_name", "_rows")
 
-    def __init__(self, folder: str, index: bytes) -> None:
+    def __init__(self, folder: str, index: bytes, name: str = NAME) -> None:
         self._folder = folder
         self._index = index
+        self._name = name
         self._rows: dict[tuple[str, str], OperatorEntry] = {}
         self._domains: dict[str, OperatorEntry] = {}
 
@@ -57,11 +58,11 @@ class Operators:
     def _read(self) -> None:
         import json
 
-        path = os.path.join(self._folder, f"{NAME}.json")
+        path = os.path.join(self._folder, f"{self._name}.json")
         try:
             with open(path, "rb") as file:
                 raw = file.read()
-            expected = json.loads(self._index)["tables"][f"{NAME}.json"]
+            expected = json.loads(self._index)["tables"][f"{self._name}.json"]
             table: dict[str, Any] = json.loads(raw)
             rows = [*table["operators"], *table["special"]]
             known = {(row["domain"], row["name"]): _entry(row) for row in rows}

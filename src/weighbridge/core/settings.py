@@ -50,6 +50,23 @@ class TrustSetting(NamedTuple):
     may_sign: tuple[str, ...] = ("*",)
 
 
+ENGINES = ("fickling", "modelaudit", "modelscan", "nbdefense", "picklescan", "semgrep", "yara-x")
+"""Other scanners that can be asked; `engines/ask.py` has their adapters."""
+
+
+class EngineSettings(NamedTuple):
+    """How other scanners are run, when a scan asks for them."""
+
+    paths: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Their programs by name, where they are not on PATH."""
+    yara_rules: str = ""
+    """A file with rules for yara-x."""
+    seconds: int = 300
+    """How long one of them may take."""
+    unsafe_no_sandbox: bool = False
+    """Run them although no sandbox can be built. They then read what we can read, and reach the network."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -63,6 +80,7 @@ class Settings(NamedTuple):
     trust: tuple[TrustSetting, ...] = ()
     limits: Limits = Limits()
     stages: dict[str, StagePolicy] = DEFAULT_STAGES
+    engines: EngineSettings = EngineSettings()
 
 
 def find_settings(start: str, artifacts: Iterable[str] = ()) -> tuple[str, str]:
@@ -112,7 +130,7 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = ("registry", "key", "fail_on", "trust", "limits", "stage")
+    known = ("registry", "key", "fail_on", "trust", "limits", "stage", "engines")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
@@ -127,6 +145,7 @@ def _from_file(path: str) -> Settings:
         trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
         limits=_limits(table.get("limits", {}), f"{where}, [limits]"),
         stages=_stages(table.get("stage", {}), where),
+        engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),
     )
 
 
@@ -177,6 +196,28 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
     if type(value) is bool:
         return value
     raise UsageError(f"{where}: {key} is neither true nor false", "write true or false")
+
+
+def _engines(table: Any, folder: str, where: str) -> EngineSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [engines] and one setting per line")
+    _check_keys(table, EngineSettings._fields, where)
+    paths = table.get("paths", {})
+    if not isinstance(paths, dict):
+        raise UsageError(f"{where}: paths is no table", 'write [engines.paths] and picklescan = "PROGRAM"')
+    _check_keys(paths, ENGINES, f"{where[:-1]}.paths]")
+    seconds, unsafe = table.get("seconds", EngineSettings().seconds), table.get("unsafe_no_sandbox", False)
+    if type(seconds) is not int or seconds <= 0:
+        raise UsageError(f"{where}: seconds is not a number of seconds above zero", "write a whole number")
+    if type(unsafe) is not bool:
+        raise UsageError(f"{where}: unsafe_no_sandbox is neither true nor false", "write true or false")
+    rules = _text(table, "yara_rules", where)
+    return EngineSettings(
+        paths={name: os.path.join(folder, _text(paths, name, where)) for name in paths},
+        yara_rules=os.path.join(folder, rules) if rules else "",
+        seconds=seconds,
+        unsafe_no_sandbox=unsafe,
+    )
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:

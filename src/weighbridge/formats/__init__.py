@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.formats.magic import COMPRESSED, IMAGES, hdf5_place, zip_at_the_end
+from weighbridge.formats.magic import COMPRESSED, IMAGES, PROGRAMS, hdf5_place, zip_at_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,12 +20,56 @@ if TYPE_CHECKING:
 
     FORMATS: tuple[Format, ...]
 
+_LUA = (*(bytes((kind, 0, 0, 0)) for kind in (3, 4, 6, 8)), b"3\n1\n", b"4\n1\n")
+_MARKS: tuple[bytes, ...] = (
+    *(b"ptrt", b"ftrt", b"RKNN", b"CYPT", b"\x01HEF", b"\xd5\x0a", b"\xdd\x85\x76\x00", b"\0B<", b"\xd6\xfd", b"KMDL"),
+    *(b"LDMK", b"IMOD", b"[info]", b"SEQ\x04", b"SEQ\x05", b"SEQ\x06"),
+)
+"""First bytes of models for devices."""
+_ENGINES = {
+    ".rknn": "rknn",
+    ".hef": "hailo",
+    ".dlc": "qualcomm",
+    ".mnn": "mnn",
+    ".blob": "openvino-blob",
+    ".espresso": "coreml-compiled",
+    ".mlmodelc": "coreml-compiled",
+    ".vw": "vowpal-wabbit",
+    **dict.fromkeys((".engine", ".plan", ".trt"), "tensorrt"),
+    **dict.fromkeys((".mdl", ".nnet", ".fst"), "kaldi"),
+    **dict.fromkeys((".kmodel", ".dxnn", ".cvimodel", ".bmodel", ".tmfile", ".om"), "device-model"),
+    **dict.fromkeys((".axmodel", ".xmodel", ".vela"), "device-model"),
+}
 _JSON = b'{["'
-_ONNX = dict.fromkeys((".ort", ".onnxtxt", ".onnxjson"), "onnx-other")
 _CELLS = b'"cell_type"'
+_SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
+_ONNX = dict.fromkeys((".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
-_SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
+_TENSORFLOW = tuple(b"\x08\x0a\x12\x18\x1a\x22\x2a\x32\x3a"[index : index + 1] for index in range(9))
+_BESIDE = ("fingerprint.pb", "keras_metadata.pb", "tfhub_module.pb")
+_PROGRAMS = dict.fromkeys(
+    (
+        *(".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".sys", ".ko", ".scr", ".wasm", ".dex", ".class", ".pyc"),
+        *(".msi", ".lnk", ".deb", ".rpm", ".cubin", ".fatbin", ".hsaco", ".metallib", ".spv", ".bc"),
+    ),
+    "program",
+)
+_SCRIPTS = dict.fromkeys(
+    (
+        *(".sh", ".bash", ".zsh", ".ksh", ".csh", ".fish", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".vbe", ".wsf"),
+        *(".hta", ".js", ".mjs", ".cjs", ".jse", ".pl", ".pm", ".rb", ".php", ".lua", ".tcl", ".r", ".jl", ".awk"),
+        *(".java", ".groovy", ".applescript", ".reg", ".desktop", ".service", ".ptx"),
+    ),
+    "script",
+)
+_PACKAGES = dict.fromkeys(
+    (
+        *(".jar", ".war", ".ear", ".aar", ".apk", ".aab", ".whl", ".egg", ".xpi", ".crx", ".vsix", ".nupkg"),
+        *(".msix", ".appx"),
+    ),
+    "package",
+)
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -46,19 +90,42 @@ def _starts(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: info.head.startswith(magics)
 
 
+def _fourth(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
+    """The mark of a flatbuffer, which stands behind four bytes."""
+    return lambda _, info: info.head[4:8] in magics
+
+
 def _first(values: bytes | frozenset[int]) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: bool(info.head) and info.head[0] in values
 
 
 def _forms(head: bytes) -> bool:
-    return head[4:8] == b"ORTM" or b"ir_version" in head or b"irVersion" in head
+    return b"ir_version" in head or b"irVersion" in head
 
 
 def _ubjson(data: Reader, info: BlobInfo) -> bool:
-    """An object whose first key is not the text of JSON; or the older form of XGBoost."""
+    """An object whose first key is not the text of JSON."""
     del data
     head = info.head
-    return (head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")) or head[:4] == b"binf"
+    return head[:1] == b"{" and head[1:2] not in (b'"', b" ", b"\t", b"\r", b"\n", b"}")
+
+
+def _compiled(info: BlobInfo) -> bool:
+    """A number with dots behind its size, or a part of a compiled Core ML model."""
+    dotted = info.head[1:4] == bytes(3) and b"." in info.head[5:7]
+    return dotted or ".espresso." in info.name or info.name == "coremldata.bin"
+
+
+def _tensorflow(data: Reader, info: BlobInfo) -> bool:
+    """The first field of a model, a graph, or of either as text."""
+    del data
+    return info.head[:1] in _TENSORFLOW or info.extension in (".pb", ".pbtxt", ".pbtext") or b"node" in info.head[:64]
+
+
+def _checkpoint(data: Reader, info: BlobInfo) -> bool:
+    """A sorted table by its last bytes; or the text that names the newest checkpoint."""
+    table = data.peek(data.size - 8, 8) == b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
+    return table or info.name == "variables.index" or b"model_checkpoint_" in info.head[:64]
 
 
 def _always(data: Reader, info: BlobInfo) -> bool:
@@ -77,18 +144,59 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "torch_legacy", "TorchLegacy", {}, lambda _, info: info.head[:1] == b"\x80" and b"\x8a\x0a" in info.head[:24]
     ),
+    Entry("tflite", "Tflite", dict.fromkeys((".tflite", ".lite"), "tflite"), _fourth(b"TFL3")),
+    Entry(
+        "tflite_metadata",
+        "TfliteMetadata",
+        {".tflitemeta": "tflite-metadata"},
+        lambda _, info: info.head[4:8] == b"M001" or info.name == "CONVERSION_METADATA",
+    ),
+    Entry("torch_export", "TorchExport", {".pt2": "torch-export"}, _starts(b"PK\x03\x04")),
     Entry("skops", "Skops", {".skops": "skops"}, _starts(b"PK\x03\x04")),
+    Entry("packages", "Package", _PACKAGES, _starts(b"PK\x03\x04")),
     Entry("archives", "Zip", {".zip": "zip"}, lambda data, _: zip_at_the_end(data)),
+    Entry("seven_zip", "SevenZip", {".7z": "7z"}, _starts(b"7z\xbc\xaf\x27\x1c", b"MZ", b"\x7fELF", b"#!")),
     Entry("tar", "Tar", {".tar": "tar"}, lambda data, _: data.size >= 512),
     Entry("images", "Image", dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "image"), _starts(*IMAGES)),
     Entry("compressed", "STREAMS", {}, _starts(*COMPRESSED)),
     Entry("joblib_file", "JoblibFile", {}, _starts(b"ZF0x")),
     Entry("onnx", "Onnx", {".onnx": "onnx"}, _first(b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2")),
+    Entry(
+        "executorch",
+        "Executorch",
+        dict.fromkeys((".pte", ".ptd", ".bpte"), "executorch"),
+        _fourth(b"ET12", b"FT01", b"BP08"),
+    ),
+    Entry("xnnpack", "Xnnpack", {}, _fourth(b"XH00", b"XN00", b"XN01")),
+    Entry("ort", "Ort", {".ort": "ort"}, _fourth(b"ORTM")),
     Entry("onnx", "OnnxOtherForms", _ONNX, lambda _, info: _forms(info.head)),
     Entry(
         "xml_model", "XmlModel", dict.fromkeys((".xml", ".pmml"), "xml-model"), lambda _, info: b"<" in info.head[:64]
     ),
+    Entry("mil_weights", "MilWeights", {}, lambda _, info: info.head[4:8] == b"\2\0\0\0" and not any(info.head[8:64])),
+    Entry("xgboost_binary", "XgboostBinary", {}, _starts(b"binf")),
+    Entry("fasttext", "FastText", {".ftz": "fasttext"}, _starts(b"\xba\x16\x4f\x2f")),
+    Entry("array_lists", "MxnetParams", {}, _starts(b"\x12\x01" + bytes(14))),
+    Entry("array_lists", "TvmParams", {}, _starts(b"\xb7\x9c\x04\x05\x4f\x8d\xe5\xf7")),
+    Entry("java_stream", "JavaStream", {".ser": "java-serialized"}, _starts(b"\xac\xed\x00\x05")),
+    Entry("torch7", "Torch7", {".t7": "torch7"}, _starts(*_LUA)),
+    Entry("line_models", "LINE_MODELS", {}, _starts(b"svm_type ", b"solver_type ", b"SVM-light Version", b"7767517")),
+    Entry(
+        "vectors",
+        "Vectors",
+        {".vec": "word-vectors", ".w2v": "word-vectors", ".floret": "word-vectors"},
+        _first(b"0123456789"),
+    ),
+    Entry("prototxt", "Prototxt", {".prototxt": "prototxt"}, lambda _, info: b"layer" in info.head),
     Entry("ubjson", "Ubjson", {".ubj": "ubjson"}, _ubjson),
+    Entry("parquet", "Parquet", {".parquet": "parquet"}, _starts(b"PAR1", b"PARE")),
+    Entry(
+        "arrow",
+        "Arrow",
+        dict.fromkeys((".arrow", ".arrows", ".feather"), "arrow"),
+        _starts(b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"),
+    ),
+    Entry("r_data", "RData", {}, _starts(b"X\n", b"A\n", b"B\n", b"RDX", b"RDA", b"RDB")),
     Entry("boosters", "LightGbm", {}, _starts(b"tree")),
     Entry("boosters", "CatBoost", {".cbm": "catboost"}, _starts(b"CBM1")),
     Entry(
@@ -97,6 +205,9 @@ REGISTRY: tuple[Entry, ...] = (
         {".spm": "sentencepiece", ".mlmodel": "coreml", ".caffemodel": "caffe", ".pdmodel": "paddle"},
         _first(b"\x08\x0a"),
     ),
+    Entry("tensorflow", "BESIDE", {}, lambda _, info: info.name in _BESIDE),
+    Entry("tensorflow", "GRAPHS", {}, _tensorflow),
+    Entry("checkpoint", "PARTS", {}, _checkpoint),
     Entry("msgpack", "MessagePack", {".msgpack": "msgpack"}, _first(_MAPS)),
     Entry(
         "notebook", "Notebook", {".ipynb": "notebook"}, lambda _, info: b'"nbformat' in info.head or _CELLS in info.head
@@ -117,6 +228,19 @@ REGISTRY: tuple[Entry, ...] = (
     ),
     Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
     Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
+    Entry(
+        "engines",
+        "ENGINES",
+        _ENGINES,
+        lambda _, info: info.head.startswith(_MARKS) or info.head[4:5] == b"{" or _compiled(info),
+    ),
+    Entry("programs", "Program", _PROGRAMS, lambda _, info: info.head.startswith(PROGRAMS) or ".so." in info.name),
+    Entry(
+        "programs",
+        "Script",
+        _SCRIPTS,
+        lambda _, info: info.head.startswith(PROGRAMS) or info.extension in ("", ".pth"),
+    ),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )
@@ -125,10 +249,14 @@ INCLUDES: dict[str, str] = {
     "torch-zip": "zip",
     "keras": "zip",
     "skops": "zip",
+    "tflite": "zip",
+    "torch-export": "zip",
+    "package": "zip",
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
     "notebook": "hub-config",
+    "h2o-mojo": "settings",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
 

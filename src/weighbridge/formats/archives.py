@@ -5,6 +5,8 @@
     central entry    PK 01 02, 42 bytes of fields, name, extra, comment
     end record       PK 05 06, 18 bytes of fields, comment          (zip64: PK 06 06 and PK 06 07 before it)
 
+    extra                        u16 kind, u16 size, content …        → formats/zip_extra.py
+
 Loaders differ in which of the copies they believe, so a difference is a fact of its own. Source: APPNOTE.TXT 6.3.10.
 """
 
@@ -18,6 +20,7 @@ from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
 from weighbridge.formats.base import Match
 from weighbridge.formats.compressed import decompressor, expand, lzma1
 from weighbridge.formats.magic import ZIP_TAIL
+from weighbridge.formats.zip_extra import odd_extra, wide_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,8 @@ END_RECORD = b"PK\x05\x06"
 _METHODS = {8: "deflate", 12: "bzip2", 93: "zstd"}
 _LZMA = 14
 _MASKED = 0xFFFFFFFF
+_SNIFFED = 1024 * 1024
+"""Bytes at the end of a central directory that are looked at to recognize what the archive is for."""
 
 
 class Member(NamedTuple):
@@ -47,6 +52,7 @@ class Member(NamedTuple):
     attributes: int
     data: int = 0
     end: int = 0
+    extra: bytes = b""
 
 
 class Directory(NamedTuple):
@@ -97,6 +103,20 @@ def find_end_record(data: Reader) -> int:
                 return start + place
         place = tail.rfind(END_RECORD, 0, place)
     return -1
+
+
+def directory_end(data: Reader) -> bytes:
+    """The last entries of the central directory, as bytes; empty if there is no archive. For sniffing alone."""
+    record = find_end_record(data)
+    if record < 0:
+        return b""
+    count, size, offset = unpack_from("<HII", data.read(record + 10, 10))
+    try:
+        _, size, _, first = _zip64(data, record, count, size, offset)
+    except FormatError:
+        size, first = _SNIFFED, record  # broken: whoever takes it for its own will say so
+    most = min(size, first, _SNIFFED)
+    return data.peek(first - most, most)
 
 
 def read_directory(data: Reader, budget: Budget) -> Directory:
@@ -177,15 +197,21 @@ def read_member(member: Member, data: Reader, budget: Budget) -> Iterator[Fact |
     """One member's content as a child; the differences between its two headers as facts."""
     local = data.read(member.local, 30)
     flags, method = unpack_from("<HH", local, 6)
-    crc, compressed, size, name_size = unpack_from("<IIIH", local, 14)
+    crc, compressed, size, name_size, extra_size = unpack_from("<IIIHH", local, 14)
     raw_name = data.read(member.local + 30, name_size)
+    extra = data.read(member.local + 30 + name_size, extra_size)
     if raw_name != member.raw_name:
         detail = f"{member.raw_name[:100]!r} in the directory, {raw_name[:100]!r} at the member"
         yield Oddity("name-mismatch", detail, member.local)
     if method != member.method or (flags ^ member.flags) & 0x41:
         yield Oddity("header-mismatch", f"{member.name[:100]!r} has two methods or flags", member.local)
-    sizes = (crc, compressed, size)
-    if not flags & 8 and _MASKED not in sizes and sizes != (member.crc, member.compressed, member.size):
+    for kind, detail in odd_extra(member.raw_name, member.extra, extra):
+        if kind != "encrypted":
+            yield Oddity("name-mismatch" if kind == "name" else "header-mismatch", detail, member.local)
+        elif not (member.flags | flags) & 0x41:
+            yield Oddity("encrypted", detail, member.local)
+    sizes = (crc, *wide_sizes(extra, compressed, size))
+    if not flags & 8 and crc != _MASKED and sizes != (member.crc, member.compressed, member.size):
         yield Oddity("header-mismatch", f"{member.name[:100]!r} has two sizes or checksums", member.local)
     if member.flags & 0x41 or flags & 0x41:
         yield Oddity("encrypted", f"{member.name[:100]!r} says that it is encrypted", member.local)
@@ -258,7 +284,7 @@ def _central(data: Reader, place: int, limit: int) -> tuple[Member, int]:
     if end > limit:
         raise FormatError("the central directory is longer than the end record says", place)
     name = raw_name.decode("utf-8" if flags & 0x800 or raw_name.isascii() else "cp437", "surrogateescape")
-    return Member(name, raw_name, flags, method, crc, compressed, size, local, attributes), end
+    return Member(name, raw_name, flags, method, crc, compressed, size, local, attributes, extra=extra), end
 
 
 def _wide(extra: bytes, compressed: int, size: int, local: int) -> tuple[int, int, int]:

@@ -24,6 +24,7 @@ from weighbridge.core.facts import Limit, Metadata, Oddity, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.cursor import Cursor
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
+from weighbridge.formats.flatbuffer import Flat
 from weighbridge.formats.text import search_strings
 from weighbridge.formats.tree import parse_json
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 PIECE = 1024 * 1024
 """Bytes of text read at a time; also the longest line that is not of numbers alone."""
-TABLES = 100_000
-"""Entries of a vector in a CatBoost model that are looked at."""
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of the longest line: numbers of one tree, or one for each feature."""
 _NUMBERS = re.compile(rb"[\w.]+=[-+0-9.eE naif]*")
@@ -71,7 +70,7 @@ class LightGbm:
         first = last = -1
         trees = 0
         header, whole = True, True
-        for offset, line in _lines(data):
+        for offset, line in text_lines(data):
             if line in _OPENS:
                 whole = line not in (b"tree", b"parameters:")
             if line.startswith(b"Tree="):
@@ -121,19 +120,19 @@ class CatBoost:
         start = cursor.skip(size)
         core = Flat(data.part(start, size))
         root = core.root()
-        version = core.text(root, 0)
+        version = _text(core, root, 0)
         if not version:
             raise FormatError("the core of the model has no version", start)
         yield Metadata("FormatVersion", version[:200], len(version), start)
         yield Span(0, 8, "parsed")
-        for table in core.vector(root, 2):
-            key, value = core.text(table, 0), core.text(table, 1)
+        for table in _entries(core, root, 2):
+            key, value = _text(core, table, 0), _text(core, table, 1)
             if budget.facts > 0:
                 budget.facts -= 1
                 yield Metadata(key[:200], value[:200], len(value), start + table)
         yield from search_strings(data, start, size, "core", budget)
         yield Span(start, size, "data")
-        parts = [core.text_at(place) for place in core.vector(root, 3)]
+        parts = [core.text_at(place) for place in _entries(core, root, 3)]
         for part in parts:
             if part != "static_provider_v1":
                 raise FormatError(f"a part of the model is of an unknown kind: {part[:100]!r}", cursor.place)
@@ -150,60 +149,18 @@ class CatBoost:
             yield Oddity("trailing-bytes", f"{cursor.left} bytes behind the model", cursor.place)
 
 
-class Flat:
-    """The tables of one flatbuffer, read in place. Every offset that leaves it raises FormatError."""
+def _text(flat: Flat, table: int, field: int) -> str:
+    """The text in a field of a table; empty if there is none."""
+    place = flat.where(table, field)
+    return flat.text_at(flat.follow(place)) if place else ""
 
-    __slots__ = ("_reader",)
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def root(self) -> int:
-        """Where the root table stands; its table of fields is checked."""
-        place = self._number(0, 4)
-        self._fields(place)
-        return place
-
-    def text(self, table: int, field: int) -> str:
-        """The text in a field of a table; empty if there is none."""
-        place = self._field(table, field)
-        return self.text_at(place) if place else ""
-
-    def text_at(self, place: int) -> str:
-        """The text that a reference leads to."""
-        start = place + self._number(place, 4)
-        return self._reader.read(start + 4, self._number(start, 4)).decode("utf-8", "replace")
-
-    def vector(self, table: int, field: int) -> list[int]:
-        """Where the entries of a vector of references stand: of tables the tables, of texts the references."""
-        place = self._field(table, field)
-        if not place:
-            return []
-        start = place + self._number(place, 4)
-        count = self._number(start, 4)
-        if count > TABLES or start + 4 + 4 * count > self._reader.size:
-            raise FormatError("a vector is longer than what there is", start)
-        places = [start + 4 + 4 * index for index in range(count)]
-        return places if field == 3 else [place + self._number(place, 4) for place in places]
-
-    def _field(self, table: int, field: int) -> int:
-        fields = self._fields(table)
-        if 2 * field + 2 > len(fields):
-            return 0
-        offset = int.from_bytes(fields[2 * field : 2 * field + 2], "little")
-        return table + offset if offset else 0
-
-    def _fields(self, table: int) -> bytes:
-        """The offsets of the fields of a table, two bytes each."""
-        back = int.from_bytes(self._reader.read(table, 4), "little", signed=True)
-        start = table - back
-        size = self._number(start, 2)
-        if size < 4 or size % 2:
-            raise FormatError("a table of fields is broken", max(0, start))
-        return self._reader.read(start + 4, size - 4)
-
-    def _number(self, place: int, size: int) -> int:
-        return int.from_bytes(self._reader.read(place, size), "little")
+def _entries(flat: Flat, table: int, field: int) -> list[int]:
+    """Where the tables or texts of a vector are."""
+    place = flat.where(table, field)
+    if not place:
+        return []
+    return list(flat.references(flat.follow(place)))
 
 
 def _line(line: bytes, offset: int, budget: Budget, *, header: bool) -> Iterator[Fact | Child]:
@@ -221,7 +178,7 @@ def _line(line: bytes, offset: int, budget: Budget, *, header: bool) -> Iterator
         yield Metadata(key[:200], value[:200], len(value), offset)
 
 
-def _lines(data: Reader) -> Iterator[tuple[int, bytes]]:
+def text_lines(data: Reader) -> Iterator[tuple[int, bytes]]:
     """The lines of a text with their offsets, without their ends; read in pieces."""
     offset = place = 0
     rest: list[bytes] = []

@@ -1,14 +1,16 @@
-"""JSON documents that are, or describe, a model: TorchServe, TensorFlow.js, MXNet, Core ML packages, Zarr arrays.
+"""JSON documents that are, or describe, a model: TorchServe, TensorFlow.js, MXNet, Core ML packages, Spark, Zarr.
 
     MANIFEST.json     {"model": {"handler", "modelFile", "requirementsFile", …}}   in a .mar archive, below MAR-INF
     model.json        {"modelTopology", "weightsManifest": [{"paths": […], "weights": [{"name", "shape", "dtype"}]}]}
     *-symbol.json     {"nodes": [{"op", "name", "attrs"}], "arg_nodes", "heads"}
     Manifest.json     {"itemInfoEntries": {id: {"path"}}, "rootModelIdentifier"}   in a Core ML package
+    metadata/part-…   {"class", "timestamp", "sparkVersion", "uid", "paramMap"}   of a stage of Spark ML, in one line
     .zarray, zarr.json, .zmetadata    {"filters": [{"id"}], "codecs": [{"name"}]}
 
 Everything that is said of any JSON document (hub-config) is said of these too. Roads of references: `torchserve` (the
 handler that TorchServe imports, the model's source, what it installs), `mxnet-custom` (an operator that a program in
-Python registered). Files: `weights`, `item`. Weights of TensorFlow.js that lie in one file are tensors of it.
+Python registered), `spark-class` (a class of Java that Spark loads by its name). Files: `weights`, `item`. Weights of
+TensorFlow.js that lie in one file are tensors of it.
 Sources: pytorch/serve `model-archiver`, README; tensorflow.js converter, `docs/model_format.md`; mxnet 1.9, `nnvm`;
 coremltools 9, `modelpackage`; zarr-python 3 and numcodecs 0.16, `pickles.py`.
 """
@@ -32,7 +34,14 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
 
 _NAMES = frozenset(("manifest.json", "model.json", "zarr.json", ".zarray", ".zmetadata", ".zgroup", ".zattrs"))
-_MARKS = (b'"weightsManifest"', b'"modelTopology"', b'"arg_nodes"', b'"archiverVersion"', b'"itemInfoEntries"')
+_MARKS = (
+    b'"weightsManifest"',
+    b'"modelTopology"',
+    b'"arg_nodes"',
+    b'"archiverVersion"',
+    b'"itemInfoEntries"',
+    b'"sparkVersion"',
+)
 _CODE = ("handler", "modelFile", "requirementsFile")
 _ITEM_BYTES = {"float32": 4, "int32": 4, "bool": 1, "uint8": 1, "uint16": 2, "float16": 2, "complex64": 8}
 """Types of TensorFlow.js, also those that quantized weights are kept in → bytes of an element."""
@@ -53,7 +62,12 @@ class JsonModel:
         if head[:1] != b"{" or head[1:].lstrip(b" \t\r\n")[:1] not in (b'"', b"}"):
             return Match.NO
         name = info.name.lower()
-        known = name in _NAMES or name.endswith("-symbol.json") or any(mark in head for mark in _MARKS)
+        known = (
+            name in _NAMES
+            or name.startswith("part-")
+            or name.endswith("-symbol.json")
+            or any(mark in head for mark in _MARKS)
+        )
         return Match.YES if known else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
@@ -91,6 +105,8 @@ def _facts(tree: dict[str, Any]) -> Iterator[Fact]:
         for key, item in items.items():
             if isinstance(item, dict) and "path" in item:
                 yield FileReference("item", str(item["path"])[:1000], f"itemInfoEntries.{key[:100]}")
+    if ("sparkVersion" in tree or "paramMap" in tree) and isinstance(tree.get("class"), str):
+        yield Reference("spark-class", tree["class"][:1000], "class")
     yield from _codecs(tree)
 
 

@@ -16,7 +16,7 @@ from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Limit, Oddity
-from weighbridge.formats.archives import find_end_record, frame, read_directory, read_member
+from weighbridge.formats.archives import directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ _BESIDE = (b"model.weights.h5", b"model.weights.npz", b"model.weights.json")
 _EXPECTED = re.compile(
     r"config\.json|metadata\.json|model\.weights\.(?:h5|npz|json)|model_\d{5}\.weights\.h5|assets/.*"
 )
-_DIRECTORY = 1 << 20
-"""Bytes at the end of the central directory that are looked at to recognize a model."""
 
 
 class Keras:
@@ -47,10 +45,7 @@ class Keras:
         """YES for a zip archive that has `config.json` at its top, and with it a second part or the right name."""
         if not info.head.startswith(b"PK\x03\x04"):
             return Match.NO
-        record = find_end_record(data)
-        if record < 0:
-            return Match.NO
-        tail = data.peek(max(0, record - _DIRECTORY), min(record, _DIRECTORY))
+        tail = directory_end(data)
         beside = info.extension in self.extensions or any(_names(tail, name) for name in _BESIDE)
         return Match.YES if beside and _names(tail, CONFIG.encode()) else Match.NO
 

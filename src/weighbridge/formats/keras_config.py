@@ -165,7 +165,7 @@ def _bytecode(code: Any, path: str, offset: int) -> Reference:
 def _lambda(config: dict[str, Any], path: str, offset: int, coded: set[int]) -> Iterator[Fact]:
     """The old form of a Lambda layer, whose configuration has names and code itself; the new one has objects."""
     for part in _CODED:
-        value, kind = config.get(part), config.get(f"{part}_type")
+        value, kind = _listed(config.get(part)), config.get(f"{part}_type")
         place = f"{path}.config.{part}"[-KEY:]
         if isinstance(value, dict):
             coded.add(id(value))
@@ -174,6 +174,13 @@ def _lambda(config: dict[str, Any], path: str, offset: int, coded: set[int]) -> 
         elif isinstance(value, str) and kind != "raw":
             module = config.get("module" if part == "function" else f"{part}_module")
             yield Reference("keras-lambda", _dotted(module, value), place, "", offset)
+
+
+def _listed(value: Any) -> Any:
+    """The items of a tuple as the metadata of a SavedModel writes it; any other value as it is."""
+    if isinstance(value, dict) and value.get("class_name") == "__tuple__" and isinstance(value.get("items"), list):
+        return value["items"]
+    return value
 
 
 def _files(name: str, config: dict[str, Any], path: str, offset: int) -> Iterator[Fact]:

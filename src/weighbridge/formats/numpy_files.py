@@ -17,8 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Child, Oddity, Span, Tensor
+from weighbridge.core.facts import Child, Native, Oddity, Span, Tensor
 from weighbridge.formats.base import Match
+from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,9 @@ class Npy:
         if start + total > data.size:
             raise FormatError(f"the array has {total} bytes, the file {data.size - start}", start)
         yield Tensor("array", str(descr)[:100], shape, start, total)
+        program = machine_code(data.peek(start, min(PROGRAM_HEAD, total)))
+        if program:
+            yield Native(program, start)
         yield Span(start, total, "data")
         if start + total < data.size:
             yield Oddity("trailing-bytes", f"{data.size - start - total} bytes behind the array", start + total)

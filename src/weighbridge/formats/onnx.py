@@ -7,11 +7,10 @@ A blob is ONNX if its first fields are such fields, its graph begins like a grap
 operator sets goes with it. Other models in Protocol Buffers differ in these places: a SavedModel has no field 7, a
 GraphDef, a sentencepiece model and a Caffe net have text or messages in field 1, a CoreML model has fields from 10.
 
-    ORT      flatbuffer with "ORTM" at offset 4            text   fields as `ir_version: 8 …` or `< ir_version: 8, … >`
-    JSON     {"irVersion": "8", …}
+    text     fields as `ir_version: 8 …` or `< ir_version: 8, … >`            JSON     {"irVersion": "8", …}
 
-These three are recognized and not read. Sources: onnx 1.23, `onnx/onnx.proto`, `docs/IR.md`, `docs/Syntax.md`;
-onnxruntime `docs/ORT_Format_Model.md`.
+These two are recognized and not read; the form of ONNX Runtime is that of `ort`. Sources: onnx 1.23, `onnx/onnx.proto`,
+`docs/IR.md`, `docs/Syntax.md`.
 """
 
 from __future__ import annotations
@@ -73,26 +72,25 @@ class Onnx:
 
 
 class OnnxOtherForms:
-    """Models in forms that are recognized and not read: ORT, text, JSON."""
+    """Models in forms that are recognized and not read: text, JSON."""
 
     name = "onnx-other"
-    version = 1
-    extensions = frozenset((".ort", ".onnxtxt", ".onnxjson"))
+    version = 2
+    extensions = frozenset((".onnxtxt", ".onnxjson"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """YES for the mark of an ORT file, and for text that begins with the IR version."""
-        return Match.YES if _form(data, info.head) else Match.NO
+        """YES for text that begins with the IR version."""
+        del data
+        return Match.YES if _form(info.head) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Say that nothing of it was read."""
         del budget
-        why = f"an ONNX model {_form(data, info.head)} is not read: ask for it as .onnx"
+        why = f"an ONNX model {_form(info.head)} is not read: ask for it as .onnx"
         yield UnreadSpan(0, data.size, why)
 
 
-def _form(data: Reader, head: bytes) -> str:
-    if head[4:8] == b"ORTM" and 8 <= int.from_bytes(head[:4], "little") < data.size:
-        return "of ONNX Runtime (ORT)"
+def _form(head: bytes) -> str:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text[:1] == b"{":
         return "as JSON" if text[1:].lstrip(b" \t\r\n").startswith(b'"irVersion"') else ""

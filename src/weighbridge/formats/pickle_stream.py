@@ -11,9 +11,10 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Call, Child, Import, Limit, Oddity, PickleEnd, Span, UnreadSpan
+from weighbridge.core.facts import Call, Child, Import, Limit, Native, Oddity, PickleEnd, Span, UnreadSpan
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.formats.base import Match
+from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 from weighbridge.pickle.machine import interpret
 from weighbridge.pickle.opcodes import KNOWN
 
@@ -76,6 +77,10 @@ class PickleStream:
             yield from program.facts
             yield PickleEnd(start, program.end - start, program.protocol, program.complete)
             yield from _accounted(program, start)
+            for offset, size in program.arrays:
+                kind = machine_code(data.peek(offset, min(PROGRAM_HEAD, size)))
+                if kind:
+                    yield Native(kind, offset)
             yield from _other_reading(program, data)
             for offset, size in program.payloads:
                 yield Child(f"bytes@{offset}", -1, size, data.part(offset, size))

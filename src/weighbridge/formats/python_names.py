@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.formats.python_constants import FOLDED, METHODS, decoded, formatted, method
 from weighbridge.formats.python_scopes import Binding, bindings, inside_functions, shadowed
-from weighbridge.formats.python_sinks import BUILTINS, IMPORTERS, MODULES, kind_of_name, plain_name
+from weighbridge.formats.python_sinks import BUILTINS, BY_PATH, IMPORTERS, MODULES, kind_of_name, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +164,9 @@ class Names:
                 return UNKNOWN
             whole = function == "importlib.import_module" or any(word.arg == "fromlist" for word in node.keywords)
             return (name if whole or len(node.args) > 3 else name.partition(".")[0],)
+        if function in BY_PATH:
+            name = self.fold(argument(node, 0, "name"))
+            return (name.replace(":", "."),) if isinstance(name, str) and name else UNKNOWN
         if function == "builtins.getattr" and len(node.args) >= 2:
             name = self.fold(node.args[1])
             if isinstance(name, str):

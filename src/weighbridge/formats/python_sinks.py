@@ -12,14 +12,15 @@ _TABLE = {
         code.InteractiveConsole code.interact codeop. timeit.timeit timeit.repeat timeit.Timer cProfile.run
         cProfile.runctx profile.run profile.runctx pdb.run pdb.runeval trace.Trace types.CodeType
         types.FunctionType types.LambdaType runpy. doctest.debug_script bdb.Bdb _testcapi.run_in_subinterp
-        _interpreters. pandas.eval numexpr.evaluate sympy.sympify sympy.parse_expr""",
+        _interpreters. logging.config.listen pandas.eval numexpr.evaluate sympy.sympify sympy.parse_expr""",
     "process": """os.system os.popen os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe
         os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe
         os.posix_spawn os.posix_spawnp os.startfile os.fork os.forkpty subprocess. _posixsubprocess. pty.
         popen2. commands. pexpect. sh. plumbum. asyncio.create_subprocess_exec
         asyncio.create_subprocess_shell asyncio.subprocess. distutils.spawn.spawn
         multiprocessing.util.spawnv_passfds pip.main pip._internal. ensurepip. webbrowser. antigravity.
-        setuptools.sandbox. IPython.get_ipython""",
+        setuptools.sandbox. IPython.get_ipython platform.popen numpy.distutils.exec_command. numpy.f2py.
+        test.support.script_helper. venv. virtualenv.""",
     "socket": """socket.socket socket.create_connection socket.create_server socket.socketpair
         asyncio.open_connection asyncio.start_server paramiko. telnetlib. ftplib. smtplib. poplib. imaplib.
         nntplib. socketserver. xmlrpc. http.server. websocket. websockets. scapy. ssl.wrap_socket""",
@@ -27,11 +28,13 @@ _TABLE = {
         aiohttp. urllib3. pycurl. boto3. botocore. azure.keyvault. azure.storage. google.cloud. fsspec.open
         smart_open. wget. gdown. httplib2. torch.hub. torch.utils.model_zoo. huggingface_hub.snapshot_download
         huggingface_hub.hf_hub_download""",
-    "pickle": """pickle.load pickle.loads pickle.Unpickler _pickle.load _pickle.loads _pickle.Unpickler cPickle.
+    "pickle": """pickle.load pickle.loads pickle.Unpickler pickle._load pickle._loads pickle._Unpickler
+        _pickle.load _pickle.loads _pickle.Unpickler cPickle.
         dill.load dill.loads dill.Unpickler cloudpickle.load cloudpickle.loads joblib.load shelve.open
         jsonpickle.decode pandas.read_pickle torch.storage._load_from_bytes sklearn.externals.joblib.load""",
-    "torch-load": "torch.load torch.jit.load torch.package.PackageImporter torch.export.load",
-    "numpy-load": "numpy.load",
+    "torch-load": """torch.load torch.jit.load torch.package.PackageImporter torch.export.load torch.serialization.load
+        torch.serialization._legacy_load torch.serialization._load torch.distributed.checkpoint.load""",
+    "numpy-load": "numpy.load numpy.lib.npyio.load numpy.lib.format.read_array numpy.lib.npyio.format.read_array",
     "yaml": """yaml.load yaml.load_all yaml.full_load yaml.full_load_all yaml.unsafe_load yaml.unsafe_load_all
         yaml.UnsafeLoader yaml.FullLoader yaml.Loader""",
     "keras-load": """keras.models.load_model keras.saving.load_model tensorflow.keras.models.load_model
@@ -75,6 +78,8 @@ MODULES = frozenset(
     ("os", "sys", "subprocess", "builtins", "importlib", "socket", "shutil", "ctypes", "pickle", "marshal")
 )
 """Modules that other modules import: `torch.serialization.os.system` is `os.system`."""
+BY_PATH = frozenset(("pkgutil.resolve_name", "pydoc.locate"))
+"""Functions that give what a dotted name stands for; a colon may stand before the last parts."""
 IMPORTERS = frozenset(("builtins.__import__", "importlib.import_module", "importlib.__import__"))
 _SAME = {
     "posix": "os",

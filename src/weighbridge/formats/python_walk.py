@@ -34,11 +34,14 @@ PERSISTENT = re.compile(
     r"site-packages|sitecustomize|usercustomize|\.pth$|\.bashrc|\.bash_profile|\.profile$|\.zshrc|authorized_keys|crontab|"
     r"/etc/cron|/etc/systemd|autostart|LaunchAgents|Startup"
 )
-WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__"))
+WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__", "f_globals", "f_builtins", "tb_frame", "gi_frame"))
+PRELOADED = frozenset(("LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV"))
+"""Variables that make every program that is started from here run something else first."""
 _WRITERS = frozenset(("write_text", "write_bytes", "copy", "copyfile", "copy2", "move", "symlink", "symlink_to"))
 STARTERS = frozenset(
     """system popen Popen check_output check_call getoutput getstatusoutput startfile execl execle execlp execv execve
-    execvp execvpe spawnl spawnle spawnlp spawnv spawnve spawnvp posix_spawn posix_spawnp""".split()  # noqa: SIM905 -- words read better than a list of them
+    execvp execvpe spawnl spawnle spawnlp spawnv spawnve spawnvp posix_spawn posix_spawnp subprocess_exec
+    subprocess_shell load_extension enable_load_extension""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Methods that start programs, whatever the object is that has them."""
 _LOOKED_AT = frozenset(
@@ -100,6 +103,11 @@ class Walk:
             self.imported(node, level)
         elif isinstance(node, ast.Constant):
             self.constant(node, level)
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "trust_remote_code" and _is(value, value=True):
+                    self.report("remote-code", "trust_remote_code=True", node, level)
+            self.each(ast.iter_child_nodes(node), level)
         elif isinstance(node, ast.AnnAssign):
             self.annotation(node.annotation, level)
             self.each((one for one in (node.target, node.value) if one is not None), level)
@@ -228,7 +236,7 @@ class Walk:
     def known(self, kind: str, name: str, node: ast.Call, level: str) -> None:
         """A call of something that is looked for: its arguments say how bad it is."""
         taints = self.taints([*node.args, *(word.value for word in node.keywords)])
-        words = {word.arg: word.value for word in node.keywords if word.arg}
+        words: dict[str | None, ast.expr] = {word.arg: word.value for word in node.keywords}
         first = node.args[0] if node.args else next(iter(words.values()), None)
         folded = self.names.fold(first)
         traits = [*taints, *self.hidden(node.func)]
@@ -238,7 +246,8 @@ class Walk:
             traits.append("folded")
         if kind == "torch-load" and _is(words.get("weights_only"), value=True):
             return
-        if kind == "numpy-load" and not _is(words.get("allow_pickle"), value=True):
+        allowed = words.get("allow_pickle") or (node.args[2] if len(node.args) > 2 else None)
+        if kind == "numpy-load" and None not in words and (allowed is None or _is(allowed, value=False)):
             return
         if kind == "yaml" and name in ("yaml.load", "yaml.load_all"):
             loader = words.get("Loader") or (node.args[1] if len(node.args) > 1 else None)
@@ -277,6 +286,10 @@ class Walk:
             self.method(node, node.func, level)
         if name == "builtins.open" or (isinstance(node.func, ast.Attribute) and node.func.attr in _WRITERS):
             self.written(name, node, level)
+        if name in ("sys.path.insert", "sys.path.append", "sys.path.extend") and node.args:
+            place = self.names.fold(node.args[-1])
+            if isinstance(place, str) and re.match(r"[/~\\]|[A-Za-z]:", place):
+                self.report("import-path", name, node, level)
         whole = [one for one in node.args if self.names.resolve(one) == "os.environ"]
         if whole and name in ("builtins.dict", "builtins.str", "json.dumps", "builtins.list", "builtins.print"):
             self.report("environment", "os.environ", node, level)
@@ -356,6 +369,8 @@ class Walk:
             for word in CREDENTIALS:
                 if word in node.value:
                     self.report("identity", word, node, level)
+            if node.value in PRELOADED:
+                self.report("preload", node.value, node, level)
             found = SECRETS.search(node.value)
             if found and len(node.value) < 300:
                 self.report("secret-file", found[0], node, level)

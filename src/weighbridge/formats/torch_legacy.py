@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Oddity, PickleEnd, Span, Tensor, UnreadSpan
+from weighbridge.core.facts import Native, Oddity, PickleEnd, Span, Tensor, UnreadSpan
 from weighbridge.formats.base import Match
+from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 from weighbridge.formats.pickle_stream import hidden_pickle
 from weighbridge.formats.torch_zip import ITEM_BYTES
 from weighbridge.pickle.machine import interpret
@@ -73,6 +74,9 @@ class TorchLegacy:
                 yield Oddity("storage-size", f"storage {key[:100]!r} is not what the object asks for", start)
                 return
             yield Span(start, 8, "parsed")
+            code = machine_code(data.peek(start + 8, min(PROGRAM_HEAD, count * item)))
+            if code:
+                yield Native(code, start + 8)
             yield Span(start + 8, count * item, "data")
             if budget.facts > 0:
                 budget.facts -= 1

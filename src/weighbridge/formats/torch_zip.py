@@ -2,6 +2,7 @@
 
     <top>/data.pkl       the object; tensors point to storages by persistent id
     <top>/data/<key>     raw bytes of one storage
+    <top>/constants.pkl, constants/<key>    the same for the constants of a TorchScript program
     <top>/version, byteorder, .format_version, .storage_alignment, .data/serialization_id
 
 A storage counts as data only if the pickle asks for it under that key and its size is what the pickle says.
@@ -13,10 +14,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import Oddity, Span, Tensor
-from weighbridge.formats.archives import Zip, find_end_record, frame, read_directory, read_member
+from weighbridge.core.facts import Native, Oddity, Span, Tensor
+from weighbridge.formats.archives import Zip, directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 from weighbridge.formats.compressed import decompressor, expand
+from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 from weighbridge.pickle.machine import interpret
 
 if TYPE_CHECKING:
@@ -54,18 +56,13 @@ class TorchZip:
     """A PyTorch zip checkpoint, TorchScript archives included."""
 
     name = "torch-zip"
-    version = 1
+    version = 2
     extensions: frozenset[str] = frozenset()
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES for a zip archive with a `data.pkl` in a top folder; seen in its central directory."""
-        if not info.head.startswith(b"PK\x03\x04"):
-            return Match.NO
-        record = find_end_record(data)
-        if record < 0:
-            return Match.NO
-        tail = data.peek(max(0, record - 1024 * 1024), min(record, 1024 * 1024))
-        return Match.YES if b"/data.pkl" in tail else Match.NO
+        begins = info.head.startswith(b"PK\x03\x04")
+        return Match.YES if begins and b"/data.pkl" in directory_end(data) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield the storages as tensors, and everything else as a zip archive's members."""
@@ -75,12 +72,17 @@ class TorchZip:
             yield from Zip().parse(data, info, budget)
             return
         yield from frame(directory, data, budget)
-        storages = _storages(directory.members, f"{top}/data.pkl", data, budget)
+        names = {member.name for member in directory.members}
+        storages = {
+            f"{place}/{key}": storage
+            for place in ("data", "constants")
+            if f"{top}/{place}.pkl" in names and any(name.startswith(f"{top}/{place}/") for name in names)
+            for key, storage in _storages(directory.members, f"{top}/{place}.pkl", data, budget).items()
+        }
         for member in directory.members:
             inner = member.name.removeprefix(f"{top}/")
-            key = inner.removeprefix("data/")
-            if key != inner and key in storages and member.method == 0:
-                yield from _storage(member, key, storages[key], budget)
+            if inner in storages and member.method == 0:
+                yield from _storage(member, inner.removeprefix("data/"), storages[inner], data, budget)
             elif inner in _NOTES and member.size <= 64 and member.method == 0:
                 content = data.read(member.data, member.compressed)
                 if content.strip().isalnum():
@@ -112,7 +114,7 @@ def _storages(members: tuple[Member, ...], name: str, data: Reader, budget: Budg
     return {}
 
 
-def _storage(member: Member, key: str, storage: tuple[str, int], budget: Budget) -> Iterator[Fact | Span]:
+def _storage(member: Member, key: str, storage: tuple[str, int], data: Reader, budget: Budget) -> Iterator[Fact | Span]:
     kind, elements = storage
     item = ITEM_BYTES.get(kind.rpartition(".")[2])
     if item is None:
@@ -124,4 +126,7 @@ def _storage(member: Member, key: str, storage: tuple[str, int], budget: Budget)
     if budget.facts > 0:
         budget.facts -= 1
         yield Tensor(f"storage/{key}", kind.rpartition(".")[2], (elements,), member.data, member.compressed)
+    program = machine_code(data.peek(member.data, min(PROGRAM_HEAD, member.compressed)))
+    if program:
+        yield Native(program, member.data)
     yield Span(member.data, member.compressed, "data")

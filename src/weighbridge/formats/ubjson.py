@@ -7,8 +7,8 @@
     length = one of i U I l L
 
 A model is one object. XGBoost tells the form by the name and by `{` with no `"` behind it; the same tree as JSON is
-read as JSON. Arrays of numbers are data, strings are searched. Binary models of XGBoost before 1.7, which begin with
-`binf` or with nothing at all, are not read. Sources: ubjson.org, draft 12; xgboost 3.2, `src/common/json.cc`.
+read as JSON. Arrays of numbers are data, strings are searched. Sources: ubjson.org, draft 12; xgboost 3.2,
+`src/common/json.cc`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Limit, Metadata, Oddity, Span, UnreadSpan
+from weighbridge.core.facts import Limit, Metadata, Oddity, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.cursor import Cursor
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
@@ -63,20 +63,14 @@ class Ubjson:
     extensions = frozenset((".ubj",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """YES if an object with a first key begins it, and for the mark of old models; MAYBE by the name."""
+        """YES if an object with a first key begins it; MAYBE by the name."""
         if info.head.startswith(b"{") and _begins(data):
-            return Match.YES
-        if info.head.startswith(b"binf") and data.size > 100 and b"\0" in info.head[4:64]:
             return Match.YES
         return Match.MAYBE if info.extension == ".ubj" else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the one value that the document is."""
-        if info.head.startswith(b"binf"):
-            yield UnreadSpan(
-                0, data.size, "a binary model of XGBoost before 1.7 is not read: save it as JSON or UBJSON"
-            )
-            return
+        del info
         walk = Walk(data, budget)
         try:
             yield from walk.document()

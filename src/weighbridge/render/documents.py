@@ -13,14 +13,21 @@ from weighbridge.scan.report import SET_SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from weighbridge.engines.base import EngineReport
     from weighbridge.scan.report import ScanReport
 
 
-def scan_json(reports: Sequence[ScanReport]) -> str:
-    """One report, or several as a set."""
-    if len(reports) == 1:
-        return document_json(reports[0].predicate())
-    return document_json({"schema": SET_SCHEMA, "reports": [report.predicate() for report in reports]})
+def scan_json(reports: Sequence[ScanReport], opinions: Sequence[Sequence[EngineReport]] = ()) -> str:
+    """One report, or several as a set; with what engines say of each, if any were asked."""
+    documents = [report.predicate() for report in reports]
+    if opinions:
+        from weighbridge.render.engines import engine_document
+
+        for document, answers in zip(documents, opinions, strict=True):
+            document["engines"] = [engine_document(said) for said in answers]
+    if len(documents) == 1:
+        return document_json(documents[0])
+    return document_json({"schema": SET_SCHEMA, "reports": documents})
 
 
 def document_json(document: dict[str, Any]) -> str:

@@ -21,8 +21,8 @@ SHOWN_EVIDENCE = 400
 SHOWN_UNREAD = 10
 SHOWN_FILES = 20
 """Rows of the file table; files with findings or unread bytes come first."""
-_COLOURS = {"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2"}
-_VERDICT_COLOURS = {
+COLOURS = {"critical": "1;31", "high": "31", "medium": "33", "low": "36", "info": "2"}
+VERDICT_COLOURS = {
     Verdict.CLEAN: "1;32",
     Verdict.SUSPICIOUS: "1;33",
     Verdict.MALICIOUS: "1;31",
@@ -57,7 +57,7 @@ def style_for(stream: TextIO, environ: Mapping[str, str]) -> Style:
 def scan_text(report: ScanReport, *, style: Style) -> str:
     """The whole report; ends with a line feed."""
     files = report.artifact.files
-    word = style.paint(report.verdict.value.upper(), _VERDICT_COLOURS[report.verdict])
+    word = style.paint(report.verdict.value.upper(), VERDICT_COLOURS[report.verdict])
     count = "1 file" if len(files) == 1 else f"{len(files):,} files"
     digest = report.artifact.digest.short
     if not style.unicode:
@@ -106,21 +106,21 @@ def _findings(findings: Sequence[Finding], style: Style) -> list[str]:
 
 
 def _finding(finding: Finding, style: Style, *, first: bool) -> list[str]:
-    level = style.paint(finding.severity.value, _COLOURS[finding.severity.value])
+    level = style.paint(finding.severity.value, COLOURS[finding.severity.value])
     path, at, offset = finding.location.rpartition("@")
     place = f"{path} @ {int(offset):#x}" if at and offset.isdigit() else finding.location
     times = f"  ({finding.evidence.times:,} times)" if finding.evidence.times > 1 else ""
     lines = [f"{level}[{finding.rule}]: {finding.title}", f"  --> {plain(place)}{times}"]
-    lines += _wrapped("   |  ", plain(finding.evidence.text, SHOWN_EVIDENCE), style.width, again="   |  ")
+    lines += wrapped("   |  ", plain(finding.evidence.text, SHOWN_EVIDENCE), style.width, again="   |  ")
     if finding.evidence.opcodes:
-        lines += _wrapped(
+        lines += wrapped(
             "   |  ", "opcodes " + plain(finding.evidence.opcodes, SHOWN_EVIDENCE), style.width, again="   |  "
         )
     elif finding.evidence.bytes:
         lines.append(f"   |  bytes {plain(finding.evidence.bytes, 64)}")
     if first:
-        lines += _wrapped("   = why:  ", finding.why, style.width)
-        lines += _wrapped("   = do:   ", finding.remediation, style.width)
+        lines += wrapped("   = why:  ", finding.why, style.width)
+        lines += wrapped("   = do:   ", finding.remediation, style.width)
         more = f"weighbridge explain {finding.rule}"
         references = ", ".join(finding.references)
         lines.append(f"   = refs: {references}{'  ' if references else ''}{more}")
@@ -128,7 +128,7 @@ def _finding(finding: Finding, style: Style, *, first: bool) -> list[str]:
     return lines
 
 
-def _wrapped(head: str, text: str, width: int, again: str = "") -> list[str]:
+def wrapped(head: str, text: str, width: int, again: str = "") -> list[str]:
     """`text` behind `head`, broken between words or, if a word is too long, inside it; `again` begins further lines."""
     again = again or " " * len(head)
     room = width - len(head)
@@ -147,7 +147,7 @@ def _unread(report: ScanReport, style: Style) -> list[str]:
     if not report.unread:
         return []
     title = f"not inspected ({len(report.unread):,}):"
-    lines = [style.paint(title, _VERDICT_COLOURS[Verdict.INCOMPLETE])]
+    lines = [style.paint(title, VERDICT_COLOURS[Verdict.INCOMPLETE])]
     for unread in report.unread[:SHOWN_UNREAD]:
         size = f"{size_text(unread.size)}, " if unread.size else ""
         lines.append(f"  {plain(unread.location)}: {size}{plain(unread.why, 160)}")

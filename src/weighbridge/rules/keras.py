@@ -242,6 +242,7 @@ def shadowed_layer(reference: Reference, ctx: RuleContext) -> Iterator[Hit]:
         Reference("keras-class", "keras.layers.Dense", "config.layers.1")
         Reference("keras-class", "keras_hub.src.layers.Dense", "config.layers.1", "keras_hub>Dense")
         Reference("keras-class", "MyLayer", "config.layers.1", "mine>MyLayer")
+        Reference("keras-class", "Custom>Adam", "metadata.training_config.optimizer_config")
     """
     if reference.road == "keras-class" and not _danger(reference, ctx.knowledge) and _shadows(reference, ctx.knowledge):
         yield Hit(_written(reference))
@@ -252,6 +253,9 @@ def _shadows(reference: Reference, known: Knowledge) -> bool:
         return False
     _, name, whose = _named(reference, known)
     package, mark, bare = name.rpartition(">")
+    if package == "Custom" and reference.key.endswith(".optimizer_config"):
+        # The last releases of Keras 2 register their own optimizers so.
+        return False
     other, registered, alias = reference.arguments.rpartition(">")
     if whose == "library" or known.keras.module(package or other):
         return False

@@ -12,6 +12,7 @@ from weighbridge.rules.paths import escape
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_FORMATS = ("onnx", "ort")
 _OWN = ("standard", "deprecated")
 _UNSTABLE = ("experimental", "removed")
 _MEMORY = "*/_ORT_MEM_ADDR_/*"
@@ -38,7 +39,7 @@ def python_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
         Operator("", "Add", 3, 0)
         Operator("com.microsoft", "Gelu", 3, 0)
     """
-    if ctx.format == "onnx":
+    if ctx.format in _FORMATS:
         entry = ctx.knowledge.operators.find(operator.domain, operator.name)
         if entry is not None and entry.trust == "python":
             yield Hit(f"{_called(operator)}: {entry.why}")
@@ -66,7 +67,7 @@ def custom_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
         Operator("ai.onnx.ml", "Scaler", 1, 0)
         Operator("com.example", "Foo", 1, 0, True)
     """
-    if ctx.format != "onnx":
+    if ctx.format not in _FORMATS:
         return
     known = ctx.knowledge.operators
     entry = known.find(operator.domain, operator.name)
@@ -100,7 +101,7 @@ def unstable_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Operator("", "MatMul", 1, 0)
     """
-    if ctx.format == "onnx" and not operator.defined:
+    if ctx.format in _FORMATS and not operator.defined:
         known = ctx.knowledge.operators
         entry = known.find(operator.domain, operator.name) or known.domain(operator.domain)
         if entry is not None and entry.trust in _UNSTABLE:
@@ -124,7 +125,7 @@ def shadowed_operator(graph: Graph, ctx: RuleContext) -> Iterator[Hit]:
         Graph("function", "pkg.onnxscript.torch_lib", "aten_gelu", 3, 0)
         Graph("main", "", "MatMul", 3, 0)
     """
-    if ctx.format == "onnx" and graph.role == "function":
+    if ctx.format in _FORMATS and graph.role == "function":
         domain = "" if graph.domain == "ai.onnx" else graph.domain
         entry = ctx.knowledge.operators.domain(domain)
         if entry is not None and entry.trust in ("standard", "experimental", "builtin"):
@@ -144,7 +145,7 @@ def training_info(graph: Graph, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Graph("main", "", "net", 12, 0)
     """
-    if ctx.format == "onnx" and graph.role == "training":
+    if ctx.format in _FORMATS and graph.role == "training":
         yield Hit(f"{graph.name[:100]!r} with {graph.nodes} nodes")
 
 

@@ -98,7 +98,9 @@ def runs_code(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """
     del ctx
     if use.kind == "run-code" and not _AMBIGUOUS & set(use.traits):
-        quiet = "literal" in use.traits or use.level == "main"
+        # Of a constant text that eval and its likes run, the walk has read every line; of a file it has not.
+        read = "literal" in use.traits and use.name.startswith(("builtins.", "timeit."))
+        quiet = read or use.level == "main"
         yield Hit(_said(use), _MEDIUM if quiet else None)
     elif use.kind in ("namespace", "object-model", "getattr-computed", "import-hidden"):
         yield Hit(_said(use))
@@ -183,7 +185,7 @@ def unsafe_loading(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 
     What it finds: pickle, joblib, dill and marshal (high outside of scripts), torch.load without `weights_only=True`,
         numpy.load with `allow_pickle=True`, yaml.load without a safe loader, Keras without its safe mode,
-        `trust_remote_code=True`.
+        `trust_remote_code=True`: high on import, low in a script.
     Why it matters: The file that is loaded decides what runs.
     What to do: Load safetensors. Where this cannot be, inspect the file that is loaded as well.
     Fires on:
@@ -200,7 +202,7 @@ def unsafe_loading(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     if use.kind in ("pickle", "marshal") and not _AMBIGUOUS & set(use.traits) and "metadata" not in use.traits:
         yield Hit(_said(use), None if use.level == "main" or "named" in use.traits else _HIGH)
     elif use.kind in ("torch-load", "numpy-load", "yaml", "keras-load", "remote-code") and "metadata" not in use.traits:
-        yield Hit(_said(use), _LOW if use.level == "main" else None)
+        yield Hit(_said(use), {"main": _LOW, "import": _HIGH}.get(use.level))
 
 
 @rule("code/native", Severity.MEDIUM, on=SourceUse, refs=("CWE-829",), since="0.1")
@@ -208,7 +210,7 @@ def native(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """The source loads or builds native code, or imports by path.
 
     What it finds: ctypes and libraries of operators (high), extensions that are compiled, modules that are imported
-        from a path or by a name that is computed.
+        from a path or by a name that is computed (high on import).
     Why it matters: What is loaded that way is not what these rules can read.
     What to do: Find out which library or module is meant, and whether it is part of the model.
     Fires on:
@@ -223,7 +225,7 @@ def native(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     if use.kind == "native" and "hidden" not in use.traits:
         yield Hit(_said(use), _HIGH if use.level != "main" else None)
     elif use.kind in ("build", "import-path"):
-        yield Hit(_said(use))
+        yield Hit(_said(use), _HIGH if use.level == "import" and "named" not in use.traits else None)
     elif use.kind == "import-computed" and "metadata" not in use.traits:
         yield Hit(_said(use), _LOW if "below" in use.traits or use.level == "main" else _HIGH)
 
@@ -232,12 +234,14 @@ def native(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 def persistence(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """The source settles on the machine, or changes what other code does.
 
-    What it finds: Files written where something starts by itself (critical); modules and functions of others that are
-        replaced, hooks into the interpreter (medium), files that are deleted (low).
+    What it finds: Files written where something starts by itself (critical); variables that make other programs load
+        a library first (high); modules and functions of others that are replaced, hooks into the interpreter (medium);
+        files that are deleted (low).
     Why it matters: The effect stays when the model is gone, and reaches code that has nothing to do with it.
     What to do: Do not load the model. If it ran already, build the machine anew.
     Fires on:
         SourceUse("persistence", "site-packages", "open('site-packages/x.pth', 'w')", "call")
+        SourceUse("preload", "LD_PRELOAD", "'LD_PRELOAD'", "call")
         SourceUse("patch", "torch.load", "torch.load = mine", "import")
         SourceUse("hook", "sys.meta_path", "sys.meta_path.insert(0, x)", "import")
         SourceUse("delete", "shutil.rmtree", "shutil.rmtree(p)", "call")
@@ -247,6 +251,8 @@ def persistence(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     del ctx
     if use.kind == "persistence":
         yield Hit(_said(use))
+    elif use.kind == "preload":
+        yield Hit(_said(use), _HIGH)
     elif use.kind in ("patch", "hook"):
         yield Hit(_said(use), _MEDIUM)
     elif use.kind == "delete":
@@ -288,7 +294,10 @@ def runs_by_name(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(oddity.detail)
 
 
-_OWN_OPERATORS = frozenset(("ops.prim", "ops.aten", "ops.quantized", "ops.torchvision", "ops.torchaudio", "ops.image"))
+_OWN_OPERATORS = frozenset(
+    """ops.prim ops.prims ops.aten ops.quantized ops.quantized_decomposed ops.higher_order ops.torchvision
+    ops.torchaudio ops.image""".split()  # noqa: SIM905 -- words read better than a list of them
+)
 _FILE_OPERATORS = frozenset(
     ("ops.aten.save", "ops.aten.from_file", "ops.aten.load", "ops.image.read_file", "ops.image.write_file")
 )
@@ -296,7 +305,7 @@ _FILE_OPERATORS = frozenset(
 
 @rule("torchscript/custom-operator", Severity.HIGH, on=Operator, refs=("CWE-829", "CWE-73"), since="0.1")
 def custom_operator(operator: Operator, ctx: RuleContext) -> Iterator[Hit]:
-    """TorchScript calls an operator that PyTorch does not have, or one that reads or writes files.
+    """A program calls an operator that PyTorch does not have, or one that reads or writes files.
 
     What it finds: Operators of libraries (`ops.LIBRARY.NAME`) other than PyTorch's own, and operators on files.
     Why it matters: Somebody has to load a native library for it, which is not part of the model. Operators on files

@@ -59,6 +59,23 @@ def path_escape(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(oddity.detail)
 
 
+@rule("archive/deletes-files", Severity.HIGH, on=Oddity, refs=("CWE-22", "CWE-73"), since="0.1")
+def deletes_files(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
+    """A member of the archive says that a file is to be deleted.
+
+    What it finds: Anti-items of 7z, which updates of backups use.
+    Why it matters: Unpacking such an archive removes files and folders of whoever unpacks it.
+    What to do: Do not unpack the file.
+    Fires on:
+        Oddity("anti-item", "'data' says that a file is to be deleted")
+    Stays silent on:
+        Oddity("prefix", "12 bytes before the archive")
+    """
+    del ctx
+    if oddity.kind == "anti-item":
+        yield Hit(oddity.detail)
+
+
 @rule("archive/encrypted", Severity.HIGH, on=Oddity, refs=("CVE-2025-1945",), since="0.1")
 def encrypted(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     """A member says that it is encrypted.
@@ -238,12 +255,17 @@ def name_mismatch(mismatch: NameMismatch, ctx: RuleContext) -> Iterator[Hit]:
 def native(found: Native, ctx: RuleContext) -> Iterator[Hit]:
     """There is machine code or a script where a model should only have weights.
 
-    What it finds: Files, members and tensors that begin with a complete program header, or with `#!`.
-    Why it matters: A library next to a model is loaded by name; a program in a tensor waits for whoever writes it
-        out.
-    What to do: Ask what the program is for. Operators that need native code belong into the serving image.
+    What it finds: Programs and libraries (Linux, Windows, macOS, Android, WebAssembly, accelerators), bytecode of
+        Java, Python and Lua, packages, shortcuts and scripts: as files and members, at the start of tensors, in
+        values, and where bytes are left over behind a format. The middle of data is not searched.
+    Why it matters: A library next to a model is loaded by name; a script is what a tutorial asks to start; a program in
+        a tensor waits for whoever writes it out. A file that is a model and a program at once (llamafile) runs with
+        all rights of whoever starts it.
+    What to do: Ask what the program is for. Operators that need native code belong into the serving image. Take the
+        weights out of a file that runs itself, and use those.
     Fires on:
         Native("elf")
+        Native("ape")
     """
     del ctx
     yield Hit(f"a program of the kind {found.kind}")
@@ -297,6 +319,7 @@ def pointer(found: Pointer, ctx: RuleContext) -> Iterator[Hit]:
 RULES = (
     ambiguous,
     path_escape,
+    deletes_files,
     encrypted,
     extra_bytes,
     polyglot,

@@ -38,6 +38,7 @@ from weighbridge.rules import rules_on
 from weighbridge.rules.base import RuleContext
 from weighbridge.scan.external import Claims, order, settle_external
 from weighbridge.scan.ledger import Claim, Ledger, apart, settle
+from weighbridge.scan.leftovers import left_over
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, ScanReport
 from weighbridge.scan.walk import walk
 
@@ -278,6 +279,10 @@ def _blob(
             why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
     claims.extend(Claim(span.offset, span.offset + span.size, "unread") for span in why)
     ledger = settle(claims, data.size)
+    for rest in left_over(data, ledger.opaque, why) if readings else ():
+        hidden = _child(rest, info, at, budget, visitor)
+        if hidden is not None:
+            inner.append(hidden)
     told = children + [(span.offset, span.offset + span.size) for span in why]
     because = f"{readings[0].name} does not account for these bytes" if readings else _NO_FORMAT
     why += [UnreadSpan(start, end - start, because) for start, end in apart(ledger.opaque, told)]

@@ -8,11 +8,12 @@ for its own stay unread, and so does every byte that no tensor claims, unless it
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import Unread, escape_name
-from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, Span, UnreadSpan
+from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, Span, Tensor, UnreadSpan
 from weighbridge.core.limits import Budget
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import hdf5_place, machine_code
@@ -30,24 +31,32 @@ if TYPE_CHECKING:
     from weighbridge.formats.base import BlobInfo
     from weighbridge.scan.walk import Entry
 
-REFER = (".onnx", ".xml", "model.json")
+REFER = (".onnx", ".xml", "model.json", ".index", ".tflite")
 """Ends of names of files that may name others: they are inspected first. Others are judged by their content alone."""
 _RAW = frozenset(("", ".data", ".bin", ".dat", ".raw", ".onnx_data", ".weight", ".weights", ".bias"))
 """Extensions of files that may hold nothing but tensors."""
 _OTHERS = (b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg", b"7z\xbc\xaf", b"Rar!", b"%PDF", b"\x28\xb5\x2f\xfd")
 """First bytes of formats that other loaders recognize by content."""
 _OTHERS_AT_4 = (b"TFL3", b"ORTM")
+CHECKPOINT = "tensorflow-checkpoint"
+"""The format whose tensors lie in shards."""
+_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 _STEP = 256 * 1024
 OVERLAPS = 100
 """Overlaps of one file that are reported."""
 
 
 class Range(NamedTuple):
-    """Bytes that a tensor claims, from the first to behind the last."""
+    """Bytes that a tensor claims, from the first to behind the last.
+
+    `kind` is set if the elements have lengths of their own, `elements` says then how many there are.
+    """
 
     start: int
     end: int
     tensor: str
+    kind: str = ""
+    elements: int = 0
 
 
 class ExternalTensors:
@@ -75,53 +84,98 @@ class ExternalTensors:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Tensors are data; zeros between them are parsed; the rest is not accounted for."""
-        if info.head and info.head[0] in KNOWN:
-            program = interpret(data, 0, Budget(budget.limits, data.size))
-            if runs_something(program) or program.exhausted:
-                yield UnreadSpan(0, data.size, "the tensors are also a pickle")
-                return
-        place = 0
-        for start, behind, _ in self.ranges:
-            end = min(behind, data.size)
-            if start >= data.size:
-                break
-            kind = machine_code(data.peek(start, 512))
-            if kind and start:
-                yield Native(kind, start)
-            if start > place:
-                yield from _padding(data, place, start)
-            if end > place:
-                yield Span(max(start, place), end - max(start, place), "data")
-            place = max(place, end)
-        if place < data.size:
-            yield from _padding(data, place, data.size)
+        yield from _tensors(data, info, budget, self.ranges)
+
+
+class CheckpointShard:
+    """A shard as the index beside it describes it; a Format for this one file."""
+
+    name = "tensorflow-checkpoint-data"
+    version = 1
+    extensions: frozenset[str] = frozenset()
+
+    def __init__(self, ranges: list[Range]) -> None:
+        self.ranges = sorted(ranges)
+
+    def sniff(self, data: Reader, info: BlobInfo) -> Match:
+        """MAYBE for the name of a shard, if nothing else could be meant."""
+        refused = info.head.startswith(_OTHERS) or machine_code(info.head) or hdf5_place(data) >= 0
+        return Match.MAYBE if _SHARD.search(info.name) and not refused else Match.NO
+
+    def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
+        """Tensors of numbers are data, those of strings are searched; the rest as in other files of tensors."""
+        yield from _tensors(data, info, budget, self.ranges)
+
+
+def _tensors(data: Reader, info: BlobInfo, budget: Budget, ranges: list[Range]) -> Iterator[Fact | Span | Child]:
+    if info.head and info.head[0] in KNOWN:
+        program = interpret(data, 0, Budget(budget.limits, data.size))
+        if runs_something(program) or program.exhausted:
+            yield UnreadSpan(0, data.size, "the tensors are also a pickle")
+            return
+    place = 0
+    for start, behind, _, strange, count in ranges:
+        end = min(behind, data.size)
+        if start >= data.size:
+            break
+        kind = machine_code(data.peek(start, 512))
+        if kind and start:
+            yield Native(kind, start)
+        if start > place:
+            yield from _padding(data, place, start)
+        if strange:
+            from weighbridge.formats.checkpoint_data import strings, variants
+
+            inside = strings if strange == "STRING" else variants
+            yield from inside(data, start, end - start, count, budget)
+        elif end > place:
+            yield Span(max(start, place), end - max(start, place), "data")
+        place = max(place, end)
+    if place < data.size:
+        yield from _padding(data, place, data.size)
 
 
 class Claims:
     """Which file of the artifact is claimed by which tensors."""
 
-    __slots__ = ("_ranges",)
+    __slots__ = ("_ranges", "_shards")
 
     def __init__(self) -> None:
         self._ranges: dict[str, list[Range]] = {}
+        self._shards: set[str] = set()
 
     def add(self, path: str, blobs: Iterable[BlobFacts]) -> None:
         """Take down what the file at `path` says of others. Models inside archives have no files beside them."""
         for blob in blobs:
             if blob.location == escape_name(path):
+                strange = _strange(blob) if blob.format == CHECKPOINT else {}
                 for fact in blob.facts:
                     if isinstance(fact, ExternalData):
                         target = beside(path, fact)
                         size = fact.wanted if fact.length < 0 else fact.length
                         if target and size > 0:
+                            kind = strange.get((fact.tensor, fact.start), ("", 0))
                             self._ranges.setdefault(target, []).append(
-                                Range(fact.start, fact.start + size, fact.tensor)
+                                Range(fact.start, fact.start + size, fact.tensor, *kind)
                             )
+                            if blob.format == CHECKPOINT:
+                                self._shards.add(target)
 
-    def of(self, path: str) -> ExternalTensors | None:
+    def of(self, path: str) -> ExternalTensors | CheckpointShard | None:
         """How to read the file at `path`, if a model claimed parts of it."""
         ranges = self._ranges.get(path)
-        return ExternalTensors(ranges) if ranges else None
+        if not ranges:
+            return None
+        return CheckpointShard(ranges) if path in self._shards else ExternalTensors(ranges)
+
+
+def _strange(blob: BlobFacts) -> dict[tuple[str, int], tuple[str, int]]:
+    """The tensors of a checkpoint whose elements have lengths of their own: their kind, and how many there are."""
+    return {
+        (fact.name, fact.offset): (fact.dtype, math.prod(fact.shape))
+        for fact in blob.facts
+        if isinstance(fact, Tensor) and fact.dtype in ("STRING", "VARIANT")
+    }
 
 
 def order(entries: list[Entry]) -> list[Entry]:
@@ -144,7 +198,7 @@ def settle_external(blobs: list[BlobFacts], files: list[InspectedFile]) -> tuple
     unread: list[Unread] = []
     settled = []
     for blob in blobs:
-        apart = _shards(blob, sizes)
+        apart = [*_shards(blob, sizes), *_assets(blob, sizes)]
         if apart:
             unread.extend(Unread(blob.location, 0, fact.why) for fact in apart if isinstance(fact, UnreadSpan))
             blob = blob._replace(facts=(*blob.facts, *apart))  # noqa: PLW2901 -- the same blob, with what goes with it
@@ -176,6 +230,18 @@ def _shards(blob: BlobFacts, sizes: dict[str, int]) -> list[Fact]:
         if match and match[1] in kinds and path not in here:
             found.append(Oddity("extra-shard", f"{path[:200]!r} is named like a shard and is not in the index"))
     return found
+
+
+def _assets(blob: BlobFacts, sizes: dict[str, int]) -> list[Fact]:
+    """Files of the folder `assets` that a SavedModel names and that are not here."""
+    # A model as text is a message inside of the file, and lies in the same folder.
+    location = blob.location.removesuffix("!message")
+    if "!" in location:
+        return []
+    folder, slash, _ = location.rpartition("/")
+    named = {fact.target for fact in blob.facts if isinstance(fact, FileReference) and fact.road == "tf-asset"}
+    missing = sorted(name for name in named if escape_name(f"{folder}{slash}assets/{name}") not in sizes)
+    return [UnreadSpan(0, 0, f"the asset {name[:200]!r} is not inspected with the model") for name in missing]
 
 
 def _against(location: str, outside: list[ExternalData], sizes: dict[str, int]) -> tuple[list[Fact], list[UnreadSpan]]:

@@ -1,0 +1,194 @@
+"""A program that tries to get out of the sandbox. Run inside it: python hostile_program.py DEED JSON.
+
+It is handed what it needs to know of the host, so that nothing but the walls stands in its way, and does no harm where
+there are none: it talks to listeners of the test, writes into folders of the test, and ends what it started.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import time
+
+
+def tried(deed, *arguments):
+    """What came of one attempt: its result as text, or the kind of error."""
+    try:
+        return f"done {deed(*arguments)!r}"[:200]
+    except Exception as error:
+        return type(error).__name__
+
+
+def connect(family, kind, address):
+    with socket.socket(family, kind) as client:
+        client.settimeout(2)
+        client.connect(address)
+        client.send(b"out")
+        return "sent"
+
+
+def append(path):
+    with open(path, "ab") as file:
+        file.write(b"changed")
+
+
+def create(path):
+    with open(path, "xb") as file:
+        file.write(b"new")
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read(100)
+
+
+def system_call(name, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+    return 0
+
+
+def escape(host):
+    """Everything that must fail."""
+    abstract = "\0" + host["abstract"]
+    attempts = {
+        "tcp": (connect, socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", host["tcp"])),
+        "udp": (connect, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", host["udp"])),
+        "tcp 6": (connect, socket.AF_INET6, socket.SOCK_STREAM, ("::1", host["tcp6"])),
+        "abstract socket": (connect, socket.AF_UNIX, socket.SOCK_STREAM, abstract),
+        "socket file": (connect, socket.AF_UNIX, socket.SOCK_STREAM, host["socket"]),
+        "dns": (socket.getaddrinfo, "example.org", 80),
+        "raw socket": (socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0),
+        "append to the input": (append, host["input"]),
+        "create beside the input": (create, os.path.join(os.path.dirname(host["input"]), "new")),
+        "remove the input": (os.unlink, host["input"]),
+        "chmod the input": (os.chmod, host["input"], 0o777),
+        "append to a file of the host": (append, host["secret"]),
+        "chmod a file of the host": (os.chmod, host["secret"], 0o777),
+        "date a file of the host": (os.utime, host["secret"], (1, 1)),
+        "truncate a file of the host": (os.truncate, host["secret"], 0),
+        "create in a folder of the host": (create, os.path.join(host["home"], "new")),
+        "link a file of the host": (os.link, host["secret"], os.path.join(os.environ["TMPDIR"], "link")),
+        "write to the system": (create, "/usr/new"),
+        "write beside everything": (create, "/new"),
+        "read a secret": (read, host["secret"]),
+        "list the home": (os.listdir, host["home"]),
+        "read passwords": (read, "/etc/passwd"),
+        "read the environment of another process": (read, f"/proc/{host['process']}/environ"),
+        "read the memory of another process": (read, f"/proc/{host['process']}/mem"),
+        "signal another process": (os.kill, host["process"], 0),
+        "become root": (os.setuid, 0),
+        "a namespace": (system_call, "unshare", 0x10000000 | 0x00020000),
+        "mount": (system_call, "mount", b"none", os.environ["TMPDIR"].encode(), b"tmpfs", 0, None),
+        "trace another process": (system_call, "ptrace", 16, host["process"], 0, 0),
+    }
+    return {name: tried(*attempt) for name, attempt in attempts.items()}
+
+
+def ordinary(host):
+    """What must work: reading the input, temporary files, threads, a child, a pair of sockets, the output."""
+    import subprocess
+    import tempfile
+    import threading
+
+    left, right = socket.socketpair()
+    left.send(b"pair")
+    with tempfile.TemporaryFile() as file:
+        file.write(b"temporary")
+    thread = threading.Thread(target=os.getpid)
+    thread.start()
+    thread.join()
+    create(os.path.join(host["output"], "made"))
+    return {
+        "input": read(host["input"]).decode(),
+        "pair": right.recv(9).decode(),
+        "child": subprocess.run(["/bin/echo", "child"], capture_output=True, check=True).stdout.decode(),
+        "environment": dict(os.environ),
+        "user": os.getuid(),
+        "descriptors": tried(os.listdir, "/proc/self/fd"),
+    }
+
+
+def spin(_):
+    while True:
+        pass
+
+
+def sleep(host):
+    print("asleep", flush=True)
+    time.sleep(host.get("seconds", 60))
+
+
+def fill_memory(_):
+    held = []
+    while True:
+        held.append(bytearray(8 << 20))
+
+
+def fill_memory_together(_):
+    """Each process stays below the bound; together they do not."""
+    for _ in range(20):
+        if os.fork() == 0:
+            held = bytearray(os.urandom(1) * (40 << 20))
+            time.sleep(30)
+            os._exit(len(held) % 2)
+    time.sleep(30)
+
+
+def fill_output(_):
+    while True:
+        os.write(1, b"x" * 65536)
+
+
+def fill_scratch(_):
+    for number in range(1000):
+        with open(os.path.join(os.environ["TMPDIR"], str(number)), "wb") as file:
+            file.write(bytes(1 << 20))
+            file.flush()
+    time.sleep(30)
+
+
+def fill_one_file(_):
+    with open(os.path.join(os.environ["TMPDIR"], "one"), "wb") as file:
+        for _ in range(1000):
+            file.write(bytes(1 << 20))
+
+
+def multiply(host):
+    """A fork bomb with a bottom: a dot for each process that it could start, and every one ends by itself."""
+    for _ in range(host["most"]):
+        try:
+            if os.fork() == 0:
+                time.sleep(20)
+                os._exit(0)
+        except OSError:
+            break
+        os.write(1, b".")
+    time.sleep(host.get("seconds", 0))
+
+
+def leave_behind(host):
+    """A grandchild in a session of its own, deaf to polite signals, with a name that the test looks for."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            for descriptor in (0, 1, 2) if host.get("quiet") else ():
+                os.close(descriptor)
+            os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)", host["mark"]])
+        os._exit(0)
+    os.wait()
+    time.sleep(host.get("seconds", 0.2))
+    print("left one behind", flush=True)
+
+
+if __name__ == "__main__":
+    said = globals()[sys.argv[1]](json.loads(sys.argv[2]))
+    if said is not None:
+        print(json.dumps(said))

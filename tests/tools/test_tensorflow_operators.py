@@ -1,0 +1,65 @@
+"""The knowledge of operators of TensorFlow is in its form, and is what TensorFlow says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from build.writers import written
+from tools import tensorflow_operators as tool
+from weighbridge.formats.tensorflow_paths import PATHS
+
+TABLE = json.loads(tool.FILE.read_text(encoding="utf-8"))
+
+
+def test_the_file_is_in_its_form() -> None:
+    assert tool.main(["--check", "--form"]) == 0
+
+
+NO_FILES = {
+    ("CreateSummaryFileWriter", 4),  # the end of a name
+    ("ExperimentalSetStatsAggregatorDataset", 3),
+    ("SetStatsAggregatorDataset", 3),
+    ("DumpTensor", "file_name"),  # in the folder
+    *((f"TensorArrayGrad{version}", "source") for version in ("", "V2", "V3", "WithShape")),
+}
+"""Arguments that are called like a file and are none."""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = written("tensorflow_operators", tmp_path_factory.mktemp("operators"))
+    return json.loads((folder / "operators.json").read_text())
+
+
+def test_every_argument_that_is_called_like_a_file_is_followed(found: Any) -> None:
+    followed = {(op.decode(), source) for op, uses in PATHS.items() for _, source in uses}
+    named = {(op, source) for op, source in found["named"]} - NO_FILES
+    assert named - followed == set()
+    assert len(named) > 50
+
+
+def test_the_operators_are_those_of_the_package(found: Any) -> None:
+    assert [entry["name"] for entry in TABLE["operators"]] == found["names"]
+    assert {entry["source"] for entry in TABLE["operators"]} == {
+        f"tensorflow-cpu {found['version']}, registered operators"
+    }
+
+
+@pytest.mark.parametrize("part", tool.TRUSTS)
+@pytest.mark.parametrize(
+    "change",
+    [{"date": "yesterday"}, {"source": ""}, {"trust": "maybe"}, {"more": 1}],
+    ids=["date", "source", "trust", "field"],
+)
+def test_an_entry_that_lacks_something_is_refused(part: str, change: dict[str, object]) -> None:
+    first, *others = TABLE[part]
+    with pytest.raises(ValueError, match=part):
+        tool.normal_form(TABLE | {part: [first | change, *others]})
+
+
+def test_an_entry_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        tool.normal_form(TABLE | {"special": [*TABLE["special"], TABLE["special"][0]]})
