@@ -27,6 +27,7 @@ from build import tensorflow_models as t
 from build.containers import safetensors, torch_legacy, torch_zip, zipped
 from build.exported import exported
 from build.flat_files import Number, flat, table
+from build.foreign_seeds import FOREIGN, RECOGNIZED
 
 DATA = pickle.dumps({"weights": [1.5, -2.5, 3], "names": ("a", "b"), "raw": b"0123456789" * 5}, 4)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xaeB`\x82"
@@ -149,5 +150,8 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "hub-config": ("config.json", b'{"model_type": "bert", "hidden_size": 8, "id2label": {"0": "a", "1": "b"}}'),
     "yaml": ("config.yaml", b"model: bert\nsizes: [1, 2, 3]\nname: &x net\nother: *x\n"),
     "pickle": ("m.pkl", DATA),
+    "markdown": ("README.md", b"# A net\n\nIt tells **cats** from dogs. See [the paper](https://arxiv.org/abs/1).\n"),
+    "html": ("page.html", b"<!doctype html><html><body><p>It tells <b>cats</b> from dogs.</p></body></html>\n"),
     "text": ("vocab.txt", b"cat\ndog\nhouse\n"),
 }
+SEEDS |= FOREIGN | RECOGNIZED

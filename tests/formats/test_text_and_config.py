@@ -88,14 +88,14 @@ def test_a_key_that_stands_twice_is_a_finding(tmp_path: Path) -> None:
     assert "config/duplicate-key" in rules_of(scanned(tmp_path, "config.json", b'{"a": 1, "a": 2}'))
 
 
-@pytest.mark.parametrize("name", ["README.md", "vocab.txt", "LICENSE", "merges.txt", ".gitattributes"])
+@pytest.mark.parametrize("name", ["README", "vocab.txt", "LICENSE", "merges.txt", ".gitattributes"])
 def test_plain_text_is_data(tmp_path: Path, name: str) -> None:
     report = scanned(tmp_path, name, "plain text, with \u00fcmlauts\n".encode() * 10)
     assert report.verdict is Verdict.CLEAN
     assert report.artifact.files[0].coverage.data
 
 
-@pytest.mark.parametrize("name", ["page.html", "model.toml", "notebook.ipynb", "Dockerfile"])
+@pytest.mark.parametrize("name", ["page.css", "model.toml", "notebook.ipynb", "Dockerfile"])
 def test_text_that_something_runs_or_renders_is_not_plain(tmp_path: Path, name: str) -> None:
     assert scanned(tmp_path, name, b"hello: world\n").verdict is Verdict.INCOMPLETE
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from build.foreign import xgboost
+from build.inspecting import scanned
 from weighbridge.core.facts import UnreadSpan
+from weighbridge.core.findings import Verdict
+from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.scan.leftovers import REGIONS, left_over
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def begins(content: bytes, opaque: list[tuple[int, int]], broken: list[UnreadSpan] | None = None) -> list[str]:
-    return [child.name for child in left_over(Reader(MemorySource(content)), opaque, broken or [])]
+    return [
+        child.name
+        for child in left_over(Reader(MemorySource(content)), opaque, broken or [], Budget(Limits(), len(content)))
+    ]
 
 
 def test_a_region_is_looked_at_where_it_begins_and_behind_its_zeros() -> None:
@@ -27,3 +39,12 @@ def test_the_place_where_a_format_breaks_off_is_looked_at_once() -> None:
 def test_many_regions_cost_no_more_than_some() -> None:
     content = b"x" * 100_000
     assert len(begins(content, [(place, place + 20) for place in range(1, 99_000, 30)])) == REGIONS
+
+
+def test_regions_within_regions_are_paid_from_one_budget(tmp_path: Path) -> None:
+    nested = xgboost()
+    for _ in range(40):
+        nested = nested + b"binf" + bytes(3) + nested[:60]
+    report = scanned(tmp_path, "m.model", nested)
+    assert report.verdict is not Verdict.CLEAN
+    assert len(report.unread) < 2000

@@ -206,6 +206,57 @@ class ActiveText(NamedTuple):
     offset: int = 0
 
 
+class Markup(NamedTuple):
+    """Something in a document that does more than show its text.
+
+    `kind` is what it does (`script`, `handler`, `frame`, …: `formats/markup_walk.py` lists them), `name` the element
+    and attribute, `text` the part that tells, shortened.
+    """
+
+    kind: str
+    name: str
+    text: str = ""
+    offset: int = 0
+    times: int = 1
+
+
+class Address(NamedTuple):
+    """An address that something could be sent to or fetched from, of a kind that ordinary links are not.
+
+    `kind` is that of the knowledge (`chat-hook`, `tunnel`, `catcher`, …) or `ip`, `ip-port`, `onion`; `target` the
+    address without what gives access, `key` where it stands, `encoding` how it was hidden (empty: it was not).
+    """
+
+    kind: str
+    target: str
+    key: str
+    encoding: str = ""
+    offset: int = 0
+
+
+class Secret(NamedTuple):
+    """Something that gives access. It is never repeated: `size` are its characters, `digest` how its SHA-256 begins.
+
+    `checked` is true if a checksum inside of it is right.
+    """
+
+    kind: str
+    key: str
+    size: int
+    digest: str
+    checked: bool = False
+    offset: int = 0
+
+
+class PersonalData(NamedTuple):
+    """Data about people, `values` different values of one kind; no value is repeated."""
+
+    kind: str
+    values: int
+    key: str
+    offset: int = 0
+
+
 class Embedded(NamedTuple):
     """Text that decodes to a known format.
 
@@ -298,6 +349,10 @@ Fact = (
     | TemplateUse
     | ActiveText
     | SourceUse
+    | Markup
+    | Address
+    | Secret
+    | PersonalData
     | Embedded
     | Oddity
     | Limit

@@ -41,8 +41,15 @@ class Limits(NamedTuple):
     """Bytes of a JSON document that is read as a tree in memory; larger ones are only searched."""
     yaml: int = 2 * MIB
     """Bytes of a YAML document whose structure is read: its parser takes seconds for each; larger ones are searched."""
+    markup: int = 1 * MIB
+    """Bytes of a document whose markup is read (its front matter apart): Markdown takes a second for each, and
+    published cards stay below a fifth of it. Larger ones are only searched."""
+    marks: int = 60_000
+    """Characters of a document that mean something in Markdown or HTML: what costs its parsers time."""
     files: int = 1_000_000
     """Files of one artifact."""
+    leftovers: int = 64
+    """Regions of one file, and of all that is in it, that no format accounts for and that are looked into."""
     embedded: int = 8 * MIB
     """Bytes of one decoded text value (base64, hexadecimal) that is looked into."""
 
@@ -50,7 +57,7 @@ class Limits(NamedTuple):
 class Budget:
     """What is left of the limits for one file: shared by everything that is found inside it."""
 
-    __slots__ = ("expansion", "facts", "limits", "members", "operations")
+    __slots__ = ("expansion", "facts", "hidden", "leftovers", "limits", "members", "operations", "told")
 
     def __init__(self, limits: Limits, file_size: int) -> None:
         self.limits = limits
@@ -58,3 +65,8 @@ class Budget:
         self.operations = limits.operations_floor + int(limits.operations_per_byte * file_size)
         self.members = limits.members
         self.facts = limits.facts
+        self.leftovers = limits.leftovers
+        self.told: set[tuple[str, str]] = set()
+        """Addresses, secrets and such that the file was found to hold: each is told once."""
+        self.hidden: set[str] = set()
+        """What must not appear in any fact. It never leaves this process."""

@@ -41,8 +41,6 @@ _ENGINES = {
     **dict.fromkeys((".axmodel", ".xmodel", ".vela"), "device-model"),
 }
 _JSON = b'{["'
-_CELLS = b'"cell_type"'
-_SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
 _ONNX = dict.fromkeys((".onnxtxt", ".onnxjson"), "onnx-other")
 _MAPS = frozenset((*range(0x81, 0x90), 0xDE, 0xDF))
 """First bytes of a map in MessagePack; an empty one, 0x80, is how every pickle begins."""
@@ -70,6 +68,8 @@ _PACKAGES = dict.fromkeys(
     ),
     "package",
 )
+_CELLS = b'"cell_type"'
+_SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -219,15 +219,18 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "yaml_config", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
     ),
-    Entry("settings_files", "Toml", {".toml": "toml"}, lambda *_: False),
     Entry(
-        "settings_files",
-        "SettingLines",
-        dict.fromkeys(_SETTINGS, "settings"),
-        lambda _, info: info.name[:1] == "." or info.name == "config",
+        "documents",
+        "Html",
+        dict.fromkeys((".html", ".htm", ".xhtml", ".svg", ".mhtml"), "html"),
+        _first(b"<\xef \t\r\n"),
     ),
-    Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
-    Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
+    Entry(
+        "documents",
+        "Markdown",
+        dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"), "markdown"),
+        lambda *_: False,
+    ),
     Entry(
         "engines",
         "ENGINES",
@@ -241,6 +244,15 @@ REGISTRY: tuple[Entry, ...] = (
         _SCRIPTS,
         lambda _, info: info.head.startswith(PROGRAMS) or info.extension in ("", ".pth"),
     ),
+    Entry("settings_files", "Toml", {".toml": "toml"}, lambda *_: False),
+    Entry(
+        "settings_files",
+        "SettingLines",
+        dict.fromkeys(_SETTINGS, "settings"),
+        lambda _, info: info.name[:1] == "." or info.name == "config",
+    ),
+    Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
+    Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
     Entry("text", "PlainText", {}, _always),
 )

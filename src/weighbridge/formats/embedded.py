@@ -14,6 +14,7 @@ from weighbridge.core.facts import Child, Embedded, Limit
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.pickle_stream import runs_something, trial
+from weighbridge.formats.searched import searched, searched_bytes
 from weighbridge.pickle.opcodes import KNOWN
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
 
 def embedded_in_text(text: str, key: str, offset: int, budget: Budget) -> Iterator[Fact | Child]:
-    """Look for serialized objects in one text value. `key` says where it stands, `offset` at which byte of the blob."""
+    """Look for serialized objects, addresses and secrets in one text value.
+
+    `key` says where it stands, `offset` at which byte of the blob.
+    """
+    yield from searched(text, key, offset, budget)
     if len(text) < SHORTEST:
         return
     yield from _looked_into(text, key, offset, budget)
@@ -60,15 +65,20 @@ def _looked_into(text: str, key: str, offset: int, budget: Budget) -> Iterator[F
     if len(text) > budget.limits.embedded * 2:
         yield Limit("embedded", budget.limits.embedded, offset)
         text = text[: budget.limits.embedded * 2]
-    found = _whole(text, budget)
+    others: list[tuple[str, bytes]] = []
+    found = _whole(text, budget, others)
     if found is not None:
         yield from _report(found, key, text, offset)
         return
     if len(text) > SHORTEST_INSIDE:
         for match in _patterns()[2].finditer(text):
-            found = _whole(match[0], budget)
+            found = _whole(match[0], budget, others)
             if found is not None:
                 yield from _report(found, key, match[0], offset + len(text[: match.start()].encode("utf-8", "replace")))
+            for encoding, content in others:
+                for address in searched_bytes(content, key, budget, encoding):
+                    yield address._replace(offset=offset + len(text[: match.start()].encode("utf-8", "replace")))
+            others.clear()
 
 
 def _report(found: tuple[str, str, bytes], key: str, text: str, offset: int) -> Iterator[Fact | Child]:
@@ -77,8 +87,11 @@ def _report(found: tuple[str, str, bytes], key: str, text: str, offset: int) -> 
     yield Child(f"{key[:200]}:{encoding}", -1, len(content), Reader(MemorySource(content)))
 
 
-def _whole(text: str, budget: Budget) -> tuple[str, str, bytes] | None:
-    """The layers that lead from `text` to a known format, its name, and its bytes; None if there is none."""
+def _whole(text: str, budget: Budget, others: list[tuple[str, bytes]]) -> tuple[str, str, bytes] | None:
+    """The layers that lead from `text` to a known format, its name, and its bytes; None if there is none.
+
+    Bytes that are of no known format and no text go to `others`.
+    """
     layers: list[str] = []
     content: bytes | None = None
     for encoding, decoded in _decodings(text):
@@ -102,6 +115,9 @@ def _whole(text: str, budget: Budget) -> tuple[str, str, bytes] | None:
                 content = step[1]
         if kind and kind != "zlib":
             return "+".join(layers), kind, content
+        # Sixteen letters drawn by chance are of both cases; names in code and prose are not.
+        if layers[0] == "hex" or (layers[0] == "base64" and not (text.islower() or text.isupper())):
+            others.append(("+".join(layers), content))
     return None
 
 

@@ -15,6 +15,7 @@ from weighbridge.formats.base import Match
 from weighbridge.formats.code_references import code_references
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.keras_config import is_keras, keras_facts
+from weighbridge.formats.searched import searched, searched_people
 from weighbridge.formats.shard_index import shards
 from weighbridge.formats.template import is_template_key, looks_like_template, template_uses
 from weighbridge.formats.text import search_text
@@ -65,6 +66,9 @@ class HubConfig:
         tree, duplicates = parse_json(raw[mark:], mark)
         for key in duplicates:
             yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
+        text = raw.decode("utf-8", "replace")  # that it is UTF-8 is known by now
+        yield from searched(text, "text", 0, budget)
+        yield from searched_people(text, "text", budget)
         yield from shards(tree)
         if is_keras(tree, raw):
             yield from keras_facts(tree, "", 0, budget)

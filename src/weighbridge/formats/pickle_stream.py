@@ -35,6 +35,8 @@ GLIMPSE = TRIAL._replace(operations_floor=500)
 """What one place may cost where a pickle may be hidden."""
 PLACE = 50
 """Operations that looking at a place costs besides."""
+SHORTEST_ADDRESS = 24
+"""Bytes of the shortest stretch of opcodes that can hold an address."""
 NEAR = 256
 FAR = 4 * 1024 * 1024
 TRIES = 512
@@ -76,7 +78,10 @@ class PickleStream:
             program = interpret(data, start, budget)
             yield from program.facts
             yield PickleEnd(start, program.end - start, program.protocol, program.complete)
-            yield from _accounted(program, start)
+            for span in _accounted(program, start):
+                yield span
+                if span.kind == "parsed" and span.size >= SHORTEST_ADDRESS:
+                    yield from _addresses(data, span, budget)
             for offset, size in program.arrays:
                 kind = machine_code(data.peek(offset, min(PROGRAM_HEAD, size)))
                 if kind:
@@ -103,6 +108,12 @@ def _encoded(program: Program, data: Reader, budget: Budget) -> Iterator[Fact | 
     for offset, size in program.texts:
         text = data.read(offset, min(size, budget.limits.embedded * 2 + 1)).decode("latin-1")
         yield from embedded_in_text(text.strip("'\""), f"text@{offset}", offset, budget)
+
+
+def _addresses(data: Reader, span: Span, budget: Budget) -> Iterator[Fact]:
+    from weighbridge.formats.pickle_texts import searched_pickle
+
+    return searched_pickle(data, span.offset, span.offset + span.size, budget)
 
 
 def hidden_pickle(data: Reader, start: int, budget: Budget) -> Iterator[Child]:

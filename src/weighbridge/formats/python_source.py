@@ -16,6 +16,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Oddity, Operator, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
+from weighbridge.formats.searched import searched
 
 if TYPE_CHECKING:
     import ast
@@ -72,6 +73,7 @@ class PythonSource:
                 return
             budget.facts -= 1
             yield fact._replace(offset=lines[min(fact.offset, len(lines)) - 1])
+        yield from searched(text, "text", 0, budget)
         yield from _texts(text, budget)
         yield Span(0, data.size, "parsed")
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Limit, Oddity, Span, UnreadSpan
 from weighbridge.formats.base import Match
+from weighbridge.formats.embedded import embedded_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Template:
         except UnicodeDecodeError as error:
             yield UnreadSpan(0, data.size, f"the template is not UTF-8 at byte {error.start}")
             return
+        yield from embedded_in_text(text, "template", 0, budget)
         facts = list(template_uses(text, "template", 0, budget))
         yield from facts
         if not any(isinstance(fact, Limit | UnreadSpan) for fact in facts):

@@ -12,6 +12,7 @@ from weighbridge.core.facts import Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.magic import machine_code
+from weighbridge.formats.searched import searched_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ WINDOW = 4 * 1024 * 1024
 """Bytes searched at a time."""
 OVERLAP = 4096
 """Bytes searched twice, so that nothing hides across the border of two windows: more than a short payload needs."""
-_PROSE = frozenset((".txt", ".md", ".markdown", ".rst", ".csv", ".tsv", ".vocab", ".bpe", ".log", ".bib"))
+_PROSE = frozenset((".txt", ".rst", ".csv", ".tsv", ".vocab", ".bpe", ".log", ".bib"))
 _NAMES = ("readme", "license", "licence", "notice", "authors", "changelog", "copying", "citation", "use_policy")
 _DOTFILES = (".gitattributes", ".gitignore")
 
@@ -60,6 +61,8 @@ def search_text(data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:
         text = raw.decode("utf-8", "replace")
         if "\0" not in text and text.count("\ufffd") <= 2 + raw.count(b"\xef\xbf\xbd"):
             yield from embedded_in_text(text, "text", offset, budget)
+            if offset == 0:
+                yield from searched_people(text, "text", budget)
             yield Span(offset, size, "data")
         offset += size
 

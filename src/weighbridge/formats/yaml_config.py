@@ -24,6 +24,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Reference, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
+from weighbridge.formats.searched import searched, searched_people
 from weighbridge.formats.text import search_text
 from weighbridge.formats.yaml_events import Grown, Scalar, Tag, Twice, events
 
@@ -70,6 +71,8 @@ class YamlConfig:
             yield from search_text(data, budget)
             return
         text, same = _decoded(data.read(0, data.size))
+        yield from searched(text, "text", 0, budget)
+        yield from searched_people(text, "text", budget)
         for comment in _COMMENT.finditer(text):
             yield from embedded_in_text(comment[1].strip(), "comment", 0, budget)
         kept = 0

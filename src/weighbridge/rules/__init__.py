@@ -32,6 +32,9 @@ JUDGED: dict[str, frozenset[str]] = {
     "configuration": frozenset(("FileReference", "Oddity", "Reference", "Setting")),
     "notebooks": frozenset(("FileReference", "Oddity", "Reference", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
+    "cards": frozenset(("Markup", "Oddity")),
+    "network": frozenset(("Address",)),
+    "secrets": frozenset(("PersonalData", "Secret")),
     "tflite": frozenset(("FileReference", "Oddity", "Operator", "Reference")),
     "coverage": frozenset(("Limit", "UnreadSpan")),
 }

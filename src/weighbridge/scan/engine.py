@@ -40,6 +40,7 @@ from weighbridge.scan.external import Claims, order, settle_external
 from weighbridge.scan.ledger import Claim, Ledger, apart, settle
 from weighbridge.scan.leftovers import left_over
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, Inspection, ScanReport
+from weighbridge.scan.scrub import Scrub, quoted
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
@@ -209,9 +210,19 @@ def _opened(
     after = os.fstat(fd)
     if not same or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         blob = _changed(blob, path, size)
+    blob = _scrubbed(blob, budget.hidden)
     if size == 0:
         blob = _nothing(path, [*about, Oddity("empty", "0 bytes")], "empty")
     return InspectedFile(path, size, digest, blob.format, blob.ledger.coverage), blob
+
+
+def _scrubbed(blob: Blob, secrets: set[str]) -> Blob:
+    """The blob without the secrets that were found in its file, or are quoted of it: they stay in this process."""
+    secrets = secrets.union(*(quoted(found.facts) for found in blob.facts), quoted(blob.unread))
+    if not secrets:
+        return blob
+    scrub = Scrub(secrets)
+    return blob._replace(facts=scrub.record(blob.facts), unread=scrub.record(blob.unread))
 
 
 def _read_all(fd: int, most: int) -> bytes:
@@ -244,7 +255,11 @@ def _blob(
     inner: list[Blob] = []
     children: list[tuple[int, int]] = []
     why: list[UnreadSpan] = []
-    readings = _readings(data, info, claimed)
+    readings: list[Format] = []
+    try:
+        readings = _readings(data, info, claimed)
+    except Exception as error:  # noqa: BLE001 -- the same fence: what cannot be recognized is not inspected
+        why.append(UnreadSpan(0, data.size, f"recognizing the format failed: {type(error).__name__}"))
     started = started_by(at.path)
     if started:
         facts.append(Oddity("runs-by-name", f"{info.name} has its name or place for it: {started}"))
@@ -279,7 +294,7 @@ def _blob(
             why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
     claims.extend(Claim(span.offset, span.offset + span.size, "unread") for span in why)
     ledger = settle(claims, data.size)
-    for rest in left_over(data, ledger.opaque, why) if readings else ():
+    for rest in left_over(data, ledger.opaque, why, budget) if readings else ():
         hidden = _child(rest, info, at, budget, visitor)
         if hidden is not None:
             inner.append(hidden)

@@ -2,6 +2,7 @@
 
 Such bytes stay unread whatever is found, since nobody knows why they are there. The first `REGIONS` regions of a blob
 are looked at, each where it begins and behind the zeros that it begins with; what begins later in one is not found.
+A region has regions of its own again: all of one file are paid from the same budget.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from weighbridge.core.facts import UnreadSpan
+    from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
     from weighbridge.scan.ledger import Range
 
@@ -24,7 +26,7 @@ PADDING = 64 * 1024
 """Zeros at the beginning of a region that are gone over."""
 
 
-def left_over(data: Reader, opaque: Sequence[Range], broken: Iterable[UnreadSpan]) -> Iterator[Child]:
+def left_over(data: Reader, opaque: Sequence[Range], broken: Iterable[UnreadSpan], budget: Budget) -> Iterator[Child]:
     """The regions as blobs of their own, which account for none of the bytes that they lie in.
 
     Regions are the `opaque` ranges, and what begins where a format says that it is `broken`.
@@ -38,5 +40,6 @@ def left_over(data: Reader, opaque: Sequence[Range], broken: Iterable[UnreadSpan
         for begin in sorted({start, start + max(0, zeros - 1), start + zeros} - seen):
             seen.add(begin)
             # The beginning of the blob itself was asked for its format already.
-            if begin and SMALLEST <= end - begin <= data.size - begin:
+            if begin and SMALLEST <= end - begin <= data.size - begin and budget.leftovers > 0:
+                budget.leftovers -= 1
                 yield Child(f"unread@{begin}", -1, end - begin, data.part(begin, end - begin))

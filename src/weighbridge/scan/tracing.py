@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import PickleEnd
+from weighbridge.core.facts import PickleEnd, Secret
 from weighbridge.core.plain import plain
 from weighbridge.pickle.trace import LINES, Trace, traced
 
@@ -33,7 +33,8 @@ class Tracer:
         traced(data, starts, self._limits, trace)
         self._left -= len(trace.statements)
         lines = [f"# {plain(location)}"]
-        lines += [f"{statement.offset:>10}  {statement.text}" for statement in trace.statements]
+        texts = _without_secrets(data, facts, [statement.text for statement in trace.statements])
+        lines += [f"{one.offset:>10}  {text}" for one, text in zip(trace.statements, texts, strict=True)]
         if trace.more:
             lines.append(f"{'':>10}  # {trace.more} more statements are not shown")
         self._sections.append("\n".join(lines))
@@ -43,3 +44,14 @@ class Tracer:
         if not self._sections:
             return "# no pickle was found\n\n"
         return "\n\n".join(self._sections) + "\n\n"
+
+
+def _without_secrets(data: Reader, facts: Sequence[Fact], texts: list[str]) -> list[str]:
+    """Texts of one blob without the secrets that were found in it."""
+    found = [fact for fact in facts if isinstance(fact, Secret)]
+    if not found:
+        return texts
+    from weighbridge.scan.scrub import Scrub
+
+    scrub = Scrub(bytes(data.peek(fact.offset, fact.size)).decode("latin-1") for fact in found)
+    return [scrub.text(text) for text in texts]

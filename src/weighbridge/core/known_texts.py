@@ -1,0 +1,118 @@
+"""What is known of addresses that data is sent to, and of the forms of secrets.
+
+`network.json` and `secrets.json` are read at the first look, which the search in texts does. `index.json` names them
+with their SHA-256: the version of the knowledge covers them.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any, NamedTuple
+
+from weighbridge.core.digests import digest_bytes
+from weighbridge.core.errors import UsageError
+
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
+
+
+class Host(NamedTuple):
+    """A host, with everything below it, that a model has no reason to know.
+
+    `path` is how the rest of the address has to begin. `bare`: the name counts without `https://` before it.
+    """
+
+    host: str
+    path: str
+    kind: str
+    why: str
+    bare: bool
+
+
+class Form(NamedTuple):
+    """The form of one kind of secret.
+
+    `anchors` are what every secret of the kind has near it: they are looked for first. The secret is the first group of
+    `pattern`; `near` is what must stand close to it, `check` the name of a checksum, `span` the characters that a
+    match may take on both sides of an anchor.
+    """
+
+    kind: str
+    severity: str
+    anchors: tuple[str, ...]
+    pattern: str
+    why: str
+    near: str
+    check: str
+    span: int
+
+
+@cache
+def hosts() -> dict[str, tuple[Host, ...]]:
+    """The known hosts by name. Raises UsageError if the knowledge is missing, broken, or not what the index names."""
+    found: dict[str, tuple[Host, ...]] = {}
+    for row in _rows("network", "hosts"):
+        host = Host(row["host"], row["path"], row["kind"], row["why"], row.get("bare", True))
+        found[host.host] = (*found.get(host.host, ()), host)
+    return found
+
+
+@cache
+def words() -> dict[str, tuple[str, str]]:
+    """Words that stand for such an address: their kind, and why. Raises UsageError like `hosts`."""
+    return {row["word"]: (row["kind"], row["why"]) for row in _rows("network", "words")}
+
+
+@cache
+def kinds() -> dict[str, str]:
+    """The severity of each kind of secret, and why it is one, as `severity why`. Raises UsageError like `hosts`."""
+    return {row["kind"]: f"{row['severity']} {row['why']}" for row in _rows("secrets", "forms")}
+
+
+@cache
+def forms() -> tuple[Form, ...]:
+    """The forms of secrets. Raises UsageError like `hosts`."""
+    return tuple(
+        Form(
+            row["kind"],
+            row["severity"],
+            tuple(row["anchors"]),
+            row["pattern"],
+            row["why"],
+            row.get("near", ""),
+            row.get("check", ""),
+            row.get("span", 320),
+        )
+        for row in _rows("secrets", "forms")
+    )
+
+
+@cache
+def examples() -> frozenset[str]:
+    """SHA-256 of values that documentation gives as examples. Raises UsageError like `hosts`."""
+    return frozenset(row["sha256"] for row in _rows("secrets", "examples"))
+
+
+@cache
+def _rows(name: str, part: str) -> tuple[dict[str, Any], ...]:
+    return read_rows(FOLDER, name, part)
+
+
+def read_rows(folder: str, name: str, part: str) -> tuple[dict[str, Any], ...]:
+    """The entries of one list of a knowledge file. Raises UsageError like `hosts`."""
+    import json
+
+    path = os.path.join(folder, f"{name}.json")
+    try:
+        with open(os.path.join(folder, "index.json"), "rb") as file:
+            expected = json.loads(file.read())["tables"][f"{name}.json"]
+        with open(path, "rb") as file:
+            raw = file.read()
+        rows = tuple(json.loads(raw)[part])
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"the knowledge in {name}.json is broken: {error}", "reinstall weighbridge") from error
+    if digest_bytes(raw).hex != expected:
+        raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
+    return rows

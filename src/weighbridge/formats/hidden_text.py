@@ -1,0 +1,78 @@
+"""Text that people do not see and programs do: instructions to language models, and characters without a shape.
+
+Whoever reviews a model with a language model hands it the card. Text in comments, of no size, white on white or made of
+invisible characters reaches only the reviewer's program. Sources: OWASP LLM01 (2025); Unicode 16, 23.9 "Tag
+characters".
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TAGS_LEAST = 3
+"""Tag characters that spell something; flags of countries' parts use them too and are left out."""
+RUN_LEAST = 8
+"""Characters without a shape in a row that cannot be a mistake of a keyboard or an emoji."""
+
+
+@cache
+def _instruction() -> re.Pattern[str]:
+    return re.compile(
+        r"(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|any|these|system)"
+        r"\b.{0,30}\b(?:instruction|prompt|rule|guideline|direction|message|polic|training|finding|context)"
+        r"|\byou are (?:now|no longer)\b|\bnew (?:system )?instructions?\s*:"
+        r"|\b(?:system|developer) (?:prompt|message|override)\b|\bdo not (?:flag|report|mention|reveal|warn|scan"
+        r"|analy[sz]e|tell|disclose)\b"
+        r"|\b(?:mark|rate|classify|report|label|consider|treat|declare|score)\b.{0,40}\b(?:as|is|it)\b.{0,15}\b(?:safe|clean"
+        r"|benign|approved|trusted|harmless|verified)"
+        r"|<\|(?:im_start|im_end|system|user|assistant|start_header_id|endoftext|tool_call)\|?>|\[/?INST\]|<<SYS>>"
+        r"|\b(?:assistant|ai|llm|model|chatbot|agent|copilot|gpt|claude)s?\b.{0,40}\b(?:must|should|shall|have to"
+        r"|need to)\b.{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output|say|include|call"
+        r"|open|fetch)\b"
+        r"|\b(?:exfiltrate|send|upload|post|forward)\b.{0,60}\b(?:secret|token|credential|password|api key|environment"
+        r"|conversation|chat history)"
+        r"|\brespond (?:only )?with\b|\bact as (?:an?|the)\b.{0,40}\b(?:admin|root|developer|unrestricted|dan)\b",
+        re.IGNORECASE | re.DOTALL,
+    )
+
+
+@cache
+def _shapeless() -> re.Pattern[str]:
+    return re.compile(
+        f"(?P<tags>[\U000e0001\U000e0020-\U000e007f]{{{TAGS_LEAST},}})|(?P<selectors>[\U000e0100-\U000e01ef\ufe00-\ufe0e]{{3,}})"
+        f"|(?P<run>[\u200b-\u200d\u2060-\u2064\ufeff\u180e\u00ad\u034f\u3164\uffa0\u115f\u1160]{{{RUN_LEAST},}})"
+        "|(?P<turn>[\u202d\u202e])"
+    )
+
+
+def instruction(text: str) -> str:
+    """The part of a text that tells a language model what to do; empty if none does."""
+    found = _instruction().search(text)
+    return text[max(0, found.start() - 30) : found.end() + 60].strip() if found else ""
+
+
+def shapeless(text: str) -> Iterator[tuple[str, str, int]]:
+    """Characters without a shape that say something: what they are, what they spell, where they stand."""
+    if text.isascii():
+        return
+    for match in _shapeless().finditer(text):
+        kind = str(match.lastgroup)
+        start = match.start()
+        if kind == "tags":
+            if text[start - 1 : start] == "\U0001f3f4" and len(match[0]) < 10:
+                continue
+            spelt = "".join(chr(ord(char) - 0xE0000) for char in match[0] if 0xE0020 <= ord(char) < 0xE007F)
+            yield "tag characters", spelt[:120], start
+        elif kind == "selectors":
+            yield "variation selectors", f"{len(match[0])} in a row", start
+        elif kind == "run":
+            yield "characters of no width", f"{len(match[0])} in a row", start
+        else:
+            line = text[text.rfind("\n", 0, start) + 1 : start + 60]
+            if not any("\u0590" <= char <= "\u08ff" for char in line):
+                yield "a mark that reverses the reading direction", line[-80:], start
