@@ -55,6 +55,10 @@ _HANDLER = re.compile(
 _ACTIVE = re.compile(
     r"(?:java|vb)script\s*:|<\s*(?:script|iframe|object|embed|img|svg|link|meta|base|form)\b|\bon\w+\s*=", re.IGNORECASE
 )
+_STYLE = re.compile(r"<style(?: type=\"text/css\")?>(.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_PICTURE = re.compile(r"url\(\"?data:image/(?:svg\+xml|png|gif|jpeg);base64,[A-Za-z0-9+/=]*\"?\)")
+_LOADS = re.compile(r"[<\\@]|url|fixed|expression|behavior|binding|javascript", re.IGNORECASE)
 _LITERALS = frozenset(("true", "false", "null", "D"))
 LONGEST = 4 * 1024 * 1024
 """Characters of a script whose shape is taken."""
@@ -68,7 +72,7 @@ class Page(NamedTuple):
 
 
 def without_known_scripts(text: str) -> Page:
-    """Take known scripts and the attributes that call them out of a page."""
+    """Take known scripts, the attributes that call them, and styles that only say how things look out of a page."""
     if "<!--" in text and "<script" in text.lower():
         return Page(text, 0)
     kept: list[str] = []
@@ -78,10 +82,21 @@ def without_known_scripts(text: str) -> Page:
             kept.append(text[place : found.start()])
             place = found.end()
             known += 1
-    page = "".join(kept) + text[place:]
+    page = _STYLE.sub(lambda found: "" if _is_plain(found[1]) else found[0], "".join(kept) + text[place:])
     if known and "<script" not in page.lower():
         page = _HANDLER.sub("", page)
     return Page(page, known)
+
+
+def _is_plain(style: str) -> bool:
+    """Whether a style only says how things look: it loads nothing, covers nothing, and holds no markup.
+
+    A picture inside of an address is only drawn: browsers run no script of a picture.
+    """
+    if any(re.search(r"<(?![a-z]+>)|</", comment) for comment in _COMMENT.findall(style)):
+        return False
+    rest = re.sub(r"@(?:media|supports|keyframes)\b([^{}@<\\]*)\{", r"\1{", _COMMENT.sub("", style))
+    return _LOADS.search(_PICTURE.sub("", rest)) is None
 
 
 def _is_known(attributes: str, body: str) -> bool:
