@@ -12,6 +12,7 @@ import pytest
 
 from build import notebooks as n
 from build import pickles as p
+from build.honest_notebooks import HONEST
 from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import SourceUse
 from weighbridge.core.findings import Severity, Verdict
@@ -31,9 +32,9 @@ def worst(report: ScanReport) -> str:
     return max((finding.severity for finding in report.findings), key=lambda one: one.rank, default=Severity.INFO).value
 
 
-@pytest.mark.parametrize("name", n.HONEST)
+@pytest.mark.parametrize("name", HONEST)
 def test_a_notebook_as_people_write_them_is_clean(tmp_path: Path, name: str) -> None:
-    report = scanned(tmp_path, "n.ipynb", n.HONEST[name])
+    report = scanned(tmp_path, "n.ipynb", HONEST[name])
     assert report.verdict is Verdict.CLEAN, (report.findings, report.unread)
     assert report.artifact.files[0].format == "notebook"
 
@@ -270,7 +271,7 @@ def test_places_are_bytes() -> None:
 
 
 def test_cells_and_sources_are_those_of_the_library(tmp_path: Path) -> None:
-    for raw in n.HONEST.values():
+    for raw in HONEST.values():
         (tmp_path / "n.ipynb").write_bytes(raw)
         book = nbformat.reads(raw.decode(), as_version=4)
         cursor = Cursor(raw.decode())

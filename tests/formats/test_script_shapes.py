@@ -86,3 +86,25 @@ def test_a_change_makes_a_script_unknown(tmp_path, change):
 def test_a_script_that_is_too_long_is_not_known():
     assert not known_script(" " * (4 * 1024 * 1024 + 1))
     assert known_script("")
+
+
+STYLES = {
+    "a color": ("p { color: red !important }", True),
+    "a condition": ("@media (prefers-color-scheme: dark) { p { color: red } }", True),
+    "a picture inside": ("p { background: url(data:image/svg+xml;base64,PHN2Zz4=) }", True),
+    "a comment": ("/* a <details> element */ p {}", True),
+    "an import": ("@import 'https://example.invalid/x.css';", False),
+    "a picture elsewhere": ("p { background: url(https://example.invalid/x.png) }", False),
+    "a page inside": ("p { background: url(data:text/html;base64,PHN2Zz4=) }", False),
+    "markup": ("p { content: '<img src=x onerror=alert(1)>' }", False),
+    "markup in a comment": ("/* <img src=x onerror=alert(1)> */", False),
+    "over everything": ("p { position: fixed }", False),
+    "an escape": ("p { background: \\75rl(https://example.invalid) }", False),
+    "an expression": ("p { width: expression(alert(1)) }", False),
+}
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_that_only_says_how_things_look_is_taken_out(name):
+    style, plain = STYLES[name]
+    assert ("<style" not in without_known_scripts(f"<style>{style}</style><p>x</p>").text) is plain

@@ -62,6 +62,7 @@ _CAPABILITIES = (
             r"kernel\s*\.\s*(?:execute|invokeFunction|requestExecute)|invokeFunction|Jupyter\.notebook|IPython\.notebook|jupyterapp"
         ),
     ),
+    ("requests", re.compile(r"\bfetch\s*\(|XMLHttpRequest|sendBeacon|WebSocket|EventSource|\bimport\s*\(")),
     (
         "network",
         re.compile(
@@ -71,6 +72,8 @@ _CAPABILITIES = (
     ("cookies", re.compile(r"document\s*\.\s*cookie|localStorage|sessionStorage|_xsrf|jupyter-config-data")),
     ("eval", re.compile(r"\beval\s*\(|\bFunction\s*\(|atob\s*\(|fromCharCode|document\.write|\\x[0-9a-f]{2}\\x")),
 )
+_REACHES = frozenset(("kernel", "cookies", "requests"))
+"""What no script of a plot has to reach for."""
 _ADDRESS = re.compile(r"(?:https?|ftp|wss?|file)://\S+|//[\w.-]+\.\w+/\S*")
 _SCHEMES = re.compile(r"\s*(?:java|vb)script\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"<\s*[a-zA-Z!/]|&[#\w]+;")
@@ -138,6 +141,10 @@ def shown_file(name: str, text: str, key: str, start: int, end: int) -> Iterator
     if not text.strip():
         return
     raw = text.encode("utf-8", "surrogatepass")
+    if "<script" in text.lower():
+        scripts = script_use("text/html", text, key, start)
+        if _REACHES & set(scripts.traits):
+            yield scripts
     if extension == ".md" or promised(extension):
         yield Child(name, start, end - start, Reader(MemorySource(raw)))
     elif _MARKUP.search(text):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import FileReference, Limit, Oddity, SourceUse, Span
+from weighbridge.core.facts import FileReference, Limit, Native, Oddity, SourceUse, Span
 from weighbridge.formats.base import Match
 from weighbridge.formats.embedded import embedded_in_text
 from weighbridge.formats.python_source import source_marks, syntax_tree, tokens, uses_by_line
@@ -66,6 +66,7 @@ class SitePath:
                 yield Limit("lines", LINES, offset)
                 return
             if _runs(line):
+                yield Native("python-path", offset)
                 yield Oddity(
                     "runs-at-start", f"line {number} is run by every Python that starts: {line.strip()[:160]}", offset
                 )

@@ -182,7 +182,9 @@ def script(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     elif use.name.startswith("%%"):
         yield Hit(use.text + reaches, _HIGH if use.traits else _MEDIUM)
     elif use.name in ("text/html", "application/javascript"):
-        drawn = any(mark in use.text.lower() for mark in _LIBRARIES) and not {"kernel", "cookies"} & set(use.traits)
+        drawn = any(mark in use.text.lower() for mark in _LIBRARIES) and not {"kernel", "cookies", "requests"} & set(
+            use.traits
+        )
         yield Hit(use.text + reaches, _MEDIUM if drawn else None)
     else:
         yield Hit(use.text + reaches)

@@ -281,7 +281,8 @@ def marks(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
 def runs_by_name(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
     """A file has a name by which tools run it.
 
-    What it finds: `sitecustomize.py`, `conftest.py`, `setup.py` and their likes; lines of path files that are run (high).
+    What it finds: `sitecustomize.py`, `conftest.py`, `setup.py` and their likes; lines of path files that are run
+        (high).
     Why it matters: It runs without anybody asking for the model.
     What to do: Read the file. A model does not need it.
     Fires on:
