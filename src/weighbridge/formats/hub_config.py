@@ -116,7 +116,10 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     stack: list[tuple[str, Iterator[tuple[Any, Any]]]] = [("", iter((("", tree),)))]
     while stack:
         path, rest = stack[-1]
+        shallow = len(stack) <= SHALLOW
         for name, node in rest:
+            if type(node) is int and not shallow:
+                continue
             if isinstance(node, dict):
                 inner = _joined(path, name)
                 for key in node:
@@ -127,7 +130,7 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
             if isinstance(node, list):
                 stack.append((_joined(path, name), iter(enumerate(node))))
                 break
-            if len(stack) <= SHALLOW or (isinstance(node, str) and (len(node) >= SHORTEST or "{" in node)):
+            if shallow or (isinstance(node, str) and (len(node) >= SHORTEST or "{" in node)):
                 yield _joined(path, name), node
         else:
             stack.pop()
