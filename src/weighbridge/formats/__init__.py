@@ -270,7 +270,6 @@ INCLUDES: dict[str, str] = {
     "onnx-other": "hub-config",
     "json-model": "hub-config",
     "notebook": "hub-config",
-    "h2o-mojo": "settings",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""
 

@@ -11,13 +11,16 @@ from weighbridge.rules.base import Hit, RuleContext, rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LIBRARIES = ("plotly", "bokeh", "vegaembed", "require.config", "require([", "mathjax", "google.colab", "altair")
+
 
 @rule("card/script", Severity.HIGH, on=Markup, refs=("CWE-79", "ATLAS AML.T0011"), since="0.1")
 def script(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
     """A document runs something when it is shown.
 
     What it finds: Scripts, attributes that run at an event, links whose address is a script or a document, and styles
-        that run something. Scripts that plotting libraries write into notebooks are known by their shape.
+        that run something. In outputs of notebooks, a script that names a library for plots is a remark (medium): what
+        such a script reaches for is judged with the notebook, and known ones are taken out before.
     Why it matters: Whoever opens the card in a viewer that does not take such things out runs them with his own
         session: hubs, registries, editors and dashboards all show cards, and not all of them clean what they show.
     What to do: Do not open the document in a browser. Ask for one without scripts.
@@ -29,9 +32,10 @@ def script(found: Markup, ctx: RuleContext) -> Iterator[Hit]:
     Stays silent on:
         Markup("style", "style", "p { color: red }")
     """
-    del ctx
     if found.kind in ("script", "handler", "script-address", "style-code"):
-        yield Hit(f"{found.name}: {found.text}")
+        text = found.text.lower()
+        drawn = found.kind == "script" and ".ipynb!" in ctx.location and any(name in text for name in _LIBRARIES)
+        yield Hit(f"{found.name}: {found.text}", Severity.MEDIUM if drawn else None)
 
 
 @rule("card/frame", Severity.HIGH, on=Markup, refs=("CWE-1021", "CWE-829"), since="0.1")
