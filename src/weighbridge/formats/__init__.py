@@ -254,7 +254,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
     Entry("requirements_file", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
     Entry("pickle_stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
-    Entry("text", "PlainText", {}, _always),
+    Entry("text", "PlainText", {}, lambda _, info: b"\0" not in info.head),
 )
 
 INCLUDES: dict[str, str] = {

@@ -40,7 +40,7 @@ _NAMES = {
     "azure-pipelines.yml": "pipelines run it",
     "jenkinsfile": "pipelines run it",
 }
-_JUPYTER = re.compile(r"jupyter_\w*config\.(?:py|json)")
+_JUPYTER = r"jupyter_\w*config\.(?:py|json)"
 _HOOKS = frozenset(
     """applypatch-msg pre-applypatch post-applypatch pre-commit pre-merge-commit prepare-commit-msg commit-msg
     post-commit pre-rebase post-checkout post-merge pre-push pre-receive update post-receive post-update
@@ -48,19 +48,19 @@ _HOOKS = frozenset(
     post-index-change""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 _PLACES = (
-    (re.compile(r"(?:^|/)\.?ipython/profile_[^/]+/startup/[^/]+\.i?py$"), "IPython runs it whenever it starts"),
-    (re.compile(r"(?:^|/)profile_[^/]+/startup/[^/]+\.i?py$"), "IPython runs it whenever it starts"),
-    (re.compile(r"(?:^|/)\.vscode/(?:tasks|launch|settings)\.json$"), "the editor obeys it when the folder is opened"),
-    (re.compile(r"(?:^|/)\.?devcontainer(?:/[^/]+)?(?:/devcontainer)?\.json$"), "the editor starts what it names"),
-    (re.compile(r"(?:^|/)\.github/(?:workflows|actions)/.+\.ya?ml$"), "pipelines run it"),
-    (re.compile(r"(?:^|/)\.circleci/config\.ya?ml$"), "pipelines run it"),
+    (r"(?:^|/)\.?ipython/profile_[^/]+/startup/[^/]+\.i?py$", "IPython runs it whenever it starts"),
+    (r"(?:^|/)profile_[^/]+/startup/[^/]+\.i?py$", "IPython runs it whenever it starts"),
+    (r"(?:^|/)\.vscode/(?:tasks|launch|settings)\.json$", "the editor obeys it when the folder is opened"),
+    (r"(?:^|/)\.?devcontainer(?:/[^/]+)?(?:/devcontainer)?\.json$", "the editor starts what it names"),
+    (r"(?:^|/)\.github/(?:workflows|actions)/.+\.ya?ml$", "pipelines run it"),
+    (r"(?:^|/)\.circleci/config\.ya?ml$", "pipelines run it"),
     (
-        re.compile(r"(?:^|/)\.(?:claude|cursor|codex|gemini|windsurf)/(?:settings(?:\.local)?|mcp|hooks)\.(?:json|toml)$"),
+        r"(?:^|/)\.(?:claude|cursor|codex|gemini|windsurf)/(?:settings(?:\.local)?|mcp|hooks)\.(?:json|toml)$",
         "an assistant obeys it",
     ),
-    (re.compile(r"(?:^|/)\.mcp\.json$"), "an assistant starts what it names"),
-    (re.compile(r"(?:^|/)\.idea/(?:runConfigurations/.+|workspace)\.xml$"), "the editor offers to run what it names"),
-    (re.compile(r"(?:^|/)(?:\.config/)?autostart/[^/]+\.desktop$"), "the desktop starts it"),
+    (r"(?:^|/)\.mcp\.json$", "an assistant starts what it names"),
+    (r"(?:^|/)\.idea/(?:runConfigurations/.+|workspace)\.xml$", "the editor offers to run what it names"),
+    (r"(?:^|/)(?:\.config/)?autostart/[^/]+\.desktop$", "the desktop starts it"),
 )  # fmt: skip
 
 
@@ -71,10 +71,10 @@ def started_by(location: str) -> str:
     known = _NAMES.get(name) or _NAMES.get(name.lower())
     if known:
         return known
-    if _JUPYTER.fullmatch(name):
+    if name.startswith("jupyter_") and re.fullmatch(_JUPYTER, name):
         return "Jupyter runs or obeys it whenever it starts"
     if name in _HOOKS and folder.rpartition("/")[2] in ("hooks", ".githooks", ".husky"):
         return "Git runs it"
     if "/" not in path and not name.startswith("."):
         return ""
-    return next((why for pattern, why in _PLACES if pattern.search(path)), "")
+    return next((why for pattern, why in _PLACES if re.search(pattern, path)), "")
