@@ -53,6 +53,11 @@ def embedded_in_text(text: str, key: str, offset: int, budget: Budget) -> Iterat
     `key` says where it stands, `offset` at which byte of the blob.
     """
     yield from searched(text, key, offset, budget)
+    yield from objects_in_text(text, key, offset, budget)
+
+
+def objects_in_text(text: str, key: str, offset: int, budget: Budget) -> Iterator[Fact | Child]:
+    """Look for serialized objects alone, in a text that was searched for the rest as a part of its document."""
     if len(text) < SHORTEST:
         return
     yield from _looked_into(text, key, offset, budget)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from weighbridge.core.facts import Embedded, Limit, Oddity, Setting, Span, UnreadSpan
+from weighbridge.core.facts import Address, Embedded, Limit, Oddity, Secret, Setting, Span, UnreadSpan
 from weighbridge.formats.base import Match
 from weighbridge.formats.code_references import code_references
-from weighbridge.formats.embedded import SHORTEST, embedded_in_text
+from weighbridge.formats.embedded import SHORTEST, objects_in_text
 from weighbridge.formats.keras_config import is_keras, keras_facts
 from weighbridge.formats.searched import searched, searched_people
 from weighbridge.formats.shard_index import shards
@@ -79,11 +79,13 @@ class HubConfig:
             budget.facts -= 1
             yield reference
         kept = 0 if "config" in info.name else SETTINGS
+        values: list[str] = []
         for path, value in _leaves(tree):
             if isinstance(value, str) and "{" in value:
                 yield from _templates(value, path, info.name, budget)
             if isinstance(value, str) and len(value) >= SHORTEST:
-                for found in embedded_in_text(value, path, 0, budget):
+                values.append(value)
+                for found in objects_in_text(value, path, 0, budget):
                     if isinstance(found, Embedded):
                         yield found._replace(offset=found.offset + _place(raw, value))
                     else:
@@ -91,6 +93,11 @@ class HubConfig:
             if kept < SETTINGS and path.count(".") <= 1:
                 kept += 1
                 yield Setting(path[:200], str(value)[:200] if not isinstance(value, int) else _number(value), 0)
+        if "\\" in text:
+            # What is written with escapes is seen only now; what was seen before is told once.
+            for told in searched("\n".join(values), "a value", 0, budget):
+                if isinstance(told, Address | Secret):
+                    yield told._replace(offset=0)
         yield Span(0, data.size, "parsed")
 
 
