@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import (
     Child,
     Embedded,
@@ -34,7 +33,7 @@ from weighbridge.formats import onnx_schema as schema
 from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.onnx_tensors import MOST_DIMS, Stored, check, count_entries, entry, packed_numbers
-from weighbridge.formats.protobuf import BYTES, NESTING, RANGES, VARINT, Field, Shape, Wire, signed
+from weighbridge.formats.protobuf import BYTES, RANGES, VARINT, Field, Shape, Wire, check_depth, decoded, signed
 from weighbridge.formats.text import WINDOW, search_text
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ class Walk:
     # Graphs
 
     def _graph(self, start: int, end: int, role: str, depth: int) -> Iterator[Fact | Child]:
-        _check_depth(depth, start)
+        check_depth(depth, start)
         nodes = 0
         name = b""
         messages = schema.GRAPH.messages
@@ -136,7 +135,7 @@ class Walk:
             self._bodies += 1
             if self._bodies > BODIES:
                 return
-        yield from self._keep(Graph(role, "", _decoded(name), nodes, start))
+        yield from self._keep(Graph(role, "", decoded(name), nodes, start))
 
     def _node(self, start: int, end: int, depth: int) -> Iterator[Fact | Child]:
         wire = self.wire
@@ -172,7 +171,7 @@ class Walk:
             yield from self._limit(start)
 
     def _attribute(self, start: int, end: int, depth: int) -> Iterator[Fact | Child]:
-        _check_depth(depth, start)
+        check_depth(depth, start)
         wire = self.wire
         notes = wire.notes
         plain = True
@@ -182,16 +181,16 @@ class Walk:
             if number == 1:
                 name = wire.payload(offset, min(length, 200))
             elif number in (4, 9, 13, 21):
-                yield from self._text(_decoded(name) or "attribute", offset, length)
+                yield from self._text(decoded(name) or "attribute", offset, length)
             elif number in (5, 10):
                 plain = False
-                yield from self._tensor(offset, offset + length, _decoded(name), depth + 1)
+                yield from self._tensor(offset, offset + length, decoded(name), depth + 1)
             elif number in (6, 11):
                 plain = False
                 yield from self._graph(offset, offset + length, "body", depth + 1)
             elif number in (22, 23):
                 plain = False
-                yield from self._sparse(offset, offset + length, _decoded(name), depth + 1)
+                yield from self._sparse(offset, offset + length, decoded(name), depth + 1)
             elif number in (14, 15):
                 yield from self._plain(field, schema.TYPE, depth + 1)
             elif field.kind == BYTES and length >= BINARY:
@@ -218,7 +217,7 @@ class Walk:
                 overload = raw if number == 13 else overload
                 if number == 8 or length >= LONG:
                     yield from self._text(schema.FUNCTION.names[number], offset, length)
-        yield from self._keep(Graph("function", _decoded(domain), _decoded(name), nodes, field.start))
+        yield from self._keep(Graph("function", decoded(domain), decoded(name), nodes, field.start))
         if self._budget.facts > len(self._functions):
             self._functions.add((domain if domain != b"ai.onnx" else b"", name, overload))
 
@@ -278,7 +277,7 @@ class Walk:
                     name = wire.payload(offset, min(length, 200))
                 if number == 12 or length >= LONG:
                     yield from self._text(schema.TENSOR.names[number], offset, length)
-        title = _decoded(name) or where
+        title = decoded(name) or where
         shape = tuple(dims[: MOST_DIMS + 1])
         found_tensor = Stored(title, shape, data_type, raw_size, counts, location == 1, tuple(entries), start)
         for odd in check(found_tensor):
@@ -288,7 +287,7 @@ class Walk:
             yield from self._keep(Tensor(title, dtype, shape, place or start, stored))
 
     def _sparse(self, start: int, end: int, where: str, depth: int) -> Iterator[Fact | Child]:
-        _check_depth(depth, start)
+        check_depth(depth, start)
         for field in self.wire.fields(start, end, schema.SPARSE_TENSOR):
             if field.number in (1, 2):
                 name = where or ("values" if field.number == 1 else "indices")
@@ -315,7 +314,7 @@ class Walk:
                 domain = self.wire.payload(part.offset, min(part.size, 200))
             else:
                 version = signed(part.value)
-        yield from self._keep(OperatorSet(_decoded(domain), version, field.start))
+        yield from self._keep(OperatorSet(decoded(domain), version, field.start))
 
     def _property(self, field: Field) -> Iterator[Fact | Child]:
         key, _ = entry(self.wire, field, 200)
@@ -326,14 +325,14 @@ class Walk:
                 yield from self._text("metadata_props", part.offset, part.size)
 
     def _metadata(self, key: str, offset: int, size: int) -> Iterator[Fact | Child]:
-        value = _decoded(self.wire.payload(offset, min(size, 800)))[:200]
+        value = decoded(self.wire.payload(offset, min(size, 800)))[:200]
         yield from self._keep(Metadata(key[:200], value, size, offset))
         yield from self._text(key, offset, size)
 
     def _plain(self, field: Field, shape: Shape, depth: int) -> Iterator[Fact | Child]:
         """A message of which only structure and text matter."""
         _, _, start, size, _, _ = field
-        _check_depth(depth, start)
+        check_depth(depth, start)
         wire = self.wire
         small = size <= SMALL
         key = (shape.name, wire.payload(start, size)) if small else ("", b"")
@@ -402,7 +401,7 @@ class Walk:
         for key, (count, start, end) in self._operators.items():
             domain, name, _ = key
             text = "" if domain in _STANDARD and not name.startswith(b"Py") else self._strings(start, end)
-            fact = Operator(_decoded(domain), _decoded(name), count, start, key in self._functions, text)
+            fact = Operator(decoded(domain), decoded(name), count, start, key in self._functions, text)
             yield from self._keep(fact)
 
     def _strings(self, start: int, end: int) -> str:
@@ -420,7 +419,7 @@ class Walk:
                 elif part.number == 4:
                     value = self.wire.payload(part.offset, min(part.size, 100))
             if value:
-                found.append(f"{_decoded(name)}={_decoded(value)!r}")
+                found.append(f"{decoded(name)}={decoded(value)!r}")
         return ", ".join(found)[:STRINGS]
 
     def _keep(self, fact: Fact) -> Iterator[Fact]:
@@ -434,12 +433,3 @@ class Walk:
         if not self._limited:
             self._limited = True
             yield Limit("facts", self._budget.limits.facts, offset)
-
-
-def _decoded(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
-def _check_depth(depth: int, offset: int) -> None:
-    if depth > NESTING:
-        raise FormatError(f"messages are nested deeper than {NESTING} levels", offset)

@@ -290,3 +290,14 @@ class Wire:
 def signed(value: int) -> int:
     """A varint as the signed number that int32 and int64 fields mean."""
     return value - (1 << 64) if value >> 63 else value
+
+
+def decoded(raw: bytes) -> str:
+    """A text field as text; what is no UTF-8 in it is replaced, because it is only shown or compared."""
+    return raw.decode("utf-8", "replace")
+
+
+def check_depth(depth: int, offset: int) -> None:
+    """Raise FormatError for a message that lies too deep: those who walk messages do it by recursion."""
+    if depth > NESTING:
+        raise FormatError(f"messages are nested deeper than {NESTING} levels", offset)

@@ -20,7 +20,7 @@ from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.keras_config import config_in_text
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.onnx_tensors import MOST_DIMS, elements
-from weighbridge.formats.protobuf import BYTES, NESTING, RANGES, Field, Shape, Wire, signed
+from weighbridge.formats.protobuf import BYTES, RANGES, Field, Shape, Wire, check_depth, decoded, signed
 from weighbridge.formats.tensorflow_attributes import NAME, Attribute, called, strings, texts
 from weighbridge.formats.tensorflow_paths import ATTRIBUTES, PATHS, Names, Node, Scope, Use, names_file
 from weighbridge.formats.tensorflow_types import NAMES, WIDTHS
@@ -84,7 +84,7 @@ class Walk:
         """What can only be said at the end: operators, each once, and the names of files."""
         for name, (count, start, end) in self._operators.items():
             text = "" if name in (b"Const", b"NoOp") else strings(self.wire, start, end)
-            yield from self.keep(Operator("", _decoded(name), count, start, name in self.functions, text))
+            yield from self.keep(Operator("", decoded(name), count, start, name in self.functions, text))
         yield from self.follow()
 
     def follow(self) -> Iterator[Fact]:
@@ -94,7 +94,7 @@ class Walk:
             for road, target in self.names.targets(use):
                 if (road, target, use.op) not in told:
                     told.add((road, target, use.op))
-                    key = f"{_decoded(use.op)} {_decoded(use.node)[:150]!r}"
+                    key = f"{decoded(use.op)} {decoded(use.node)[:150]!r}"
                     yield from self.keep(FileReference(road, target[:1000], key, use.offset))
         if self.names.over:
             yield from self._limit(0)
@@ -125,7 +125,7 @@ class Walk:
                 yield from self.plain(part, schema.FUNCTION_DEF.messages[part.number], depth + 1)
         if self._budget.facts > len(self.functions):
             self.functions.add(scope.function)
-        yield from self.keep(Graph("function", "", _decoded(scope.function)[:200], nodes, field.start))
+        yield from self.keep(Graph("function", "", decoded(scope.function)[:200], nodes, field.start))
 
     def _signature(self, field: Field, scope: Scope) -> None:
         for part in self.wire.fields(field.offset, field.offset + field.size):
@@ -159,7 +159,7 @@ class Walk:
         told: list[Attribute] = []
         for field in wire.fields(start, end):
             if field.number == 5 and field.kind == BYTES:
-                yield from self._attribute(field, _decoded(name), op, told, depth + 1)
+                yield from self._attribute(field, decoded(name), op, told, depth + 1)
                 if len(told) > MOST_ATTRIBUTES:
                     raise FormatError(f"a node has more than {MOST_ATTRIBUTES} attributes", start)
         found = self._operators.get(op)
@@ -196,7 +196,7 @@ class Walk:
             for attribute in told:
                 for text in texts(self.wire, attribute) if attribute.name == source else ():
                     if names_file(op, text):
-                        key = f"{_decoded(op)} {_decoded(name)[:150]!r}"
+                        key = f"{decoded(op)} {decoded(name)[:150]!r}"
                         yield from self.keep(FileReference(road, text[:1000], key, offset))
 
     def _attribute(
@@ -213,7 +213,7 @@ class Walk:
         name = ""
         for part in wire.fields(start, start + size, schema.ATTR_ENTRY):
             if part.number == 1:
-                name = _decoded(wire.payload(part.offset, min(part.size, NAME)))
+                name = decoded(wire.payload(part.offset, min(part.size, NAME)))
                 if part.size >= LONG:
                     yield from self.text("attr", part.offset, part.size)
         plain = True
@@ -260,7 +260,7 @@ class Walk:
 
     def _tensor(self, start: int, end: int, where: str, depth: int) -> Iterator[Fact | Child]:
         wire = self.wire
-        _check_depth(depth, start)
+        check_depth(depth, start)
         dims: tuple[int, ...] = ()
         dtype = stored = 0
         place, content = start, -1
@@ -318,14 +318,14 @@ class Walk:
                 yield from self.keep(Native(kind, offset))
 
     def _program(self, op: bytes, offset: int, size: int) -> Iterator[Fact]:
-        yield UnreadSpan(offset, size, f"the program in an operator {_decoded(op)} is not read")
+        yield UnreadSpan(offset, size, f"the program in an operator {decoded(op)} is not read")
 
     # Everything else
 
     def plain(self, field: Field, shape: Shape, depth: int) -> Iterator[Fact | Child]:
         """A message of which only structure and text matter."""
         _, _, start, size, _, _ = field
-        _check_depth(depth, start)
+        check_depth(depth, start)
         wire = self.wire
         small = size <= SMALL
         key = (shape.name, wire.payload(start, size)) if small else ("", b"")
@@ -393,12 +393,3 @@ class Walk:
         if not self._limited:
             self._limited = True
             yield Limit("facts", self._budget.limits.facts, offset)
-
-
-def _decoded(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
-def _check_depth(depth: int, offset: int) -> None:
-    if depth > NESTING:
-        raise FormatError(f"messages are nested deeper than {NESTING} levels", offset)
