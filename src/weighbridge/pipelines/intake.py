@@ -98,7 +98,7 @@ def _publish(
     inspection: Inspection, fetched: Fetched, destination: Destination, tag: str, signer: Signer, made_at: str
 ) -> Published:
     report = inspection.report
-    bill = collect(inspection, source=fetched.origin, revision=fetched.revision or None)
+    bill = collect(inspection, source=fetched.origin.place, revision=fetched.origin.revision or None)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer)
 
@@ -142,12 +142,12 @@ def _unescape(path: str) -> str:
 def _annotations(report: ScanReport, fetched: Fetched, signer: Signer) -> dict[str, str]:
     return {
         "org.opencontainers.image.title": plain(fetched.name, 200),
-        "org.opencontainers.image.source": fetched.origin,
-        **({"org.opencontainers.image.revision": fetched.revision} if fetched.revision else {}),
+        "org.opencontainers.image.source": fetched.origin.place,
+        **({"org.opencontainers.image.revision": fetched.origin.revision} if fetched.origin.revision else {}),
         "security.scan.tool": f"{report.tool.name} {report.tool.version}",
         "security.scan.result": scan_result(report.verdict.value),
         "security.scan.date": report.envelope.finished[:10],
-        "security.provenance.source": fetched.origin,
+        "security.provenance.source": fetched.origin.place,
         "security.provenance.signer": signer.key_id,
         "dev.weighbridge.model.digest": str(report.artifact.digest),
     }
@@ -158,7 +158,7 @@ def _config(bill: ModelBill, fetched: Fetched) -> dict[str, Any]:
     weights = [file.format for file in bill.files if file.format in ("safetensors", "torch-zip", "pickle")]
     known = {
         "name": plain(fetched.name, 200),
-        "revision": fetched.revision,
+        "revision": fetched.origin.revision,
         "architecture": plain(", ".join(bill.declared.architectures), 200),
         "format": {"safetensors": "safetensors", "torch-zip": "pt", "pickle": "pt"}.get(weights[0], "")
         if weights

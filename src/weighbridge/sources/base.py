@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from weighbridge.core.origin import Origin
     from weighbridge.scan.engine import Watcher
 
 
 class Fetched(NamedTuple):
-    """A model in quarantine. `origin` is what people call the source, `revision` its immutable version if any."""
+    """A model in quarantine: `folder` has its files and nothing else, `name` is what people call it."""
 
     folder: str
     name: str
-    origin: str
-    revision: str
+    origin: Origin
 
 
 class Source(Protocol):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError
+from weighbridge.core.origin import Origin
 from weighbridge.scan.engine import Watcher
 from weighbridge.scan.walk import Entry, walk
 from weighbridge.sources.base import Fetched
@@ -36,7 +37,7 @@ class LocalFolder(NamedTuple):
             except OSError as error:
                 cause = f"{entry.full!r} cannot be copied into quarantine: {error.strerror}"
                 raise SourceError(cause, "check the rights of the file and the space in TMPDIR") from error
-        return Fetched(into, name, f"file:{name}", "")
+        return Fetched(into, name, Origin("path", f"file:{name}"))
 
 
 def _copy(entry: Entry, target: str, watcher: Watcher) -> None:
