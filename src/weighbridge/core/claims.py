@@ -21,8 +21,8 @@ class Claim(NamedTuple):
     """One claim. `claim` is its stable name (`commit-signature`, `card/licence`, `regulated-data/hipaa`, …).
 
     `evidence` is one sentence that says what decides the status and, if a chain is broken, which link; text of the
-    model in it is hostile until it is rendered. `value` is what is claimed, for programs. `confirm` says that a person has to
-    confirm it before a gate may count on it. `parts` are the claims that this one is made of.
+    model in it is hostile until it is rendered. `value` is what is claimed, for programs. `confirm` says that a person
+    has to confirm it before a gate may count on it. `parts` are the claims that this one is made of.
     """
 
     claim: str
