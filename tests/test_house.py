@@ -39,10 +39,14 @@ NOT_FOR_SCAN = {
     "asyncio",
     "cryptography",
     "dataclasses",
+    "contextlib",
     "email",
+    "gettext",
     "hashlib",
     "http",
+    "importlib",
     "inspect",
+    "locale",
     "logging",
     "ctypes",
     "selectors",
@@ -50,6 +54,7 @@ NOT_FOR_SCAN = {
     "subprocess",
     "tempfile",
     "tomllib",
+    "typing",
     "urllib",
 }
 LEFT_OUT = ("corpus", "build", "dist", "htmlcov", "__pycache__")
