@@ -16,7 +16,7 @@ if TYPE_CHECKING or sys.version_info >= (3, 14):  # from 3.14 on, annotations do
     from typing import NamedTuple as NamedTuple  # noqa: PLC0414 -- exported again
     from typing import Protocol as Protocol  # noqa: PLC0414
 else:
-    from collections import _tuplegetter
+    from collections import _tuplegetter, namedtuple
 
     class Protocol:
         """A protocol when nobody checks types."""
@@ -29,14 +29,10 @@ else:
         _field_defaults = {}  # as the standard library has it, and never changed
 
         def __new__(cls, /, *values, **named):
-            """Compile the constructor that the fields ask for, and use it from now on."""
+            """Have the constructor made that the fields ask for, and use it from now on."""
             declared = next(kind for kind in cls.__mro__ if "_field_defaults" in vars(kind))
-            names = ", ".join(declared._fields)
-            source = f"lambda _cls, {names}: _new(_cls, ({names}{',' if names else ''}))"
-            # The names are those of fields in our own source, as `class` statements took them.
-            made = eval(source, {"_new": tuple.__new__, "__builtins__": {}})  # noqa: S307
-            made.__name__, made.__qualname__ = "__new__", f"{declared.__name__}.__new__"
-            made.__defaults__ = tuple(declared._field_defaults.values())
+            given = tuple(declared._field_defaults.values())
+            made = namedtuple(declared.__name__, declared._fields, defaults=given).__new__  # noqa: PYI024
             declared.__new__ = staticmethod(made)
             return made(cls, *values, **named)
 

@@ -30,7 +30,7 @@ from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
-from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
+from weighbridge.formats import INCLUDES, STAND_INS, candidates, fallbacks, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.python.started import started_by
@@ -341,9 +341,12 @@ def _readings(data: Reader, info: BlobInfo, claimed: Format | None) -> list[Form
             sure.append(found)
         elif match is Match.MAYBE:
             perhaps.append(found)
-    if not sure and claimed is not None and claimed.sniff(data, info) is Match.MAYBE:
+    if sure:
+        return sure
+    if claimed is not None and claimed.sniff(data, info) is Match.MAYBE:
         return [claimed]
-    return sure or perhaps[:1]
+    perhaps.extend(found for found in fallbacks(data, info) if found.sniff(data, info) is Match.MAYBE)
+    return perhaps[:1]
 
 
 def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:

@@ -130,18 +130,28 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
                 continue
             if isinstance(node, dict):
                 inner = _joined(path, name)
-                for key in node:
-                    if len(key) >= SHORTEST:
-                        yield _joined(inner, key[:40]), key
-                stack.append((inner, iter(node.items())))
-                break
+                for key in [key for key in node if len(key) >= SHORTEST]:
+                    yield _joined(inner, key[:40]), key
+                if len(stack) < SHALLOW or not _NUMBERS.issuperset(map(type, node.values())):
+                    stack.append((inner, iter(node.items())))
+                    break
+                continue
             if isinstance(node, list):
-                stack.append((_joined(path, name), iter(enumerate(node))))
-                break
+                inner = _joined(path, name)
+                if len(stack) < SHALLOW or not _WORDS.issuperset(map(type, node)):
+                    stack.append((inner, iter(enumerate(node))))
+                    break
+                for index, text in [one for one in enumerate(node) if len(one[1]) >= SHORTEST or "{" in one[1]]:
+                    yield _joined(inner, index), text
+                continue
             if shallow or (isinstance(node, str) and (len(node) >= SHORTEST or "{" in node)):
                 yield _joined(path, name), node
         else:
             stack.pop()
+
+
+_NUMBERS = frozenset((int,))
+_WORDS = frozenset((str,))
 
 
 def _joined(path: str, name: Any) -> str:
