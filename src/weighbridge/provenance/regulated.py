@@ -1,0 +1,285 @@
+"""Data that laws or agreements govern, as far as a card lets it be seen: flags for a person, never a pass.
+
+Three things are looked for: data sets that the front matter names (`datasets`, results), data sets that prose names, and
+words in context (`contexts`). Each regime that is found is one claim with the words and their place, to be confirmed. A
+card that says that there is none makes a claim too: nothing proves it. A card that names no training data at all, or
+data that nobody here knows, leaves the question open, which is said.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.core.claims import Claim, Status
+from weighbridge.core.plain import plain
+from weighbridge.provenance.card import completeness
+from weighbridge.provenance.card_text import read_card
+from weighbridge.provenance.contexts import manner, sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from weighbridge.provenance.card_text import Card
+    from weighbridge.provenance.contexts import Manner
+    from weighbridge.provenance.knowledge import CardKnowledge, DataSet
+
+FLAGS = 12
+"""Places of one regime that its evidence names."""
+LONGEST = 500_000
+"""Characters of prose that are searched; published cards have a fifth of it."""
+_DATA_TITLE = re.compile(
+    r"\b(?:data|data ?sets?|corpus|corpora|train(?:ing|ed)?|(?:fine-?|pre-?)?tun(?:ing|ed)|pre-?training|sources?|cohort|"
+    r"evaluation|testing|preprocessing|annotation|trainingsdaten|donn[ée]es|datos)\b|数据|データ|训练",
+    re.IGNORECASE,
+)
+_USE_TITLE = re.compile(
+    r"\b(?:uses?|usage|out.of.scope|misuse|limitations?|bias(?:es)?|risks?|caveats?|ethic\w*|safety|recommendations?|disclaimer|"
+    r"citation|references?|acknowledge?ments?|how to|get started|licen[sc]e|contact|intended|applications?|compliance|legal|"
+    r"privacy|warnings?|related)\b|用途|局限",
+    re.IGNORECASE,
+)
+_TEST_TITLE = re.compile(r"\b(?:evaluat\w+|test\w*|benchmarks?|results|metrics|performance)\b", re.IGNORECASE)
+_LIKE = re.compile(
+    r"\b(?:unlike|compared? (?:to|with)|in contrast|similar to|see also|inspired by|instead of|such as)\b",
+    re.IGNORECASE,
+)
+_PLAIN = str.maketrans(
+    {
+        **{chr(code): chr(code + 32) for code in range(65, 91)},
+        **dict.fromkeys("-_/\n\t", " "),
+        "\u2019": "'",
+        "\u00a0": " ",
+    }
+)
+_LINK = re.compile(r"huggingface\.co/datasets/([\w.-]{1,96}(?:/[\w.-]{1,96})?)", re.IGNORECASE)
+
+
+class Named(NamedTuple):
+    """A data set that something names, outside of prose. `where` is the place in words."""
+
+    name: str
+    where: str
+    tested: bool = False
+
+
+class Flag(NamedTuple):
+    """One place that speaks of regulated data. `by` is `data set`, `name` or `words`; `words` are those of the card."""
+
+    regime: str
+    manner: Manner
+    by: str
+    words: str
+    where: str
+
+
+def claims(
+    card_text: bytes | None,
+    *,
+    knowledge: CardKnowledge,
+    named: Iterable[Named] = (),
+    inherited: Iterable[tuple[str, str]] = (),
+) -> tuple[Claim, ...]:
+    """One claim `regulated-data`, and one `regulated-data/REGIME` for each regime that is told or denied.
+
+    `named` are data sets that other files of the model name; `inherited` are base models with a regime of theirs.
+    """
+    card = read_card(card_text) if card_text is not None else None
+    return regulated_claims(card, knowledge=knowledge, named=named, inherited=inherited)
+
+
+def regulated_claims(
+    card: Card | None,
+    *,
+    knowledge: CardKnowledge,
+    named: Iterable[Named] = (),
+    inherited: Iterable[tuple[str, str]] = (),
+) -> tuple[Claim, ...]:
+    """As `claims`, of a card that was read; None if there is none."""
+    names = [*(_declared(card) if card else ()), *named]
+    flags = [flag for name in names for flag in _of_name(name, knowledge)]
+    if card is not None:
+        flags.extend(_of_prose(card, knowledge))
+    for base, regime in inherited:
+        flags.append(Flag(regime, "told", "base model", base, "through its base model"))
+    regimes = sorted({flag.regime for flag in flags if flag.manner != "mentioned"})
+    told = tuple(_claim(regime, [flag for flag in flags if flag.regime == regime], knowledge) for regime in regimes)
+    return (_summary(card, names, flags, knowledge), *told)
+
+
+def _declared(card: Card) -> Iterator[Named]:
+    for item in card.of("datasets"):
+        if item.value.strip():
+            yield Named(item.value.strip(), f"datasets in line {item.line}")
+    for item in card.values:
+        if item.path.startswith("model-index.") and ".dataset." in item.path and item.path.endswith((".name", ".type")):
+            yield Named(item.value.strip(), f"results in line {item.line}", tested=True)
+    for link in card.links:
+        found = _LINK.search(link.text)
+        if found:
+            yield Named(found[1], f"a link in line {link.line}")
+
+
+def _of_name(named: Named, knowledge: CardKnowledge) -> Iterator[Flag]:
+    whole = named.name.lower()
+    words = f" {named.name.translate(_PLAIN)} "
+    for known in knowledge.data_sets:
+        by_id = whole in known.ids or whole.rpartition("/")[2] in known.ids
+        by_name = any(f" {name.translate(_PLAIN)} " in words.replace(".", " ") for name in known.names)
+        if by_id or by_name:
+            where = f"{named.where}{', for evaluation' if named.tested else ''}"
+            for regime in known.regimes:
+                yield Flag(regime, "told", "data set", f"{plain(named.name, 80)}: {known.why}", where)
+
+
+class _Text:
+    """All prose of a card in one text, with the section and the line of every place."""
+
+    def __init__(self, card: Card) -> None:
+        pieces: list[str] = []
+        self.starts: list[int] = []
+        self.places: list[tuple[int, str, tuple[str, ...]]] = []
+        length = 0
+        for section in card.sections:
+            titles = (*section.above, section.title)
+            for block in ((section.title, section.line), *section.blocks):
+                text = f"{block[0]}\n"
+                if length + len(text) > LONGEST:
+                    break
+                self.starts.append(length)
+                self.places.append((block[1], section.title, titles))
+                pieces.append(text)
+                length += len(text)
+        self.text = "".join(pieces)
+        self.plain = self.text.translate(_PLAIN)
+        self.sentences = sentences(self.text)
+        self._begins = [start for start, _ in self.sentences]
+
+    def at(self, place: int) -> tuple[int, str, tuple[str, ...]]:
+        return self.places[bisect_right(self.starts, place) - 1]
+
+    def sentence(self, place: int) -> tuple[int, int]:
+        return self.sentences[max(0, bisect_right(self._begins, place) - 1)]
+
+
+def _of_prose(card: Card, knowledge: CardKnowledge) -> Iterator[Flag]:
+    text = _Text(card)
+    if not text.text.strip():
+        return
+    seen: set[tuple[str, int, Manner]] = set()
+    taken: list[tuple[int, int]] = []
+    for known in knowledge.data_sets:
+        for name in known.names:
+            for start, end in _places(text, name, exact=known.exact):
+                if any(begin <= start and end <= stop for begin, stop in taken):
+                    continue
+                taken.append((start, end))
+                yield from _flags(text, start, end, known.regimes, "name", seen, known)
+    for word in knowledge.words:
+        for start, end in _places(text, word.text, exact=word.exact):
+            yield from _flags(text, start, end, (word.regime,), "words", seen, sure=word.strong)
+
+
+def _places(text: _Text, words: str, *, exact: bool) -> Iterator[tuple[int, int]]:
+    """Where words stand as whole words; `exact` ones only in this spelling of letters. At most a hundred."""
+    wanted = words.translate(_PLAIN)
+    place, count = text.plain.find(wanted), 0
+    while place >= 0 and count < 100:
+        end = place + len(wanted)
+        whole = not words.isascii() or not (
+            text.plain[place - 1 : place].isalnum() or text.plain[end : end + 2].removeprefix("s")[:1].isalnum()
+        )
+        same = not exact or text.text[place:end].replace("_", "-").replace(" ", "-") == words.replace("_", "-").replace(
+            " ", "-"
+        )
+        if whole and same:
+            count += 1
+            yield place, end
+        place = text.plain.find(wanted, end)
+
+
+def _flags(
+    text: _Text,
+    start: int,
+    end: int,
+    regimes: tuple[str, ...],
+    by: str,
+    seen: set[tuple[str, int, Manner]],
+    known: DataSet | None = None,
+    *,
+    sure: bool = True,
+) -> Iterator[Flag]:
+    first, last = text.sentence(start)
+    sentence = text.text[first : max(last, end)]
+    line, title, titles = text.at(start)
+    of_data = any(_DATA_TITLE.search(one) for one in titles)
+    of_use = bool(_USE_TITLE.search(title)) and not _DATA_TITLE.search(title)
+    found = manner(sentence, start - first, end - first, of_data=of_data, of_use=of_use, sure=sure)
+    if known is not None and found == "mentioned" and not of_use and not _LIKE.search(sentence):
+        found = "told"
+    where = f"line {line}" + (f", under “{plain(title, 40)}”" if title else "")
+    if found == "told" and any(_TEST_TITLE.search(one) for one in titles):
+        where += ", for evaluation"
+    around = plain(" ".join(text.text[max(first, start - 60) : min(max(last, end), end + 60)].split()), 160)
+    for regime in regimes:
+        if (regime, first, found) not in seen:
+            seen.add((regime, first, found))
+            yield Flag(regime, found, by, around, where)
+
+
+def _claim(regime: str, flags: list[Flag], knowledge: CardKnowledge) -> Claim:
+    told = [flag for flag in flags if flag.manner == "told"]
+    denied = [flag for flag in flags if flag.manner == "denied"]
+    name, title = f"regulated-data/{regime}", knowledge.regimes.get(regime, regime)
+    if told and denied and any(flag.by == "data set" for flag in told):
+        sentence = f"{title}: it is denied ({_places_of(denied)}) and declared ({_places_of(told)})"
+        return Claim(name, Status.CONTRADICTED, sentence, "contradicted", confirm=True)
+    if told:
+        sentence = f"{title}: {_places_of(told)}"
+        sentence += f"; denied elsewhere: {_places_of(denied)}" if denied else ""
+        return Claim(name, Status.DECLARED, sentence, "declared", confirm=True)
+    return Claim(
+        name,
+        Status.DECLARED,
+        f"{title}: said not to be there, and nothing proves it: {_places_of(denied)}",
+        "denied",
+        confirm=True,
+    )
+
+
+def _places_of(flags: list[Flag]) -> str:
+    shown = "; ".join(f"“{flag.words}” ({flag.where})" for flag in flags[:FLAGS])
+    return shown + (f"; and {len(flags) - FLAGS} more" if len(flags) > FLAGS else "")
+
+
+def _summary(card: Card | None, names: list[Named], flags: list[Flag], knowledge: CardKnowledge) -> Claim:
+    name = "regulated-data"
+    parts = tuple(
+        Claim("regulated-data/mention", Status.DECLARED, f"{flag.regime}: “{flag.words}” ({flag.where})", flag.regime)
+        for flag in flags
+        if flag.manner == "mentioned"
+    )[:40]
+    told = sorted({flag.regime for flag in flags if flag.manner == "told"})
+    trained = [one.name for one in names if not one.tested]
+    state = "absent"
+    if card is not None:
+        state = next(one.state for one in completeness(card, knowledge).fields if one.field.name == "training-data")
+    unread = f"; not all of the card was read: {card.unread}" if card is not None and card.unread else ""
+    if told:
+        sentence = f"what it was trained on is said to hold, or may hold: {', '.join(told)}{unread}"
+        return Claim(name, Status.DECLARED, sentence, ",".join(told), confirm=True, parts=parts)
+    if not trained and state in ("absent", "empty"):
+        sentence = f"no training data is declared: nobody can tell what it holds{unread}"
+        return Claim(name, Status.ABSENT, sentence, confirm=True, parts=parts)
+    unknown = [one for one in trained if not _ordinary(one, knowledge)]
+    if unknown or not trained or unread:
+        what = ", ".join(plain(one, 60) for one in unknown[:10]) or "the data that prose tells of"
+        sentence = f"nothing regulated is named, but nobody here knows what {what} holds{unread}"
+        return Claim(name, Status.DECLARED, sentence, "unknown", confirm=True, parts=parts)
+    sentence = f"the data sets it declares are known to hold nothing regulated: {', '.join(trained[:10])}"
+    return Claim(name, Status.DECLARED, sentence, "none-known", parts=parts)
+
+
+def _ordinary(name: str, knowledge: CardKnowledge) -> bool:
+    return name.lower() in knowledge.ordinary
