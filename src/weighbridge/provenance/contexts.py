@@ -5,8 +5,8 @@
     "do not use it on patient records"              mentioned: of use, not of data
     "we cannot rule out patient records"            told: two negations
 
-Every test is a search for fixed words in one sentence, so the cost is linear. English, and the plainest words of German,
-French, Spanish, Chinese and Japanese; a sentence in another language is never taken for a denial.
+Every test is a search for fixed words in one sentence, so the cost is linear. English, and the plainest words of
+German, French, Spanish, Chinese and Japanese; a sentence in another language is never taken for a denial.
 """
 
 from __future__ import annotations
@@ -19,54 +19,70 @@ SENTENCE = 2_000
 """Characters of a sentence that are looked at around a word."""
 NEAR = 12
 """Words before another one that may deny it."""
-_END = re.compile(r"(?<=[.!?;])\s+(?=\S)|\n+|(?<=[。！？；])| \| ")
+_END = re.compile(r"(?<=[.!?;])\s+(?=\S)|\n+|(?<=[\u3002\uff01\uff1f\uff1b])| \| ")
 _SHORT = re.compile(r"\b(?:e\.g|i\.e|etc|approx|cf|vs|fig|no|dr|mr|ms|mrs|st)\.$", re.IGNORECASE)
 _DATA = re.compile(
-    r"\b(?:(?:pre|fine|re|post)?-?(?:train(?:ed|ing|s)?|tun(?:ed|ing|es))|data ?sets?|corpus|corpora|collect(?:ed|ion)|"
-    r"gather(?:ed|ing)|scrap(?:ed|ing)|crawl(?:ed|s)?|sourced|drawn from|derived from|annotat(?:ed|ions?)|label(?:l?ed)|"
-    r"sampled|obtained from|taken from|built (?:from|on|with)|made (?:from|of)|learn(?:ed|t|s) from|recorded (?:at|by|from|in)|"
+    r"\b(?:(?:pre|fine|re|post)?-?(?:train(?:ed|ing|s)?|tun(?:ed|ing|es))|data ?sets?|corpus|corpora|"
+    r"collect(?:ed|ion)|"
+    r"gather(?:ed|ing)|scrap(?:ed|ing)|crawl(?:ed|s)?|sourced|drawn from|derived from|annotat(?:ed|ions?)|"
+    r"label(?:l?ed)|"
+    r"sampled|obtained from|taken from|built (?:from|on|with)|made (?:from|of)|learn(?:ed|t|s) from|"
+    r"recorded (?:at|by|from|in)|"
     r"de-?identified|anonymi[sz]ed|pseudonymi[sz]ed|provided by|exported from|extracted from|ground truth|"
     r"trainiert|datensatz|datensätze|entraîné\w*|jeu de données|entrenad\w+|conjunto de datos)\b|训练|数据集|学習|データセット",
     re.IGNORECASE,
 )
 _HOLDS = re.compile(
-    r"\b(?:contain(?:s|ed|ing)?|compris(?:es|ed|ing)|consist(?:s|ed|ing)?|includ(?:es|ed|ing)|made up of|holds?|covers|"
+    r"\b(?:contain(?:s|ed|ing)?|compris(?:es|ed|ing)|consist(?:s|ed|ing)?|includ(?:es|ed|ing)|made up of|"
+    r"holds?|covers|"
     r"examples|samples|records of|data (?:comes?|stems?|is|are|was|were|from)|from \d|[\d,]+ (?:k|m)?\s?\w+|"
     r"enthält|contient|contiene)\b|包含|含",
     re.IGNORECASE,
 )
 _USE = re.compile(
-    r"\b(?:intended|designed|meant|suitable|can be used|may be used|could be used|is used|be used|used (?:to|for|by)|use (?:it|this|the)|"
-    r"useful|should|must|do not|don't|never|users?|deploy\w*|compl(?:y|ies|iant|iance|ying)|inputs?|prompts?|extracts?|"
-    r"detects?|redacts?|recogni[sz]es?|identif(?:y|ies)|classif(?:y|ies)|summari[sz]es?|helps?|assists?|predicts?|masks|flags|"
+    r"\b(?:intended|designed|meant|suitable|can be used|may be used|could be used|is used|be used|"
+    r"used (?:to|for|by)|use (?:it|this|the)|"
+    r"useful|should|must|do not|don't|never|users?|deploy\w*|compl(?:y|ies|iant|iance|ying)|inputs?|"
+    r"prompts?|extracts?|"
+    r"detects?|redacts?|recogni[sz]es?|identif(?:y|ies)|classif(?:y|ies)|summari[sz]es?|helps?|assists?|"
+    r"predicts?|masks|flags|"
     r"transcribes?|answers?|before|consult|advice|please|responsib\w+|ensure|you|your|sending?|upload(?:ing)?)\b",
     re.IGNORECASE,
 )
 _TRAINED = re.compile(
-    r"\b(?:(?:was|were|is|are|been|model|we|further|then|it|has)\s+(?:\w+\s+){0,3}?(?:pre-?|fine-?|re-?|post-?)?(?:train|tun)ed|"
-    r"train(?:ed)? (?:on|with|from|using)|tuned (?:on|with|using)|training (?:data|set|corpus)|our (?:data ?set|corpus)|"
+    r"\b(?:(?:was|were|is|are|been|model|we|further|then|it|has)\s+(?:\w+\s+){0,3}?(?:pre-?|fine-?|re-?|"
+    r"post-?)?(?:train|tun)ed|"
+    r"train(?:ed)? (?:on|with|from|using)|tuned (?:on|with|using)|training (?:data|set|corpus)|"
+    r"our (?:data ?set|corpus)|"
     r"the (?:data ?set|corpus|data) (?:contain|compris|consist|includ|come|hold|is|are|was|were|has)\w*)\b",
     re.IGNORECASE,
 )
 _ORDER = re.compile(
-    r"\b(?:(?:should|must|shall|may|can|could|do|does|would|is|are)\s?(?:not|n't)(?!\s+(?:contain|includ|hold|compris|consist|have))"
-    r"|don't|cannot be used|never (?:use|send|upload|enter|input)|avoid|not (?:intended|meant|designed|suitable|for use|approved|validated))",
+    r"\b(?:(?:should|must|shall|may|can|could|do|does|would|is|are)\s?(?:not|n't)(?!\s+(?:contain|includ|"
+    r"hold|compris|consist|have))"
+    r"|don't|cannot be used|never (?:use|send|upload|enter|input)|avoid|not (?:intended|meant|designed|"
+    r"suitable|for use|approved|validated))",
     re.IGNORECASE,
 )
 _NEGATOR = re.compile(
-    r"(?<![\w-])(?:no|not|without|never|none|neither|nor|free of|free from|devoid of|exclud(?:es?|ed|ing)|remov(?:es?|ed|ing)|"
-    r"omit(?:s|ted|ting)?|lacks?|absence of|zero|filter(?:s|ed|ing)? out|stripp(?:ed|ing)|strip|doesn't|don't|didn't|isn't|aren't|wasn't|"
+    r"(?<![\w-])(?:no|not|without|never|none|neither|nor|free of|free from|devoid of|exclud(?:es?|ed|ing)|"
+    r"remov(?:es?|ed|ing)|"
+    r"omit(?:s|ted|ting)?|lacks?|absence of|zero|filter(?:s|ed|ing)? out|stripp(?:ed|ing)|strip|doesn't|"
+    r"don't|didn't|isn't|aren't|wasn't|"
     r"weren't|hasn't|keine?[nrms]?|nicht|ohne|sans|aucune?|ne|pas|sin|ning[uú]n\w*)(?![\w-])|不含|不包含|没有|沒有|不涉及",
     re.IGNORECASE,
 )
 _NOT_NEGATED = re.compile(
-    r"\b(?:not (?:only|just|merely|solely|limited|necessarily)|no (?:fewer|less|more|longer|later) than|no doubt|not surprising\w*|"
+    r"\b(?:not (?:only|just|merely|solely|limited|necessarily)|no (?:fewer|less|more|longer|later) than|"
+    r"no doubt|not surprising\w*|"
     r"no (?:restrictions?|limits?|filter\w*|attempt|effort|guarantee)|not (?:all|every))\b",
     re.IGNORECASE,
 )
 _TWICE = re.compile(
-    r"\b(?:can ?not|can't|could not|couldn't|unable to|not|never|n't|no|without|un|hard to|impossible to)\b(?:\W+\w+){0,5}?\W+"
-    r"(?:rul(?:e|ed|ing) out|exclud\w+|free (?:of|from)|guarantee\w*|remov\w+|filter\w*|strip\w*|without|absence|redact\w*|mask\w*)",
+    r"\b(?:can ?not|can't|could not|couldn't|unable to|not|never|n't|no|without|un|hard to|"
+    r"impossible to)\b(?:\W+\w+){0,5}?\W+"
+    r"(?:rul(?:e|ed|ing) out|exclud\w+|free (?:of|from)|guarantee\w*|remov\w+|filter\w*|strip\w*|without|"
+    r"absence|redact\w*|mask\w*)",
     re.IGNORECASE,
 )
 _MAY = re.compile(
@@ -74,7 +90,8 @@ _MAY = re.compile(
     re.IGNORECASE,
 )
 _TURN = re.compile(
-    r"(?<![\w-])(?:but|however|although|though|except|apart from|other than|besides|yet|whereas|instead|rather|only)(?![\w-])|[;:—–]",
+    r"(?<![\w-])(?:but|however|although|though|except|apart from|other than|besides|yet|whereas|instead|"
+    r"rather|only)(?![\w-])|[;:\u2014\u2013]",
     re.IGNORECASE,
 )
 _BEHIND = re.compile(
@@ -86,7 +103,8 @@ _BEHIND_CJK = re.compile(
     r"\A.{0,12}?(?:含まれていない|含まない|含みません|使用していません|ありません|已被?移除|被删除)"
 )
 _MADE_UP = re.compile(
-    r"\b(?:synthetic(?:ally)?|simulated|fictional|fictitious|fake|artificial(?:ly)?|mock|made-up|invented|dummy|synthea)\b",
+    r"\b(?:synthetic(?:ally)?|simulated|fictional|fictitious|fake|artificial(?:ly)?|mock|made-up|invented|"
+    r"dummy|synthea)\b",
     re.IGNORECASE,
 )
 
@@ -111,7 +129,7 @@ def manner(sentence: str, start: int, end: int, *, of_data: bool, of_use: bool, 
     """
     sentence, start, end = _around(sentence, start, end)
     before = _clause(sentence[:start])
-    if _ORDER.search(before) and not _HOLDS.search(before):
+    if _ORDER.search(before) and not _HOLDS.search(before) and not _TWICE.search(before[-200:]):
         return "mentioned"
     trained = bool(_TRAINED.search(sentence))
     data = bool(_DATA.search(sentence))
@@ -150,5 +168,5 @@ def _denied(before: str, word: str, behind: str) -> bool:
         return True
     found = _BEHIND.search(behind[:200])
     if found:
-        return not _TWICE.search(found[0])
+        return not _TWICE.search(behind[: found.end() + 40])
     return bool(_BEHIND_CJK.search(behind[:40]))

@@ -8,9 +8,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weighbridge.core.claims import Claim, Status
-from weighbridge.core.errors import FormatError
-from weighbridge.core.plain import plain
 from weighbridge.provenance import lineage, signals
 from weighbridge.provenance.card import card_claims
 from weighbridge.provenance.card import claims as no_card
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from weighbridge.core.claims import Claim
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
     from weighbridge.provenance.card_text import Card
@@ -40,7 +38,8 @@ LARGEST_TEXT = 1024 * 1024
 """Bytes of a licence or a configuration that are read."""
 MOST = 16
 """Files of one kind that are looked into."""
-_LICENCE_NAMES = ("license", "licence", "copying", "unlicense", "use_policy", "notice")
+_LICENCE_NAMES = ("license", "licence", "copying", "unlicense")
+_LICENCE_ENDS = frozenset(("", ".md", ".txt", ".rst", ".mit", ".apache", ".bsd"))
 _SCRATCH = ("trained from scratch", "pretrained from scratch", "pre-trained from scratch")
 
 
@@ -210,16 +209,7 @@ def _told_licences(origin: Origin) -> Iterator[ToldLicence]:
 def _licence_texts(quarantine: Quarantined) -> dict[str, bytes]:
     def is_licence(name: str) -> bool:
         stem, extension = os.path.splitext(name.lower())
-        named = stem.startswith(_LICENCE_NAMES[:4]) and extension in (
-            "",
-            ".md",
-            ".txt",
-            ".rst",
-            ".mit",
-            ".apache",
-            ".bsd",
-        )
-        return named
+        return stem.startswith(_LICENCE_NAMES) and extension in _LICENCE_ENDS
 
     texts = {}
     for path in quarantine.paths(is_licence):

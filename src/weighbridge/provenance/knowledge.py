@@ -108,13 +108,13 @@ def load_card_knowledge(folder: str = FOLDER) -> CardKnowledge:
 
 
 def _field(row: dict[str, Any]) -> Field:
-    lists = (tuple(row.get(key, ())) for key in ("keys", "titles", "said"))
-    return Field(row["field"], row["title"], row["points"], *lists, row.get("words", 1), row["why"])
+    keys, titles, said = (tuple(row.get(key, ())) for key in ("keys", "titles", "said"))
+    return Field(row["field"], row["title"], row["points"], keys, titles, said, row.get("words", 1), row["why"])
 
 
 def _data_set(row: dict[str, Any]) -> DataSet:
-    lists = (tuple(row.get(key, ())) for key in ("regimes", "ids", "names"))
-    return DataSet(row["name"], *lists, row.get("exact", False), row["why"], row["source"])
+    regimes, ids, names = (tuple(row.get(key, ())) for key in ("regimes", "ids", "names"))
+    return DataSet(row["name"], regimes, ids, names, row.get("exact", False), row["why"], row["source"])
 
 
 def _word(row: dict[str, Any], text: str) -> Word:
@@ -126,5 +126,5 @@ def _licence(row: dict[str, Any]) -> Licence:
 
     raw = base64.b64decode(row.get("prints", ""))
     prints = frozenset(int.from_bytes(raw[place : place + 4], "big") for place in range(0, len(raw), 4))
-    numbers = (row.get("words", 0), row.get("scale", 0), prints)
-    return Licence(row["licence"], row["title"], row["class"], tuple(row.get("aliases", ())), row["why"], *numbers)
+    aliases, words, scale = tuple(row.get("aliases", ())), row.get("words", 0), row.get("scale", 0)
+    return Licence(row["licence"], row["title"], row["class"], aliases, row["why"], words, scale, prints)

@@ -28,7 +28,8 @@ GENERIC = frozenset(("gpl", "lgpl", "bsd", "cc", "openrail", "apache", "llama"))
 OPEN = frozenset(("other", "unknown"))
 """Names that say that the answer is elsewhere."""
 RESTRICTING = re.compile(
-    r"non-?commercial|not for commercial|research (?:use|purposes?) only|(?:no|not|prohibit\w*)\W+(?:\w+\W+){0,3}commercial use|"
+    r"non-?commercial|not for commercial|research (?:use|purposes?) only|(?:no|not|"
+    r"prohibit\w*)\W+(?:\w+\W+){0,3}commercial use|"
     r"commercial use (?:is )?(?:not|prohibited|requires)",
     re.IGNORECASE,
 )
@@ -68,7 +69,8 @@ def claims(
 ) -> tuple[Claim, ...]:
     """One claim `licence` with a part for each source, its class, the stage's list and the base models.
 
-    `texts` maps the paths of licence files to their bytes; `allowed` are the licences that the stage takes (empty: any).
+    `texts` maps the paths of licence files to their bytes; `allowed` are the licences that the stage takes, none for
+    any.
     """
     sources = [
         *([_of_card(card, knowledge)] if card is not None else []),

@@ -25,7 +25,7 @@ KEPT = 128
 MOST = 60_000
 """Words of a text that are read; the longest licences have 12,000."""
 SAME = 0.85
-"""Share of its samples that a text needs to be a licence: texts leave out how to apply it, and lines differ."""
+"""Share of its samples that a text needs to be a licence: texts leave out how to apply it."""
 LIKE = 0.5
 """Share from which on a text resembles a licence."""
 MORE = 0.1
@@ -35,7 +35,7 @@ _OWNER = re.compile(r"^\W*(?:copyright\b|\(c\)|©|all rights reserved).*$", re.I
 
 
 class Recognised(NamedTuple):
-    """A licence that a text is, or resembles: `share` of its samples are there, `more` words of the text are not its."""
+    """A licence that a text is, or resembles: `share` of its samples are there, `more` words of the text are not."""
 
     licence: str
     share: float

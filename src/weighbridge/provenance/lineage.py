@@ -10,6 +10,7 @@ a person has to confirm it. A model that comes from itself is a contradiction.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.claims import Claim, Status
@@ -159,7 +160,7 @@ def _agreement(named: dict[str, tuple[str, list[Says]]]) -> Iterable[Claim]:
             if one.binding:
                 places.setdefault(one.where.split(" (")[0], set()).add(key)
     ordered = list(places.items())
-    for (where, names), (other, others) in zip(ordered, ordered[1:], strict=False):
+    for (where, names), (other, others) in pairwise(ordered):
         if names & others:
             continue
         mine, theirs = (sorted(named[key][0] for key in keys) for keys in (names, others))

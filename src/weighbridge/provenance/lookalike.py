@@ -1,6 +1,6 @@
 """Whether a publisher's name could be taken for that of a well-known one.
 
-    homoglyph    meta-lIama, ореnаi: the same letters to the eye         certain: nobody comes to it by chance
+    homoglyph    meta-llarna, or letters of another script: the same to the eye, and nobody comes to it by chance
     separators   metallama, meta_llama: the same letters without signs
     affix        meta-llama-official: a known name, and a word that promises
     spelling     meta-lama, mistarlai: a letter more, less, other or swapped
@@ -21,14 +21,43 @@ if TYPE_CHECKING:
 SHORTEST = 5
 """Letters of a known name from which on spellings of it are looked for: short names are near too many others."""
 PROMISES = frozenset(
-    "official hf ai lab labs research team inc org corp real the true original models model llm llms hub verified release "
-    "releases public team1 group foundation company opensource oss".split()
+    (
+        *("official", "hf", "ai", "lab", "labs", "research", "team", "inc", "org", "corp", "real", "the", "true"),
+        *("original", "models", "model", "llm", "llms", "hub", "verified", "release", "releases", "public", "group"),
+        *("foundation", "company", "opensource", "oss"),
+    )
 )
 """Words that turn a known name into one that seems to be the same house's."""
 _SIGNS = re.compile(r"[\s._\-]+")
 _OTHER = str.maketrans(
-    "авеёкмнорстухіїјѕԁԛԝһӏαβεικνορτυχɑɡıℓ０１３５７",
-    "abeekmhopctyxiijsdqwhlabeiknoptuxagil01357",
+    {
+        other: latin
+        for latin, others in {
+            "a": "\u0430\u03b1\u0251",
+            "b": "\u0432\u03b2",
+            "c": "\u0441",
+            "d": "\u0501",
+            "e": "\u0435\u0451\u03b5",
+            "g": "\u0261",
+            "h": "\u043d\u04bb",
+            "i": "\u0456\u0457\u03b9\u0131",
+            "j": "\u0458",
+            "k": "\u043a\u03ba",
+            "l": "\u04cf\u2113",
+            "m": "\u043c",
+            "n": "\u03bd",
+            "o": "\u043e\u03bf",
+            "p": "\u0440\u03c1",
+            "q": "\u051b",
+            "s": "\u0455",
+            "t": "\u0442\u03c4",
+            "u": "\u03c5",
+            "w": "\u051d",
+            "x": "\u0445\u03c7",
+            "y": "\u0443",
+        }.items()
+        for other in others
+    }
 )
 """Letters of Cyrillic, Greek and other scripts that look like Latin ones."""
 _LOOKS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("i", "l"), ("|", "l"), ("5", "s"), ("3", "e"))

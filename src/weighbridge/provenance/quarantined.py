@@ -146,7 +146,7 @@ def _gguf(descriptor: int, size: int, path: str) -> list[tuple[str, str]]:
     from weighbridge.formats.gguf import Gguf
 
     data = Reader(FileSource(descriptor, size))
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for fact in Gguf().parse(data, blob_info(path, data), Budget(Limits(), size)):
         if isinstance(fact, Tensor) or len(pairs) >= PAIRS:
             break

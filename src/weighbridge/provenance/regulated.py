@@ -1,8 +1,8 @@
 """Data that laws or agreements govern, as far as a card lets it be seen: flags for a person, never a pass.
 
-Three things are looked for: data sets that the front matter names (`datasets`, results), data sets that prose names, and
-words in context (`contexts`). Each regime that is found is one claim with the words and their place, to be confirmed. A
-card that says that there is none makes a claim too: nothing proves it. A card that names no training data at all, or
+Three things are looked for: data sets that the front matter names (`datasets`, results), data sets that prose names,
+and words in context (`contexts`). Each regime that is found is one claim with the words and their place, to be
+confirmed. A card that says that there is none makes a claim too: nothing proves it. A card that names no training data at all, or
 data that nobody here knows, leaves the question open, which is said.
 """
 
@@ -30,16 +30,20 @@ FLAGS = 12
 LONGEST = 500_000
 """Characters of prose that are searched; published cards have a fifth of it."""
 _DATA_TITLE = re.compile(
-    r"\b(?:data|data ?sets?|corpus|corpora|train(?:ing|ed)?|(?:fine-?|pre-?)?tun(?:ing|ed)|pre-?training|sources?|cohort|"
+    r"\b(?:data|data ?sets?|corpus|corpora|train(?:ing|ed)?|(?:fine-?|pre-?)?tun(?:ing|ed)|pre-?training|"
+    r"sources?|cohort|"
     r"evaluation|testing|preprocessing|annotation|trainingsdaten|donn[ée]es|datos)\b|数据|データ|训练",
     re.IGNORECASE,
 )
 _USE_TITLE = re.compile(
-    r"\b(?:uses?|usage|out.of.scope|misuse|limitations?|bias(?:es)?|risks?|caveats?|ethic\w*|safety|recommendations?|disclaimer|"
-    r"citation|references?|acknowledge?ments?|how to|get started|licen[sc]e|contact|intended|applications?|compliance|legal|"
+    r"\b(?:uses?|usage|out.of.scope|misuse|limitations?|bias(?:es)?|risks?|caveats?|ethic\w*|safety|"
+    r"recommendations?|disclaimer|"
+    r"citation|references?|acknowledge?ments?|how to|get started|licen[sc]e|contact|intended|"
+    r"applications?|compliance|legal|"
     r"privacy|warnings?|related)\b|用途|局限",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(r"\b(?:citation|references?|acknowledge?ments?|licen[sc]e|contact|bibtex)\b", re.IGNORECASE)
 _TEST_TITLE = re.compile(r"\b(?:evaluat\w+|test\w*|benchmarks?|results|metrics|performance)\b", re.IGNORECASE)
 _LIKE = re.compile(
     r"\b(?:unlike|compared? (?:to|with)|in contrast|similar to|see also|inspired by|instead of|such as)\b",
@@ -216,7 +220,9 @@ def _flags(
     of_data = any(_DATA_TITLE.search(one) for one in titles)
     of_use = bool(_USE_TITLE.search(title)) and not _DATA_TITLE.search(title)
     found = manner(sentence, start - first, end - first, of_data=of_data, of_use=of_use, sure=sure)
-    if known is not None and found == "mentioned" and not of_use and not _LIKE.search(sentence):
+    if _ASIDE.search(title):
+        found = "mentioned"
+    elif known is not None and found == "mentioned" and not of_use and not _LIKE.search(sentence):
         found = "told"
     where = f"line {line}" + (f", under “{plain(title, 40)}”" if title else "")
     if found == "told" and any(_TEST_TITLE.search(one) for one in titles):

@@ -25,20 +25,9 @@ YOUNG = timedelta(days=30)
 AHEAD = timedelta(days=1)
 """How far a clock of the place may be ahead of ours."""
 WEIGHTS = (
-    ".safetensors",
-    ".bin",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".gguf",
-    ".onnx",
-    ".h5",
-    ".keras",
-    ".tflite",
-    ".pkl",
-    ".joblib",
+    *(".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".keras", ".tflite", ".pkl", ".joblib"),
+    *(".npz", ".pb", ".nemo", ".pte", ".msgpack", ".mlmodel", ".ggml", ".llamafile"),
 )
-WEIGHTS += (".npz", ".pb", ".nemo", ".pte", ".msgpack", ".mlmodel", ".ggml", ".llamafile")
 """Ends of names of files that hold weights."""
 CARDS = frozenset(("readme.md", "model_card.md", "modelcard.md"))
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
