@@ -17,7 +17,7 @@ from weighbridge.core.plain import plain
 from weighbridge.provenance.card_text import read_card
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from weighbridge.provenance.card_text import Card, Declared, Label, Section
     from weighbridge.provenance.knowledge import CardKnowledge, Field
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 State = Literal["found", "partial", "empty", "absent"]
 EXCERPT = 100
 """Characters of the card in one sentence of evidence."""
+SAYS_NOTHING = 2
+"""Words that are left of a line of which nothing but the label and a placeholder is there."""
 WEAK = frozenset(("description", "fine-tuning"))
 """Fields whose words are so ordinary that a title alone, with no prose of its own, is not called empty."""
 _WORD = re.compile(r"[^\W_]+")
@@ -133,12 +135,18 @@ def _by_field(card: Card, knowledge: CardKnowledge) -> dict[str, list[_Passage]]
     for place, section in enumerate(card.sections):
         for name in matched[place]:
             inner = list(_inside(card.sections, matched, place, name))
-            text = "\n".join(one.text for one in inner)
+            text = "\n".join(_own(one, name, fields_of) for one in inner)
             found.setdefault(name, []).append(_Passage(section.line, text, any(one.code for one in inner), False))
         for label in section.labels:
             for name in fields_of(label.name):
                 found.setdefault(name, []).append(_labelled(label))
     return found
+
+
+def _own(section: Section, name: str, fields_of: Callable[[str], set[str]]) -> str:
+    """The prose of a section, without rows and items that belong to other fields by their labels."""
+    others = {label.line for label in section.labels if fields_of(label.name) - {name}}
+    return "\n".join(block.text for block in section.blocks if block.line not in others)
 
 
 def _labelled(label: Label) -> _Passage:
@@ -167,7 +175,7 @@ def _state(field: Field, card: Card, passages: list[_Passage], knowledge: CardKn
         if best is None or _rank(found.state) > _rank(best.state):
             best = found
     if best is None or best.state != "found":
-        said = _said(field, card)
+        said = _said(field, card, knowledge)
         if said is not None and (best is None or _rank(said.state) > _rank(best.state)):
             best = said
     if best is None and field.name == "description":
@@ -203,7 +211,7 @@ def _passage(field: Field, passage: _Passage, knowledge: CardKnowledge) -> Found
     return Found(field, "empty", passage.line, passage.text or "there is a title and nothing under it")
 
 
-def _said(field: Field, card: Card) -> Found | None:
+def _said(field: Field, card: Card, knowledge: CardKnowledge) -> Found | None:
     """Prose that says it without a title: a whole sentence counts in full only where a word would do."""
     if not field.said:
         return None
@@ -211,7 +219,8 @@ def _said(field: Field, card: Card) -> Found | None:
         for block in section.blocks:
             lower = block.text.lower()
             place = min((at for said in field.said if (at := lower.find(said)) >= 0), default=-1)
-            if place >= 0 and "unknown dataset" not in lower:
+            empty = place >= 0 and _counted(_without(block.text, knowledge.placeholders)) <= SAYS_NOTHING
+            if place >= 0 and not empty and not (field.name == "training-data" and "unknown dataset" in lower):
                 enough = _counted(block.text) >= max(8, field.words)
                 return Found(field, "found" if enough else "partial", block.line, block.text[max(0, place - 20) :])
     return None

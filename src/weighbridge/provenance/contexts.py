@@ -58,10 +58,10 @@ _TRAINED = re.compile(
     re.IGNORECASE,
 )
 _ORDER = re.compile(
-    r"\b(?:(?:should|must|shall|may|can|could|do|does|would|is|are)\s?(?:not|n't)(?!\s+(?:contain|includ|"
-    r"hold|compris|consist|have))"
-    r"|don't|cannot be used|never (?:use|send|upload|enter|input)|avoid|not (?:intended|meant|designed|"
-    r"suitable|for use|approved|validated))",
+    r"\b(?:(?:should|must|shall|may|can|could|do)\s?(?:not|n't)"
+    r"(?!\s+(?:contain|includ|hold|compris|consist|have))"
+    r"|don't|cannot be used|never (?:use|send|upload|enter|input)|avoid|"
+    r"not (?:intended|meant|designed|suitable|for use|approved|validated))",
     re.IGNORECASE,
 )
 _NEGATOR = re.compile(
@@ -121,11 +121,14 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [(begin, end) for begin, end in found if begin < end]
 
 
-def manner(sentence: str, start: int, end: int, *, of_data: bool, of_use: bool, sure: bool) -> Manner:
+def manner(
+    sentence: str, start: int, end: int, *, of_data: bool, of_use: bool, sure: bool, is_name: bool = False
+) -> Manner:
     """What a sentence says of the word at `start` to `end`.
 
     `of_data`: its section is about data; `of_use`: about use, limits or the law. `sure` words mean data wherever
-    something is told of data; others need a sentence that tells of training or of a data set.
+    something is told of data; others need a sentence that tells of training or of a data set. A name (`is_name`) that
+    holds "synthetic" says nothing by that.
     """
     sentence, start, end = _around(sentence, start, end)
     before = _clause(sentence[:start])
@@ -140,7 +143,7 @@ def manner(sentence: str, start: int, end: int, *, of_data: bool, of_use: bool, 
         return "mentioned"
     if not sure and not (trained or data or of_data):
         return "mentioned"
-    if _denied(before, sentence[start:end], sentence[end:]):
+    if _denied(before, "" if is_name else sentence[start:end], sentence[end:]):
         return "denied" if of_it or _HOLDS.search(sentence) else "mentioned"
     return "told" if of_it else "mentioned"
 

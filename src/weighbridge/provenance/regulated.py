@@ -172,17 +172,26 @@ def _of_prose(card: Card, knowledge: CardKnowledge) -> Iterator[Flag]:
     if not text.text.strip():
         return
     seen: set[tuple[str, int, Manner]] = set()
-    taken: list[tuple[int, int]] = []
+    names: list[tuple[int, int]] = []
+    taken: dict[str, list[tuple[int, int]]] = {}
     for known in knowledge.data_sets:
         for name in known.names:
             for start, end in _places(text, name, exact=known.exact):
-                if any(begin <= start and end <= stop for begin, stop in taken):
+                if _inside(start, end, names):
                     continue
-                taken.append((start, end))
+                names.append((start, end))
                 yield from _flags(text, start, end, known.regimes, "name", seen, known)
-    for word in knowledge.words:
+    for word in sorted(knowledge.words, key=lambda one: -len(one.text)):
         for start, end in _places(text, word.text, exact=word.exact):
+            if _inside(start, end, taken.get(word.regime, [])):
+                continue
+            taken.setdefault(word.regime, []).append((start, end))
             yield from _flags(text, start, end, (word.regime,), "words", seen, sure=word.strong)
+
+
+def _inside(start: int, end: int, ranges: list[tuple[int, int]]) -> bool:
+    """Whether a place is part of a longer one that was looked at before."""
+    return any(begin <= start and end <= stop for begin, stop in ranges)
 
 
 def _places(text: _Text, words: str, *, exact: bool) -> Iterator[tuple[int, int]]:
@@ -199,7 +208,7 @@ def _places(text: _Text, words: str, *, exact: bool) -> Iterator[tuple[int, int]
         )
         if whole and same:
             count += 1
-            yield place, end
+            yield place, end + text.plain.startswith("s", end)
         place = text.plain.find(wanted, end)
 
 
@@ -219,7 +228,9 @@ def _flags(
     line, title, titles = text.at(start)
     of_data = any(_DATA_TITLE.search(one) for one in titles)
     of_use = bool(_USE_TITLE.search(title)) and not _DATA_TITLE.search(title)
-    found = manner(sentence, start - first, end - first, of_data=of_data, of_use=of_use, sure=sure)
+    found = manner(
+        sentence, start - first, end - first, of_data=of_data, of_use=of_use, sure=sure, is_name=known is not None
+    )
     if _ASIDE.search(title):
         found = "mentioned"
     elif known is not None and found == "mentioned" and not of_use and not _LIKE.search(sentence):
