@@ -12,6 +12,7 @@ German, French, Spanish, Chinese and Japanese; a sentence in another language is
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 Manner = Literal["told", "denied", "mentioned"]
@@ -29,7 +30,8 @@ _DATA = re.compile(
     r"sampled|obtained from|taken from|built (?:from|on|with)|made (?:from|of)|learn(?:ed|t|s) from|"
     r"recorded (?:at|by|from|in)|"
     r"de-?identified|anonymi[sz]ed|pseudonymi[sz]ed|provided by|exported from|extracted from|ground truth|"
-    r"trainiert|datensatz|datensätze|entraîné\w*|jeu de données|entrenad\w+|conjunto de datos)\b|训练|数据集|学習|データセット",
+    r"trainiert|datensatz|datensätze|entraîné\w*|jeu de données|entrenad\w+|conjunto de datos)\b|"
+    r"训练|数据集|学習|データセット",
     re.IGNORECASE,
 )
 _HOLDS = re.compile(
@@ -134,18 +136,22 @@ def manner(
     before = _clause(sentence[:start])
     if _ORDER.search(before) and not _HOLDS.search(before) and not _TWICE.search(before[-200:]):
         return "mentioned"
-    trained = bool(_TRAINED.search(sentence))
-    data = bool(_DATA.search(sentence))
-    use = bool(_USE.search(sentence))
+    trained, data, use, holds = _about(sentence)
     of_it = trained or (data and not use) or (of_data and not (use and not data))
-    of_it = of_it or (sure and not use and not of_use and bool(_HOLDS.search(sentence)))
+    of_it = of_it or (sure and not use and not of_use and holds)
     if of_use and not trained and not (data and not use):
         return "mentioned"
     if not sure and not (trained or data or of_data):
         return "mentioned"
     if _denied(before, "" if is_name else sentence[start:end], sentence[end:]):
-        return "denied" if of_it or _HOLDS.search(sentence) else "mentioned"
+        return "denied" if of_it or holds else "mentioned"
     return "told" if of_it else "mentioned"
+
+
+@lru_cache(maxsize=64)
+def _about(sentence: str) -> tuple[bool, bool, bool, bool]:
+    """Whether a sentence tells of training, of data, of use, of something that holds something."""
+    return tuple(bool(form.search(sentence)) for form in (_TRAINED, _DATA, _USE, _HOLDS))  # type: ignore[return-value]
 
 
 def _around(sentence: str, start: int, end: int) -> tuple[str, int, int]:

@@ -2,8 +2,8 @@
 
 Three things are looked for: data sets that the front matter names (`datasets`, results), data sets that prose names,
 and words in context (`contexts`). Each regime that is found is one claim with the words and their place, to be
-confirmed. A card that says that there is none makes a claim too: nothing proves it. A card that names no training data at all, or
-data that nobody here knows, leaves the question open, which is said.
+confirmed. A card that says that there is none makes a claim too: nothing proves it. A card that names no training data
+at all, or data that nobody here knows, leaves the question open, which is said.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from weighbridge.provenance.contexts import Manner
     from weighbridge.provenance.knowledge import CardKnowledge, DataSet
 
+NAMES = 1_000
+"""Data sets by name that are looked up."""
+HITS = 4_000
+"""Places in prose that are looked at: each costs a tenth of a millisecond, and published cards have some dozens."""
 FLAGS = 12
 """Places of one regime that its evidence names."""
-LONGEST = 500_000
-"""Characters of prose that are searched; published cards have a fifth of it."""
+LONGEST = 1_100_000
+"""Characters of prose that are searched: all that is read of a card, and its titles."""
 _DATA_TITLE = re.compile(
     r"\b(?:data|data ?sets?|corpus|corpora|train(?:ing|ed)?|(?:fine-?|pre-?)?tun(?:ing|ed)|pre-?training|"
     r"sources?|cohort|"
@@ -102,14 +106,16 @@ def regulated_claims(
 ) -> tuple[Claim, ...]:
     """As `claims`, of a card that was read; None if there is none."""
     names = [*(_declared(card) if card else ()), *named]
-    flags = [flag for name in names for flag in _of_name(name, knowledge)]
+    flags = list(_of_names(names[:NAMES], knowledge))
+    unread = [f"{len(names) - NAMES} more data sets were not looked up"] if len(names) > NAMES else []
     if card is not None:
-        flags.extend(_of_prose(card, knowledge))
+        unread.extend([card.unread] if card.unread else [])
+        flags.extend(_of_prose(card, knowledge, unread))
     for base, regime in inherited:
         flags.append(Flag(regime, "told", "base model", base, "through its base model"))
     regimes = sorted({flag.regime for flag in flags if flag.manner != "mentioned"})
     told = tuple(_claim(regime, [flag for flag in flags if flag.regime == regime], knowledge) for regime in regimes)
-    return (_summary(card, names, flags, knowledge), *told)
+    return (_summary(card, names, flags, unread, knowledge), *told)
 
 
 def _declared(card: Card) -> Iterator[Named]:
@@ -125,16 +131,17 @@ def _declared(card: Card) -> Iterator[Named]:
             yield Named(found[1], f"a link in line {link.line}")
 
 
-def _of_name(named: Named, knowledge: CardKnowledge) -> Iterator[Flag]:
-    whole = named.name.lower()
-    words = f" {named.name.translate(_PLAIN)} "
-    for known in knowledge.data_sets:
-        by_id = whole in known.ids or whole.rpartition("/")[2] in known.ids
-        by_name = any(f" {name.translate(_PLAIN)} " in words.replace(".", " ") for name in known.names)
-        if by_id or by_name:
-            where = f"{named.where}{', for evaluation' if named.tested else ''}"
-            for regime in known.regimes:
-                yield Flag(regime, "told", "data set", f"{plain(named.name, 80)}: {known.why}", where)
+def _of_names(names: Iterable[Named], knowledge: CardKnowledge) -> Iterator[Flag]:
+    spelt = [(known, [f" {name.translate(_PLAIN)} " for name in known.names]) for known in knowledge.data_sets]
+    for named in names:
+        whole = named.name.lower()
+        last = whole.rpartition("/")[2]
+        words = f" {named.name[:200].translate(_PLAIN)} ".replace(".", " ")
+        where = f"{named.where}{', for evaluation' if named.tested else ''}"
+        for known, spellings in spelt:
+            if whole in known.ids or last in known.ids or any(name in words for name in spellings):
+                for regime in known.regimes:
+                    yield Flag(regime, "told", "data set", f"{plain(named.name, 80)}: {known.why}", where)
 
 
 class _Text:
@@ -142,6 +149,7 @@ class _Text:
 
     def __init__(self, card: Card) -> None:
         pieces: list[str] = []
+        self.cut = False
         self.starts: list[int] = []
         self.places: list[tuple[int, str, tuple[str, ...]]] = []
         length = 0
@@ -149,8 +157,8 @@ class _Text:
             titles = (*section.above, section.title)
             for block in ((section.title, section.line), *section.blocks):
                 text = f"{block[0]}\n"
-                if length + len(text) > LONGEST:
-                    break
+                self.cut = self.cut or length + len(text) > LONGEST
+                text = text[: max(0, LONGEST - length)]
                 self.starts.append(length)
                 self.places.append((block[1], section.title, titles))
                 pieces.append(text)
@@ -167,38 +175,44 @@ class _Text:
         return self.sentences[max(0, bisect_right(self._begins, place) - 1)]
 
 
-def _of_prose(card: Card, knowledge: CardKnowledge) -> Iterator[Flag]:
+def _of_prose(card: Card, knowledge: CardKnowledge, unread: list[str]) -> Iterator[Flag]:
+    """What prose tells of. What was not looked at, because it is too much, is added to `unread`."""
     text = _Text(card)
-    if not text.text.strip():
-        return
+    if text.cut:
+        unread.append(f"only {LONGEST} characters of its prose were searched")
     seen: set[tuple[str, int, Manner]] = set()
-    names: list[tuple[int, int]] = []
-    taken: dict[str, list[tuple[int, int]]] = {}
+    names: set[int] = set()
+    taken: dict[str, set[int]] = {}
+    hits = 0
     for known in knowledge.data_sets:
         for name in known.names:
             for start, end in _places(text, name, exact=known.exact):
-                if _inside(start, end, names):
+                if start in names and end - 1 in names:
                     continue
-                names.append((start, end))
+                hits += 1
+                if hits > HITS:
+                    unread.append(f"it names data in more than {HITS} places")
+                    return
+                names.update(range(start, end))
                 yield from _flags(text, start, end, known.regimes, "name", seen, known)
     for word in sorted(knowledge.words, key=lambda one: -len(one.text)):
+        covered = taken.setdefault(word.regime, set())
         for start, end in _places(text, word.text, exact=word.exact):
-            if _inside(start, end, taken.get(word.regime, [])):
+            if start in covered and end - 1 in covered:
                 continue
-            taken.setdefault(word.regime, []).append((start, end))
+            hits += 1
+            if hits > HITS:
+                unread.append(f"it names data in more than {HITS} places")
+                return
+            covered.update(range(start, end))
             yield from _flags(text, start, end, (word.regime,), "words", seen, sure=word.strong)
 
 
-def _inside(start: int, end: int, ranges: list[tuple[int, int]]) -> bool:
-    """Whether a place is part of a longer one that was looked at before."""
-    return any(begin <= start and end <= stop for begin, stop in ranges)
-
-
 def _places(text: _Text, words: str, *, exact: bool) -> Iterator[tuple[int, int]]:
-    """Where words stand as whole words; `exact` ones only in this spelling of letters. At most a hundred."""
+    """Where words stand as whole words; `exact` ones only in this spelling of letters."""
     wanted = words.translate(_PLAIN)
-    place, count = text.plain.find(wanted), 0
-    while place >= 0 and count < 100:
+    place = text.plain.find(wanted)
+    while place >= 0:
         end = place + len(wanted)
         whole = not words.isascii() or not (
             text.plain[place - 1 : place].isalnum() or text.plain[end : end + 2].removeprefix("s")[:1].isalnum()
@@ -207,7 +221,6 @@ def _places(text: _Text, words: str, *, exact: bool) -> Iterator[tuple[int, int]
             " ", "-"
         )
         if whole and same:
-            count += 1
             yield place, end + text.plain.startswith("s", end)
         place = text.plain.find(wanted, end)
 
@@ -270,7 +283,9 @@ def _places_of(flags: list[Flag]) -> str:
     return shown + (f"; and {len(flags) - FLAGS} more" if len(flags) > FLAGS else "")
 
 
-def _summary(card: Card | None, names: list[Named], flags: list[Flag], knowledge: CardKnowledge) -> Claim:
+def _summary(
+    card: Card | None, names: list[Named], flags: list[Flag], unread: list[str], knowledge: CardKnowledge
+) -> Claim:
     name = "regulated-data"
     parts = tuple(
         Claim("regulated-data/mention", Status.DECLARED, f"{flag.regime}: “{flag.words}” ({flag.where})", flag.regime)
@@ -282,17 +297,17 @@ def _summary(card: Card | None, names: list[Named], flags: list[Flag], knowledge
     state = "absent"
     if card is not None:
         state = next(one.state for one in completeness(card, knowledge).fields if one.field.name == "training-data")
-    unread = f"; not all of the card was read: {card.unread}" if card is not None and card.unread else ""
+    rest = f"; not all was read: {', '.join(unread)}" if unread else ""
     if told:
-        sentence = f"what it was trained on is said to hold, or may hold: {', '.join(told)}{unread}"
+        sentence = f"what it was trained on is said to hold, or may hold: {', '.join(told)}{rest}"
         return Claim(name, Status.DECLARED, sentence, ",".join(told), confirm=True, parts=parts)
     if not trained and state in ("absent", "empty"):
-        sentence = f"no training data is declared: nobody can tell what it holds{unread}"
+        sentence = f"no training data is declared: nobody can tell what it holds{rest}"
         return Claim(name, Status.ABSENT, sentence, confirm=True, parts=parts)
     unknown = [one for one in trained if not _ordinary(one, knowledge)]
     if unknown or not trained or unread:
         what = ", ".join(plain(one, 60) for one in unknown[:10]) or "the data that prose tells of"
-        sentence = f"nothing regulated is named, but nobody here knows what {what} holds{unread}"
+        sentence = f"nothing regulated is named, but nobody here knows what {what} holds{rest}"
         return Claim(name, Status.DECLARED, sentence, "unknown", confirm=True, parts=parts)
     sentence = f"the data sets it declares are known to hold nothing regulated: {', '.join(trained[:10])}"
     return Claim(name, Status.DECLARED, sentence, "none-known", parts=parts)
