@@ -153,7 +153,7 @@ def _item(path: str, key: str) -> bool:
 
 
 def _front(text: str) -> tuple[tuple[Declared, ...], tuple[Declared, ...], tuple[Trouble, ...]]:
-    from weighbridge.formats.yaml_events import Grown, Named, Scalar, Tag, Twice, events
+    from weighbridge.formats.grammars.yaml_events import Grown, Named, Scalar, Tag, Twice, events
 
     keys: list[Declared] = []
     values: list[Declared] = []

@@ -69,7 +69,7 @@ class Quarantined:
 
     def json(self, path: str, most: int) -> Any:
         """The tree of a document; None if it cannot be read. A key that stands twice is a problem."""
-        from weighbridge.formats.tree import parse_json
+        from weighbridge.formats.grammars.json_tree import parse_json
 
         raw = self.read(path, most)
         if raw is None:
@@ -85,7 +85,7 @@ class Quarantined:
 
     def merged(self, path: str, most: int) -> list[str]:
         """The models that a configuration of mergekit names."""
-        from weighbridge.formats.yaml_events import Scalar, events
+        from weighbridge.formats.grammars.yaml_events import Scalar, events
 
         raw = self.read(path, most)
         names: dict[str, None] = {}
@@ -156,7 +156,7 @@ def _gguf(descriptor: int, size: int, path: str) -> list[tuple[str, str]]:
 
 
 def _safetensors(descriptor: int, size: int, path: str) -> list[tuple[str, str]]:
-    from weighbridge.formats.tree import parse_json
+    from weighbridge.formats.grammars.json_tree import parse_json
 
     del path
     head = os.pread(descriptor, 8, 0)
