@@ -122,8 +122,9 @@ def floors(package: str, order: list[str]) -> str:
 def card_tables() -> dict[str, str]:
     """What the claims of a card are judged with: its fields, the regimes of data, the classes of licences."""
     known = load_card_knowledge()
+    keys = {field: ", ".join(f"`{key}`" for key in field.keys) for field in known.fields}
     fields = [
-        f"| {field.title} | {field.points} | {', '.join(f'`{key}`' for key in field.keys)} | {field.words} | {field.why} |"
+        f"| {field.title} | {field.points} | {keys[field]} | {field.words} | {field.why} |"
         for field in sorted(known.fields, key=lambda one: -one.points)
     ]
     regimes = [

@@ -93,6 +93,15 @@ def test_words_of_use_are_listed():
     assert {part.value for part in claim.parts} >= {"hipaa", "pci-dss"}
 
 
+def test_data_sets_in_code_and_comments_are_listed():
+    text = "# Model\n\n```python\nload_dataset('x/mimic-iii')\n```\n\n<!-- from eICU -->\n"
+    parts = of(text)["regulated-data"].parts
+    assert {"“MIMIC-III” (code in line 3)", "“eICU” (a comment in line 7)"} <= {
+        part.evidence.split(": ")[1] for part in parts
+    }
+    assert flagged(text) == set()
+
+
 def test_other_files_and_base_models_count():
     found = of("---\ndatasets: [squad]\n---\n", named=[Named("MIMIC-III", "a.gguf")], inherited=[("org/base", "ferpa")])
     assert "a.gguf" in found["regulated-data/hipaa"].evidence

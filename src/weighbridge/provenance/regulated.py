@@ -29,6 +29,9 @@ NAMES = 1_000
 """Data sets by name that are looked up."""
 HITS = 4_000
 """Places in prose that are looked at: each costs a tenth of a millisecond, and published cards have some dozens."""
+UNSEEN = 200
+"""Code blocks and comments that are searched for data sets."""
+LONGEST_BLOCK = 20_000
 FLAGS = 12
 """Places of one regime that its evidence names."""
 LONGEST = 1_100_000
@@ -111,6 +114,7 @@ def regulated_claims(
     if card is not None:
         unread.extend([card.unread] if card.unread else [])
         flags.extend(_of_prose(card, knowledge, unread))
+        flags.extend(_unseen(card, knowledge))
     for base, regime in inherited:
         flags.append(Flag(regime, "told", "base model", base, "through its base model"))
     regimes = sorted({flag.regime for flag in flags if flag.manner != "mentioned"})
@@ -206,6 +210,17 @@ def _of_prose(card: Card, knowledge: CardKnowledge, unread: list[str]) -> Iterat
                 return
             covered.update(range(start, end))
             yield from _flags(text, start, end, (word.regime,), "words", seen, sure=word.strong)
+
+
+def _unseen(card: Card, knowledge: CardKnowledge) -> Iterator[Flag]:
+    """Data sets that code or a comment names: nothing is declared by that, and it is listed."""
+    code = [(block, "code") for section in card.sections for block in section.code]
+    for block, what in (*code, *((block, "a comment") for block in card.comments))[:UNSEEN]:
+        words = f" {re.sub(r'[^A-Za-z0-9 ]', ' ', block.text[:LONGEST_BLOCK].translate(_PLAIN))} "
+        for known in knowledge.data_sets:
+            name = next((name for name in known.names if f" {name.translate(_PLAIN)} " in words), "")
+            for regime in known.regimes if name else ():
+                yield Flag(regime, "mentioned", "name", name, f"{what} in line {block.line}")
 
 
 def _places(text: _Text, words: str, *, exact: bool) -> Iterator[tuple[int, int]]:
