@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+import yaml
 
 from build import honest_cards
 from weighbridge.core.claims import Claim, Status
@@ -249,6 +250,18 @@ def test_changed_cards_never_fail():
             )
         card = read_card(bytes(changed))
         assert 0 <= completeness(card, KNOWLEDGE).score <= 100
+
+
+def test_front_matter_holds_what_a_loader_builds():
+    for text in (*honest_cards.cards().values(), FULL):
+        if not text.startswith("---\n"):
+            continue
+        tree = yaml.load(text.split("---\n")[1], yaml.BaseLoader)
+        card = read_card(text.encode())
+        for key, value in tree.items():
+            listed = value if isinstance(value, list) else [value]
+            if all(isinstance(one, str) for one in listed):
+                assert [item.value for item in card.of(key)] == listed, key
 
 
 def test_lines_are_those_of_the_card():

@@ -23,7 +23,7 @@ def of(*says: Says | str, known=(), **also) -> dict[str, Claim]:
         ("https://huggingface.co/org/name", "org/name"),
         ("https://huggingface.co/org/name/tree/main", "org/name"),
         ("hf://org/name@abc", "org/name"),
-        ("/home/me/out", ""),
+        ("/srv/me/out", ""),
         ("./out", ""),
         ("../x", ""),
         ("C:\\models\\x", ""),
@@ -137,7 +137,7 @@ def test_a_name_in_config_json_binds_nobody():
 
 
 def test_a_folder_of_somebody_is_told():
-    found = of(Says("/home/me/out", "adapter_config.json"))
+    found = of(Says("/srv/me/out", "adapter_config.json"))
     assert found["lineage/unnamed"].confirm
 
 

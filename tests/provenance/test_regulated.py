@@ -93,6 +93,27 @@ def test_words_of_use_are_listed():
     assert {part.value for part in claim.parts} >= {"hipaa", "pci-dss"}
 
 
+@pytest.mark.parametrize(
+    ("name", "regime"),
+    [
+        ("x/augmented-clinical-notes", "hipaa"),
+        ("x/credit_card_transactions", "pci-dss"),
+        ("y/call-center-dataset", "gdpr"),
+    ],
+)
+def test_the_name_of_a_set_may_say_it(name, regime):
+    assert regime in flagged(f"---\ndatasets:\n- {name}\n---\n")
+
+
+@pytest.mark.parametrize("below", ["", "N/A", "[More Information Needed]", "There is none of it in the data."])
+def test_a_title_alone_tells_nothing(below):
+    assert flagged(f"# Training data\n\n## Personal and Sensitive Information\n\n{below}\n") == set()
+
+
+def test_a_title_with_something_below_it_tells():
+    assert "hipaa" in flagged("# Training data\n\n## Patient records\n\nForty thousand from two clinics.\n")
+
+
 def test_data_sets_in_code_and_comments_are_listed():
     text = "# Model\n\n```python\nload_dataset('x/mimic-iii')\n```\n\n<!-- from eICU -->\n"
     parts = of(text)["regulated-data"].parts

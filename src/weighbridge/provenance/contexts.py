@@ -148,6 +148,11 @@ def manner(
     return "told" if of_it else "mentioned"
 
 
+def promises(below: str) -> bool:
+    """Whether what stands under a title lets it be taken at its word: it says something, and denies nothing."""
+    return len(below.split()) >= 3 and not _NEGATOR.search(below) and "needed]" not in below.lower()
+
+
 @lru_cache(maxsize=64)
 def _about(sentence: str) -> tuple[bool, bool, bool, bool]:
     """Whether a sentence tells of training, of data, of use, of something that holds something."""

@@ -16,7 +16,7 @@ from weighbridge.core.claims import Claim, Status
 from weighbridge.core.plain import plain
 from weighbridge.provenance.card import completeness
 from weighbridge.provenance.card_text import read_card
-from weighbridge.provenance.contexts import manner, sentences
+from weighbridge.provenance.contexts import manner, promises, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,6 +137,7 @@ def _declared(card: Card) -> Iterator[Named]:
 
 def _of_names(names: Iterable[Named], knowledge: CardKnowledge) -> Iterator[Flag]:
     spelt = [(known, [f" {name.translate(_PLAIN)} " for name in known.names]) for known in knowledge.data_sets]
+    strong = [word for word in knowledge.words if word.strong and not word.exact]
     for named in names:
         whole = named.name.lower()
         last = whole.rpartition("/")[2]
@@ -146,6 +147,9 @@ def _of_names(names: Iterable[Named], knowledge: CardKnowledge) -> Iterator[Flag
             if whole in known.ids or last in known.ids or any(name in words for name in spellings):
                 for regime in known.regimes:
                     yield Flag(regime, "told", "data set", f"{plain(named.name, 80)}: {known.why}", where)
+        for word in strong:
+            if f" {word.text.translate(_PLAIN)} " in words:
+                yield Flag(word.regime, "told", "words", f"{plain(named.name, 80)}: its name", where)
 
 
 class _Text:
@@ -156,9 +160,12 @@ class _Text:
         self.cut = False
         self.starts: list[int] = []
         self.places: list[tuple[int, str, tuple[str, ...]]] = []
+        self.titles: dict[int, str] = {}
         length = 0
         for section in card.sections:
             titles = (*section.above, section.title)
+            if section.title:
+                self.titles[length] = " ".join(block.text for block in section.blocks[:3])[:300]
             for block in ((section.title, section.line), *section.blocks):
                 text = f"{block[0]}\n"
                 self.cut = self.cut or length + len(text) > LONGEST
@@ -174,6 +181,10 @@ class _Text:
 
     def at(self, place: int) -> tuple[int, str, tuple[str, ...]]:
         return self.places[bisect_right(self.starts, place) - 1]
+
+    def below(self, place: int) -> str | None:
+        """What stands under the title at this place; None if there is no title."""
+        return self.titles.get(self.starts[bisect_right(self.starts, place) - 1])
 
     def sentence(self, place: int) -> tuple[int, int]:
         return self.sentences[max(0, bisect_right(self._begins, place) - 1)]
@@ -259,7 +270,8 @@ def _flags(
     found = manner(
         sentence, start - first, end - first, of_data=of_data, of_use=of_use, sure=sure, is_name=known is not None
     )
-    if _ASIDE.search(title):
+    below = text.below(start)
+    if _ASIDE.search(title) or (below is not None and known is None and not promises(below)):
         found = "mentioned"
     elif known is not None and found == "mentioned" and not of_use and not _LIKE.search(sentence):
         found = "told"
