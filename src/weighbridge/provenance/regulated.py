@@ -117,6 +117,7 @@ def regulated_claims(
         flags.extend(_unseen(card, knowledge))
     for base, regime in inherited:
         flags.append(Flag(regime, "told", "base model", base, "through its base model"))
+    flags = list(dict.fromkeys(flags))
     regimes = sorted({flag.regime for flag in flags if flag.manner != "mentioned"})
     told = tuple(_claim(regime, [flag for flag in flags if flag.regime == regime], knowledge) for regime in regimes)
     return (_summary(card, names, flags, unread, knowledge), *told)
