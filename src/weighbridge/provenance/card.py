@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.card_text import read_card
 
 if TYPE_CHECKING:

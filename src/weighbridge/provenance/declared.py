@@ -6,8 +6,8 @@ Files are read from the quarantine with a limit each, and only if they are the o
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance import lineage, signals
 from weighbridge.provenance.card import card_claims
 from weighbridge.provenance.card import claims as no_card
@@ -23,6 +23,7 @@ from weighbridge.provenance.regulated import Named, regulated_claims
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
+    from typing import Any
 
     from weighbridge.core.claims import Claim
     from weighbridge.core.origin import Origin

@@ -9,10 +9,10 @@ they agree or they do not. A licence is an identifier of SPDX or of the Hub in l
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.licence_text import LIKE, SAME, recognise
 
 if TYPE_CHECKING:

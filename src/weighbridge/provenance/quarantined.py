@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.errors import FormatError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
 MOST = 16
 """Files of one kind that are looked into."""

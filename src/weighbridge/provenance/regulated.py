@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.card import completeness
 from weighbridge.provenance.card_text import read_card
 from weighbridge.provenance.contexts import manner, promises, sentences
