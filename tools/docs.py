@@ -4,6 +4,7 @@
     formats.FORMATS              → docs/formats/README.md
     imports of src/weighbridge   → docs/architecture.md, the block `floors`
     weighbridge --help           → README.md, the block `help`
+    knowledge of cards           → docs/model-cards.md, the blocks `fields`, `regimes`, `classes`
 
 A block stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; everything around it is left alone.
 
@@ -24,6 +25,7 @@ from typing import NamedTuple
 
 from weighbridge.cli.main import run
 from weighbridge.formats import FORMATS
+from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.render.rule_page import rule_page
 from weighbridge.rules import RULES
 
@@ -50,8 +52,9 @@ def pages(root: str) -> dict[str, str]:
     for path, name, text in (
         ("docs/architecture.md", "floors", floors(os.path.join(root, "src", PACKAGE), _contract(root))),
         ("README.md", "help", f"```text\n{_help()}```\n"),
+        *(("docs/model-cards.md", name, text) for name, text in card_tables().items()),
     ):
-        page = _read(os.path.join(root, path))
+        page = made.get(path) or _read(os.path.join(root, path))
         if page is not None:
             made[path] = with_block(page, name, text)
     return made
@@ -114,6 +117,32 @@ def floors(package: str, order: list[str]) -> str:
     lines += ["```", "", "| folder | what it is |", "|---|---|"]
     lines += [f"| [`{name}/`](../src/{PACKAGE}/{name}) | {_cell(text)} |" for name, text in folders.items()]
     return "\n".join(lines) + "\n"
+
+
+def card_tables() -> dict[str, str]:
+    """What the claims of a card are judged with: its fields, the regimes of data, the classes of licences."""
+    known = load_card_knowledge()
+    keys = {field: ", ".join(f"`{key}`" for key in field.keys) for field in known.fields}
+    fields = [
+        f"| {field.title} | {field.points} | {keys[field]} | {field.words} | {field.why} |"
+        for field in sorted(known.fields, key=lambda one: -one.points)
+    ]
+    regimes = [
+        f"| `{regime}` | {title} | {sum(regime in one.regimes for one in known.data_sets)} "
+        f"| {sum(regime == word.regime for word in known.words)} |"
+        for regime, title in known.regimes.items()
+    ]
+    named = {kind: ", ".join(f"`{one.name}`" for one in known.licences if one.kind == kind) for kind in known.kinds}
+    classes = [f"| {kind} | {why} | {named[kind] or 'whatever else'} |" for kind, why in known.kinds.items()]
+    return {
+        "fields": _rows("field", "points", "declared by", "words", "why", rows=fields),
+        "regimes": _rows("claim", "what it is", "known data sets", "known words", rows=regimes),
+        "classes": _rows("class", "what it means", "licences", rows=classes),
+    }
+
+
+def _rows(*heads: str, rows: list[str]) -> str:
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *rows]) + "\n"
 
 
 def arrows(package: str, folder: str) -> list[Arrow]:

@@ -53,7 +53,10 @@ def _check(entry: dict[str, Any]) -> None:
 def index(folder: Path = FOLDER) -> str:
     """The file that names every other knowledge file with its SHA-256."""
     # Their names have a dot: a table of classes goes by the bare name of its package.
-    own = "globals onnx_domains keras tensorflow_ops tflite r_functions foreign_names network secrets"
+    own = (
+        "globals onnx_domains keras tensorflow_ops tflite r_functions foreign_names network secrets"
+        " card_fields licences publishers regulated_data"
+    )
     files = {f"{name}.json": folder / f"{name}.json" for name in own.split()}
     files |= {path.stem: path for path in sorted(folder.glob("classes/*.tsv"))}
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}

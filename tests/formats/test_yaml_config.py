@@ -17,7 +17,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Reference
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats.grammars.yaml_events import Grown, Scalar, Tag, Twice, events
+from weighbridge.formats.grammars.yaml_events import Grown, Named, Scalar, Tag, Twice, events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -223,12 +223,17 @@ def test_paths_lead_to_the_values_that_a_loader_builds(tree: object, flow: bool)
     assert paths(text) == leaves(tree)
 
 
+def test_names_of_nodes_are_told() -> None:
+    found = [event for event in events("a: &x 1\nb: [*x]\n") if isinstance(event, Named)]
+    assert found == [Named("a", "x", 3, is_alias=False), Named("b.0", "x", 12, is_alias=True)]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text("ab:-[]{}&*!|>'\"%@#? \n,1", max_size=60))
 def test_any_text_is_events_or_a_format_error(text: str) -> None:
     with contextlib.suppress(FormatError):
         for event in events(text):
-            assert isinstance(event, Scalar | Tag | Twice | Grown)
+            assert isinstance(event, Scalar | Tag | Twice | Grown | Named)
             assert 0 <= event.offset <= len(text.encode())
 
 

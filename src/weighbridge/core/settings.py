@@ -31,6 +31,8 @@ class StagePolicy(NamedTuple):
     """Whether a signed bill of materials that names every file is needed."""
     model_signature: bool = True
     """Whether an OpenSSF model signature over every file is needed."""
+    licences: tuple[str, ...] = ()
+    """Licences that a model may declare, as SPDX or the Hub writes them (`apache-2.0`); empty: any."""
 
 
 DEFAULT_STAGES: dict[str, StagePolicy] = {
@@ -190,6 +192,10 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
         if _is_texts(value) and set(value) <= {"clean", "incomplete", "suspicious"}:
             return tuple(value)
         raise UsageError(f"{where}: verdicts can be clean, incomplete, suspicious", 'write verdicts = ["clean"]')
+    if key == "licences":
+        if _is_texts(value) and all(name.strip() for name in value):
+            return tuple(value)
+        raise UsageError(f"{where}: licences is no list of names", 'write licences = ["apache-2.0", "mit"]')
     if key == "max_scan_age_days":
         if type(value) is int and value > 0:
             return value

@@ -61,7 +61,16 @@ class Grown(NamedTuple):
     offset: int
 
 
-Event = Scalar | Tag | Twice | Grown
+class Named(NamedTuple):
+    """The node at `path` has a name (`&name`, an anchor), or stands for the node of that name (`*name`, an alias)."""
+
+    path: str
+    name: str
+    offset: int
+    is_alias: bool
+
+
+Event = Scalar | Tag | Twice | Grown | Named
 
 
 class _Level:
@@ -158,6 +167,8 @@ def _event(event: Any, open_: list[_Level], anchors: dict[str, int], offsets: _O
     tag = getattr(event, "tag", None)
     if tag is not None and tag not in ORDINARY and tag != "!":
         yield Tag(path, tag, offset)
+    if event.anchor is not None:
+        yield Named(path, event.anchor[:100], offset, kind == "AliasEvent")
     if kind in ("SequenceStartEvent", "MappingStartEvent"):
         if len(open_) >= NESTING:
             raise FormatError("nodes are nested too deeply", offset)
