@@ -41,6 +41,8 @@ class Misbehaviour:
     storage: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
     """Bytes after which the storage hangs up, one for each request."""
+    after_cut: int = 0
+    """The status that everything is answered with once the storage hung up."""
     declared: int = 0
     """Added to each Content-Length of the storage."""
     swap: dict[str, bytes] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class Hub:
 
     def __init__(self, name: str, files: dict[str, bytes]) -> None:
         self.name = name
-        self.files = files
+        self.files = dict(files)
         self.wrong = Misbehaviour()
         self.seen: list[Seen] = []
         self.branch = COMMIT
@@ -252,6 +254,8 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
                     threading.Event().wait(wrong.slow)
             if cut < len(body) or wrong.declared > 0:
                 self.close_connection = True
+                if wrong.after_cut:
+                    failures.extend([(wrong.after_cut, {})] * 9)
             return None
 
     return _Quiet(("127.0.0.1", 0), Handler)

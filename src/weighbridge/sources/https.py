@@ -7,7 +7,6 @@ transfer that breaks off goes on where it stopped if the server says which versi
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -17,7 +16,7 @@ from weighbridge.core.origin import FileOrigin, Origin, Told
 from weighbridge.core.settings import Settings
 from weighbridge.sources.arrivals import Arrivals, Arriving, Expected, checked_name
 from weighbridge.sources.base import Fetched
-from weighbridge.sources.web import TRIES, Address, Answer, Busy, ask, check_plain, parse_address, pause
+from weighbridge.sources.web import TRIES, TRIES_AT_ALL, Address, Answer, Busy, ask, check_plain, parse_address, pause, rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +33,7 @@ class WebFile(NamedTuple):
     name: str
     sha256: str
     settings: Settings
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = rest
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Download the file into quarantine. Raises SourceError if it cannot be had whole."""
@@ -88,15 +87,15 @@ class _Transfer:
 
     def run(self) -> None:
         """Ask until everything is there. Raises SourceError if nothing more comes."""
-        tries = 0
-        while True:
-            before = self._arriving.tell()
+        tries, most = 0, self._arriving.tell()
+        for again in range(TRIES_AT_ALL):
             try:
                 self._once()
                 return
             except Busy as busy:
-                tries = 0 if self._arriving.tell() > before else tries + 1
-                if tries >= TRIES:
+                tries = 0 if self._arriving.tell() > most else tries + 1
+                most = max(most, self._arriving.tell())
+                if tries >= TRIES or again == TRIES_AT_ALL - 1:
                     raise self._gave_up(busy) from busy
                 try:
                     pause(tries, busy.wait, self._file.sleep)

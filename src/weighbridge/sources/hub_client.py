@@ -25,6 +25,7 @@ from weighbridge.sources.web import (
     parse_address,
     pause,
     reachable,
+    rest,
     retry_after,
 )
 
@@ -62,7 +63,7 @@ class Client(NamedTuple):
         return {"authorization": f"Bearer {self.api.token}"} if self.api.token else {}
 
 
-def load_client(sleep: Callable[[float], None] = time.sleep) -> Client:
+def load_client(sleep: Callable[[float], None] = rest) -> Client:
     """Load the client. Raises UsageError if it is not installed."""
     for name in _QUIET:
         os.environ[name] = "1"
@@ -130,7 +131,7 @@ def asked(client: Client, what: str, call: Callable[[], T], *, transfer: bool = 
                 raise SourceError(f"{what} cannot be had: {why}", "try again: what came is kept") from None
         except errors.HFValidationError as error:
             raise UsageError(f"{what} is no name of the Hub", "write hf://ORGANISATION/NAME@REVISION") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             cause = f"the Hub answers what cannot be understood about {what}: {type(error).__name__}"
             raise SourceError(cause, "check HF_ENDPOINT") from error
         tries += 1

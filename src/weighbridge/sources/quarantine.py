@@ -1,10 +1,11 @@
 """The private place that a model lands in before anybody trusts it.
 
     PARENT/lock                 held while folders are made or cleaned up
-    PARENT/unfinished/          files that arrived in part, by what they are to become: picked up by the next who wants them
+    PARENT/unfinished           files of intakes that ended early, by what they are to be: for the next who wants them
     PARENT/intake-…/alive       locked by the process that works here, and by nobody once that is dead
     PARENT/intake-…/parts       bytes that arrive
     PARENT/intake-…/objects     files that arrived whole and were checked, each named by the sha256 of its bytes
+    PARENT/intake-…/finished    those of them that somebody else could go on with, by what they were expected to be
     PARENT/intake-…/arriving    the model's files, as they are laid out
     PARENT/intake-…/model       the same folder, renamed once the model is whole: what is inspected
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ALIVE = "alive"
 PARTS = "parts"
 OBJECTS = "objects"
+FINISHED = "finished"
 UNFINISHED = "unfinished"
 _ARRIVING = "arriving"
 _MODEL = "model"
@@ -181,15 +183,16 @@ def _is_alive(folder: str) -> bool:
 
 
 def _salvage(folder: str, parent: str) -> None:
-    """Move what arrived in part, and what is named by its sha256, to where the next intake finds it.
+    """Move what arrived, whole or in part, to where the next intake finds it.
 
     Nobody trusts these bytes: whoever picks them up hashes them first.
     """
     place = os.path.join(parent, UNFINISHED)
-    for inside, prefix in ((PARTS, ""), (OBJECTS, "sha256-")):
+    for inside in (PARTS, FINISHED):
         with suppress(OSError):
             for name in os.listdir(os.path.join(folder, inside)):
-                os.rename(os.path.join(folder, inside, name), os.path.join(place, prefix + name))
+                if "-" in name:  # what nobody could tell from another file has a plain number
+                    os.rename(os.path.join(folder, inside, name), os.path.join(place, name))
 
 
 def _remove(folder: str) -> None:

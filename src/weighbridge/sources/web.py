@@ -32,6 +32,8 @@ SECONDS = 60
 """Seconds that nothing may come."""
 TRIES = 5
 """Times that something is asked for again without a byte having come in between."""
+TRIES_AT_ALL = 200
+"""Times that the rest of one file is asked for."""
 LONGEST_WAIT = 120
 """Seconds that are waited at most, whatever the server asks for."""
 AGAIN = frozenset((408, 429, 500, 502, 503, 504))
@@ -139,7 +141,7 @@ def _next(here: Address, location: str) -> Address:
     whole = f"{here.scheme}://{f'[{here.host}]' if ':' in here.host else here.host}:{here.port}{here.target}"
     try:
         there = parse_address(urljoin(whole, location)) if location else None
-    except UsageError as error:
+    except (UsageError, ValueError) as error:
         raise SourceError(f"{here} redirects to what is no address", "name the address that it should be") from error
     if there is None:
         raise SourceError(f"{here} redirects to nowhere", "name the address that it should be")
@@ -259,7 +261,7 @@ def retry_after(value: str, now: float) -> float:
         return -1.0
 
 
-def pause(tries: int, wanted: float, sleep: Callable[[float], None] = time.sleep) -> None:
+def pause(tries: int, wanted: float, sleep: Callable[[float], None]) -> None:
     """Wait before the next try: what the server wants, else longer each time; never exactly as long as everybody else.
 
     Raises Busy if the server wants more than `LONGEST_WAIT`.
@@ -268,6 +270,11 @@ def pause(tries: int, wanted: float, sleep: Callable[[float], None] = time.sleep
         raise Busy(f"the server wants to be left alone for {wanted:.0f} seconds", wanted)
     wait = wanted if wanted >= 0 else min(0.5 * 2**tries, 16.0)
     sleep(wait + random.uniform(0, 0.25) * max(wait, 1.0))  # noqa: S311 -- nobody has to be unable to guess it
+
+
+def rest(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
 
 
 def _reason(error: BaseException) -> str:
