@@ -6,12 +6,12 @@ import gzip
 import hashlib
 import os
 import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from build.web_server import CONTENT, Served, answer, plain, redirect, serving
 from weighbridge.cli.progress import silent
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.settings import HttpsSettings, QuarantineSettings, Settings
@@ -20,96 +20,10 @@ from weighbridge.sources.quarantine import quarantine
 from weighbridge.sources.web import parse_address, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-CONTENT = bytes(range(256)) * 400
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-Step = "Callable[[BaseHTTPRequestHandler], None]"
-
-
-class Served:
-    """A server whose answers are a list of steps, one for each request; the last one stays."""
-
-    def __init__(self) -> None:
-        self.steps: list[Callable[[Any], None]] = [plain()]
-        self.seen: list[tuple[str, dict[str, str]]] = []
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/dir/model.bin"
-
-
-@contextmanager
-def serving() -> Iterator[Served]:
-    served = Served()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            pass
-
-        def do_GET(self) -> None:
-            served.seen.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
-            step = served.steps.pop(0) if len(served.steps) > 1 else served.steps[0]
-            step(self)
-            self.close_connection = True
-
-    class Quiet(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass
-
-    server = Quiet(("127.0.0.1", 0), Handler)
-    served.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def answer(status: int, headers: dict[str, str], body: bytes = b"") -> Callable[[Any], None]:
-    def step(handler: Any) -> None:
-        handler.send_response(status)
-        for key, value in {"Content-Length": str(len(body)), **headers}.items():
-            for one in value.split("|"):
-                if one:
-                    handler.send_header(key, one)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return step
-
-
-def plain(content: bytes = CONTENT, etag: str = '"v1"', cut: int = -1, declared: int = -1) -> Callable[[Any], None]:
-    """The file, with ranges if the ETag still holds; `cut` bytes of the answer come."""
-
-    def step(handler: Any) -> None:
-        asked = handler.headers.get("Range", "")
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        condition = handler.headers.get("If-Range")
-        if condition is not None and condition != etag:
-            start = 0
-        if start >= len(content):
-            return answer(416, {"Content-Range": f"bytes */{len(content)}"})(handler)
-        headers = {"ETag": etag} if etag else {}
-        body = content[start:]
-        headers["Content-Length"] = str(declared if declared >= 0 else len(body))
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        answer(206 if start else 200, headers, body if cut < 0 else body[:cut])(handler)
-        return None
-
-    return step
-
-
-def redirect(location: str) -> Callable[[Any], None]:
-    return answer(302, {"Location": location})
 
 
 @pytest.fixture

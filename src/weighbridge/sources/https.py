@@ -21,7 +21,9 @@ from weighbridge.sources.web import TRIES, TRIES_AT_ALL, Address, Answer, Busy, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weighbridge.core.limits import Limits
     from weighbridge.scan.engine import Watcher
+    from weighbridge.sources.https_quick import WebLook
 
 _PIECE = 1024 * 1024
 
@@ -51,6 +53,12 @@ class WebFile(NamedTuple):
         revision = f"sha256:{self.sha256}" if self.sha256 else ""
         origin = Origin("https", str(self.address), "", revision, (file,), tuple(transfer.told()))
         return Fetched(into, escape_name(self.name), origin)
+
+    def show(self, limits: Limits) -> WebLook:
+        """The same file for a quick look."""
+        from weighbridge.sources.https_quick import WebLook
+
+        return WebLook(self, limits)
 
 
 def open_web(text: str, settings: Settings) -> WebFile:
@@ -122,7 +130,7 @@ class _Transfer:
             self._arriving.truncate()
             raise Busy("the server has fewer bytes than came before")
         if answer.status not in (200, 206) or (answer.status == 206 and not have):
-            raise _refused(answer)
+            raise refused(answer)
         check_encoding(answer)
         length = content_length(answer)
         if answer.status == 206:
@@ -164,7 +172,8 @@ class _Transfer:
         return [Told(key, value[:1000]) for key, value in about.items() if value]
 
 
-def _refused(answer: Answer) -> SourceError:
+def refused(answer: Answer) -> SourceError:
+    """What a status means that is no success."""
     mends = {
         401: "put a login into the address, or ask for the right one",
         403: "ask whoever runs the server for access",

@@ -25,7 +25,9 @@ from weighbridge.sources.hub_client import Client, asked, guarded, load_client
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from weighbridge.core.limits import Limits
     from weighbridge.scan.engine import Watcher
+    from weighbridge.sources.hub_quick import HubLook
 
 _KINDS = ("datasets", "spaces", "kernels", "buckets")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -85,6 +87,12 @@ class HubModel(NamedTuple):
         mutable = "no" if self.revision == resolved.commit else "yes"
         told = (*resolved.told, Told("mutable", mutable))
         return Origin("hub", place, self.revision, resolved.commit, tuple(files), told)
+
+    def show(self, limits: Limits) -> HubLook:
+        """The same model for a quick look."""
+        from weighbridge.sources.hub_quick import HubLook
+
+        return HubLook(self, limits)
 
 
 def open_hub(text: str, settings: Settings) -> HubModel:

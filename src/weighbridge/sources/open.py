@@ -40,7 +40,7 @@ def open_source(text: str, settings: Settings) -> Source:
     Something that exists as a path is a path only if it does not look like another kind of source.
     """
     for prefix, (module, function, about) in KINDS.items():
-        if text[: len(prefix)].lower() == prefix:
+        if _begins(text, prefix):
             opener = _opener(module, function, about)
             return opener(prefix + text[len(prefix) :], settings)
     scheme = _SCHEME.match(text)
@@ -58,7 +58,11 @@ def open_source(text: str, settings: Settings) -> Source:
 
 def is_remote(text: str) -> bool:
     """Whether `text` names something that is not a path on this machine."""
-    return any(text[: len(prefix)].lower() == prefix for prefix in KINDS) or bool(_SCHEME.match(text))
+    return any(_begins(text, prefix) for prefix in KINDS) or bool(_SCHEME.match(text))
+
+
+def _begins(text: str, prefix: str) -> bool:
+    return text[: len(prefix)].lower() == prefix and (prefix == "oci:" or bool(_SCHEME.match(text)))
 
 
 def _opener(module: str, function: str, about: str) -> Callable[[str, Settings], Source]:

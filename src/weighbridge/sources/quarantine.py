@@ -9,7 +9,7 @@
     PARENT/intake-…/arriving    the model's files, as they are laid out
     PARENT/intake-…/model       the same folder, renamed once the model is whole: what is inspected
 
-Folders are the owner's alone. Files are read-only and not executable, and no name between PARENT and a model can be a
+With the setting `keep` the folder is called kept-… and stays. Folders are the owner's alone. Files are read-only and not executable, and no name between PARENT and a model can be a
 module's. An intake removes its folder at the end whatever happens; what a killed one left is found by its lock that
 nobody holds, and is cleaned up by the next one.
 """
@@ -70,7 +70,7 @@ def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[
         parent = _parent(settings)
         with _lock(os.path.join(parent, "lock")):
             _clean(parent, settings)
-            folder = tempfile.mkdtemp(prefix="intake-", dir=parent)
+            folder = tempfile.mkdtemp(prefix="kept-" if settings.keep else "intake-", dir=parent)
             alive = _held(os.path.join(folder, ALIVE))
     except OSError as error:
         cause = f"no quarantine can be set up: {error.strerror}"
@@ -78,23 +78,13 @@ def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[
     try:
         yield Quarantine(folder, settings.keep)
     except BaseException:
-        _salvage(folder, parent)
+        if not settings.keep:
+            _salvage(folder, parent)
         raise
     finally:
-        if settings.keep:
-            with suppress(OSError):
-                os.rename(folder, os.path.join(parent, os.path.basename(folder).replace("intake-", "kept-", 1)))
-        else:
+        if not settings.keep:
             _remove(folder)
         os.close(alive)
-
-
-def kept_folders(settings: QuarantineSettings) -> list[str]:
-    """The folders of intakes that were left behind for people."""
-    parent = settings.folder or _default()
-    with suppress(OSError):
-        return [os.path.join(parent, name) for name in sorted(os.listdir(parent)) if name.startswith("kept-")]
-    return []
 
 
 def _default() -> str:
