@@ -173,7 +173,7 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
             else:
                 self.answer(unquote(urlsplit(self.path).path), urlsplit(self.path).query)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 -- the name that the server looks for
 
         def status(self, code: int, headers: dict[str, str], body: bytes = b"") -> None:
             self.send_response(code)

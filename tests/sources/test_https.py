@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+NOTHING_SET = HttpsSettings()
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -45,9 +46,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def fetch(
-    tmp_path: Path, url: str, https: HttpsSettings = HttpsSettings(), waits: list[float] | None = None, **more: Any
-):
+def fetch(tmp_path: Path, url: str, https: HttpsSettings = NOTHING_SET, waits: list[float] | None = None, **more: Any):
     settings = Settings(quarantine=QuarantineSettings(str(tmp_path / "q"), **more), https=https)
     source = open_web(url, settings)._replace(sleep=(waits if waits is not None else []).append)
     with quarantine(settings.quarantine) as place:
@@ -126,7 +125,9 @@ def test_a_redirect_into_the_own_network_needs_a_setting(server: Served, tmp_pat
         fetch(tmp_path, server.url)
 
 
-@pytest.mark.parametrize("host", ["10.1.2.3", "169.254.169.254", "192.168.0.1", "[fd00::1]", "[::ffff:10.0.0.1]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host", ["10.1.2.3", "169.254.169.254", "192.168.0.1", "[fd00::1]", "[::ffff:10.0.0.1]", "0.0.0.0"]
+)
 def test_private_addresses_of_all_kinds(server: Served, tmp_path: Path, host: str) -> None:
     server.steps = [redirect(f"https://{host}/x.bin")]
     with pytest.raises(SourceError, match="in a private network"):
@@ -237,10 +238,11 @@ def test_what_is_compressed_for_the_way_is_refused(server: Served, tmp_path: Pat
 def test_a_part_from_another_place_is_not_put_together(server: Served, tmp_path: Path, said: str) -> None:
     wrong = answer(206, {"Content-Range": said, "ETag": '"v1"'}, CONTENT[4000:])
     server.steps = [plain(cut=5000), wrong, plain()]
-    try:
+    if said in ("bytes */5", "", "bytes 5000-1/9"):
+        with pytest.raises(SourceError, match="does not say which"):
+            fetch(tmp_path, server.url)
+    else:
         assert fetch(tmp_path, server.url)[2] == CONTENT
-    except SourceError as error:
-        assert "does not say which" in error.cause
 
 
 def test_a_part_that_nobody_asked_for_is_refused(server: Served, tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
         home = tmp_path / "home"
         monkeypatch.setattr(constants, "ENDPOINT", made.endpoint)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", made.endpoint + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", made.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        )
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
         monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)  # what breaks off inside of one is lost
         monkeypatch.delenv("HF_TOKEN", raising=False)
@@ -261,7 +263,7 @@ def test_a_file_that_is_not_what_the_tree_says_is_refused(ours: Hub, tmp_path: P
 @pytest.mark.parametrize("more", [5, -5])
 def test_a_content_length_that_lies_is_no_use(ours: Hub, tmp_path: Path, more: int) -> None:
     ours.wrong.declared = more
-    with pytest.raises(SourceError, match="README.md"):
+    with pytest.raises(SourceError, match=r"README\.md"):
         fetch(tmp_path)
 
 
@@ -271,7 +273,19 @@ def test_compressed_answers_are_refused(ours: Hub, tmp_path: Path) -> None:
         fetch(tmp_path)
 
 
-ESCAPES = ["../out", "/etc/x", "a/../../b", "a//b", "", ".", "a\\b", "a\0b", ".git/config", "sub/.GIT/hooks/x", "x" * 300]
+ESCAPES = [
+    "../out",
+    "/etc/x",
+    "a/../../b",
+    "a//b",
+    "",
+    ".",
+    "a\\b",
+    "a\0b",
+    ".git/config",
+    "sub/.GIT/hooks/x",
+    "x" * 300,
+]
 
 
 @pytest.mark.parametrize("name", ESCAPES)
@@ -304,7 +318,15 @@ def test_a_tree_that_cannot_be_checked_is_refused(ours: Hub, tmp_path: Path, ent
         fetch(tmp_path)
 
 
-ANSWERS = [{"sha": None}, {"sha": "main"}, {"id": "other/name"}, {"raw": b"[]"}, {"raw": b"{"}, {"raw": b"<html>"}, {"raw": b"{}"}]
+ANSWERS = [
+    {"sha": None},
+    {"sha": "main"},
+    {"id": "other/name"},
+    {"raw": b"[]"},
+    {"raw": b"{"},
+    {"raw": b"<html>"},
+    {"raw": b"{}"},
+]
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=str)
@@ -316,7 +338,7 @@ def test_an_answer_that_makes_no_sense_is_refused(ours: Hub, tmp_path: Path, ans
 
 def test_another_commit_than_the_one_that_was_asked_for_is_refused(ours: Hub, tmp_path: Path) -> None:
     ours.wrong.overrides = {"sha": "d" * 40}
-    with pytest.raises(SourceError, match="where a{40} was asked for"):
+    with pytest.raises(SourceError, match=r"where a{40} was asked for"):
         fetch(tmp_path, f"hf://org/name@{COMMIT}")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from build import killed_intakes
 from build.containers import safetensors
-from build.hub_server import Hub, hub
+from build.hub_server import hub
 from build.running import command
 
 if TYPE_CHECKING:
@@ -113,7 +113,11 @@ def _run(starter: subprocess.Popen[str], reference: str, seconds: float | None) 
     if seconds is not None:
         time.sleep(seconds)
         # It is a zombie until its parent looks, or the parent looked already and nobody has this id.
-        with open(f"/proc/{child}/stat", encoding="ascii") if os.path.exists(f"/proc/{child}") else open(os.devnull) as file:
+        with (
+            open(f"/proc/{child}/stat", encoding="ascii")
+            if os.path.exists(f"/proc/{child}")
+            else open(os.devnull) as file
+        ):
             alive = str(starter.pid) in file.read().split()
         if alive:
             os.kill(child, signal.SIGKILL)

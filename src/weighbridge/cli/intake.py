@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
             watcher=progress,
             made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             settings=settings.quarantine,
+            kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
         )
     finally:
         progress.finish()
@@ -81,12 +82,12 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
         return Destination(_store(reference.kind, reference.place, reference.name), reference.tag)
     if not settings.registry:
         raise UsageError("no registry is set", "run weighbridge init, or name one with --to oci:DIR:NAME:TAG")
-    name = re.sub(r"[^a-z0-9]+", "-", _last_part(options.source).lower()).strip("-") or "model"
+    name = re.sub(r"[^a-z0-9]+", "-", default_name(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
     return Destination(_store(reference.kind, reference.place, reference.name), None)
 
 
-def _last_part(source: str) -> str:
+def default_name(source: str) -> str:
     """What people call a source: the last part of its path, without a revision, a query or a digest."""
     if is_remote(source):
         host, _, path = re.split(r"[?#]", source)[0].rpartition("://")[2].partition("/")

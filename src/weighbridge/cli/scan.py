@@ -1,8 +1,9 @@
 """Inspect files or folders without running anything in them; the exit status is the verdict.
 
-One PATH is one artifact: a folder is a model with all its files. A PATH can be a source as well (hf://…, https://…): it is
-fetched into quarantine and inspected there; --quick leaves the tensors where they are and says `incomplete`. Status 0: nothing at or above --fail-on and every
-byte read. Status 1: a finding, or something that could not be read. Status 2: there was nothing to inspect.
+One PATH is one artifact: a folder is a model with all its files. A model elsewhere (hf://ORG/NAME@REVISION, https://…)
+is fetched into quarantine and inspected there; with --quick its tensors stay where they are, and count as unread.
+Status 0: nothing at or above --fail-on and every byte read. Status 1: a finding, or something
+that could not be read. Status 2: there was nothing to inspect.
 
 Examples:
   weighbridge scan ./model

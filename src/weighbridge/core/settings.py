@@ -78,6 +78,9 @@ class QuarantineSettings(NamedTuple):
     """Bytes that one intake may take there."""
 
 
+DEFAULT_QUARANTINE = QuarantineSettings()
+
+
 class HttpsSettings(NamedTuple):
     """What may be done on the way to an address on the web. Hosts are names or addresses, without a port."""
 
@@ -249,7 +252,11 @@ def _quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:
         raise UsageError(f"{where} is no table", "write [quarantine] and one setting per line")
     default = QuarantineSettings()
     _check_keys(table, QuarantineSettings._fields, where)
-    place, keep, most = _text(table, "folder", where), table.get("keep", False), table.get("most_bytes", default.most_bytes)
+    place, keep, most = (
+        _text(table, "folder", where),
+        table.get("keep", False),
+        table.get("most_bytes", default.most_bytes),
+    )
     if type(keep) is not bool:
         raise UsageError(f"{where}: keep is neither true nor false", "write true or false")
     if type(most) is not int or most <= 0:

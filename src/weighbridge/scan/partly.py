@@ -1,7 +1,7 @@
-"""A file of which only parts are fetched: what a parser asks for comes from where the file lies, and the rest is unread.
+"""A file of which only parts are fetched: what a parser asks for comes from where the file lies, the rest is unread.
 
-Regions that hold nothing but numbers are left out beforehand: nothing of them is fetched, parsers see zeros there, and the
-report says that nobody looked. So whatever a parser makes of the zeros can never lead to a clean verdict.
+Regions that hold nothing but numbers are left out beforehand: nothing of them is fetched, parsers see zeros there, and
+the report says that nobody looked. So whatever a parser makes of the zeros can never lead to a clean verdict.
 """
 
 from __future__ import annotations
@@ -38,11 +38,23 @@ UNKNOWN = Digest("0" * 64)
 class PartlyFetched:
     """A source of bytes for a `Reader`. `fetch` gives exactly the bytes at an offset, or raises SourceError.
 
-    What was fetched is kept in the file at `path`, which has holes for everything else. `claimed` is the digest that the
-    source says the whole file has; nothing proves it.
+    What was fetched is kept in the file at `path`, which has holes for everything else. `claimed` is the digest that
+    the source says the whole file has; nothing proves it.
     """
 
-    __slots__ = ("_fd", "_fetch", "_have", "_left_out", "_next", "_window", "ahead", "claimed", "failure", "size", "spent")
+    __slots__ = (
+        "_fd",
+        "_fetch",
+        "_have",
+        "_left_out",
+        "_next",
+        "_window",
+        "ahead",
+        "claimed",
+        "failure",
+        "size",
+        "spent",
+    )
 
     def __init__(self, path: str, size: int, fetch: Callable[[int, int], bytes], claimed: Digest = UNKNOWN) -> None:
         self.size = size
@@ -128,9 +140,7 @@ def with_holes(blob: Blob, path: str, partly: PartlyFetched) -> Blob:
         told.append(UnreadSpan(holes[REGIONS][0], rest, f"{len(holes) - REGIONS} more regions: {_why(partly)}"))
     unread = tuple(Unread(f"{path}@{span.offset}", span.size, span.why) for span in told)
     facts = BlobFacts(path, blob.format, 1, tuple(told))
-    return blob._replace(
-        ledger=settle(claims, partly.size), facts=(*blob.facts, facts), unread=(*blob.unread, *unread)
-    )
+    return blob._replace(ledger=settle(claims, partly.size), facts=(*blob.facts, facts), unread=(*blob.unread, *unread))
 
 
 def differs(blob: Blob, path: str, partly: PartlyFetched, got: Digest) -> Blob:

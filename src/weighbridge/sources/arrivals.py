@@ -1,4 +1,4 @@
-"""Bytes that arrive from elsewhere: hashed and counted on their way, kept by their digest, shown only when they are right.
+"""Bytes that arrive from elsewhere: hashed and counted on their way, kept by digest, shown only when they are right.
 
 A file that is expected with a digest can be finished by another process: what arrived of it is hashed again first.
 """

@@ -16,7 +16,18 @@ from weighbridge.core.origin import FileOrigin, Origin, Told
 from weighbridge.core.settings import Settings
 from weighbridge.sources.arrivals import Arrivals, Arriving, Expected, checked_name
 from weighbridge.sources.base import Fetched
-from weighbridge.sources.web import TRIES, TRIES_AT_ALL, Address, Answer, Busy, ask, check_plain, parse_address, pause, rest
+from weighbridge.sources.web import (
+    TRIES,
+    TRIES_AT_ALL,
+    Address,
+    Answer,
+    Busy,
+    ask,
+    check_plain,
+    parse_address,
+    pause,
+    rest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,9 +85,7 @@ def open_web(text: str, settings: Settings) -> WebFile:
         raise UsageError("what stands behind # is no digest", "write #sha256= and 64 hexadecimal digits")
     name = unquote(address.target.partition("?")[0].rpartition("/")[2])
     try:
-        if "/" in name or not name.isprintable():
-            raise SourceError("the name is not one of a file", "")
-        checked_name(name)
+        checked_name(name if "/" not in name and name.isprintable() else "")
     except SourceError as error:
         raise UsageError(f"{address} does not end in the name of a file", "name one file, not a page") from error
     return WebFile(address, name, pin[1].lower() if pin else "", settings)
@@ -144,8 +153,7 @@ class _Transfer:
                 self._arriving.truncate()
             self._size = length
         if self._size < 0 and not self._file.sha256 and not answer.headers.get("Transfer-Encoding"):
-            cause = f"{answer.address} does not say how long the file is, so that nobody could tell when it is cut short"
-            raise SourceError(cause, "add #sha256= and the digest of the file to the address")
+            raise _endless(answer)
         if self._size >= 0:
             self._arrivals.make_room(self._size - self._arriving.tell())
         self._remember(answer)
@@ -182,6 +190,11 @@ def refused(answer: Answer) -> SourceError:
     }
     cause = f"{answer.address} answers {answer.status} {http_reason(answer.status)}".rstrip()
     return SourceError(cause, mends.get(answer.status, "ask whoever runs the server"))
+
+
+def _endless(answer: Answer) -> SourceError:
+    cause = f"{answer.address} does not say how long the file is: nobody could tell if it is cut short"
+    return SourceError(cause, "add #sha256= and the digest of the file to the address")
 
 
 def http_reason(status: int) -> str:

@@ -79,7 +79,9 @@ class WebLook:
             check_encoding(answer)
             start, total = content_range(answer)
             if start != offset or total != self._size >= 0:
-                raise SourceError(f"{self._file.address} sends another part than the one asked for", "leave out --quick")
+                raise SourceError(
+                    f"{self._file.address} sends another part than the one asked for", "leave out --quick"
+                )
             self._size = total
             etag = answer.headers.get("ETag", "")
             self._etag = self._etag or (etag if re.fullmatch(r'"[!#-~]*"', etag) else "")

@@ -1,8 +1,9 @@
 """A model of the Hugging Face Hub: `hf://org/name@revision`.
 
 The revision is resolved to a commit before anything else is asked for, and only that commit is asked for afterwards.
-Every file is held against what the tree of the commit says while it arrives: the id of its git blob, or, for a file that
-Git LFS stores, size and sha256 of the object that its pointer names. What the Hub says beside that is told, not believed.
+Every file is held against what the tree of the commit says while it arrives: the id of its git blob, or, for a file
+that Git LFS stores, size and sha256 of the object that its pointer names. What the Hub says beside that is told, not
+believed.
 
 A git blob id is a SHA-1: it ties a file to the commit, and the sha256 that is taken beside it is what counts here.
 """

@@ -73,7 +73,8 @@ def load_client(sleep: Callable[[float], None] = rest) -> Client:
         from huggingface_hub.utils import logging
     except ImportError as error:
         raise UsageError("hf:// needs the Hub's own client, which is not installed", MISSING) from error
-    logging.set_verbosity_error()  # its messages quote addresses that are signed
+    quiet: Callable[[], None] = logging.set_verbosity_error
+    quiet()  # its messages quote addresses that are signed
     if constants.is_offline_mode():
         raise SourceError("the Hub may not be asked: HF_HUB_OFFLINE is set", "unset it, or name a folder")
     endpoint = str(constants.ENDPOINT)
@@ -103,7 +104,7 @@ def guarded(client: Client, settings: HttpsSettings) -> Iterator[None]:
 
 
 def _token(client: Client) -> str:
-    """The token of the environment or of the file that logging in wrote; empty if there is none or none is to be sent."""
+    """The token of the environment or of the file that logging in wrote; empty if none is to be sent."""
     try:
         return str(client.hub.utils.build_hf_headers().get("authorization", "")).removeprefix("Bearer ")
     except (OSError, ValueError, client.errors.OIDCError) as error:
@@ -135,12 +136,18 @@ def asked(client: Client, what: str, call: Callable[[], T], *, transfer: bool = 
             cause = f"the Hub answers what cannot be understood about {what}: {type(error).__name__}"
             raise SourceError(cause, "check HF_ENDPOINT") from error
         tries += 1
-        try:
-            if tries >= TRIES:
-                raise Busy(why)
-            pause(tries, wait, client.sleep)
-        except Busy as busy:
-            raise SourceError(f"{what} cannot be had: {busy.why}", "try again later") from None
+        why = why if tries >= TRIES else _paused(client, tries, wait)
+        if why:
+            raise SourceError(f"{what} cannot be had: {why}", "try again later")
+
+
+def _paused(client: Client, tries: int, wait: float) -> str:
+    """Wait; why that would take too long, or nothing."""
+    try:
+        pause(tries, wait, client.sleep)
+    except Busy as busy:
+        return busy.why
+    return ""
 
 
 def _refused(client: Client, what: str, error: Any) -> SourceError:
@@ -204,7 +211,8 @@ class Guard:
         """Look at an answer before its body is read. Raises SourceError for one that must not be read."""
         if response.status_code in AGAIN:
             # The client would wait as long as it is told to; how long we wait is up to us.
-            raise Busy(f"the Hub answers {response.status_code}", retry_after(response.headers.get("retry-after", ""), time.time()))
+            wanted = retry_after(response.headers.get("retry-after", ""), time.time())
+            raise Busy(f"the Hub answers {response.status_code}", wanted)
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             raise SourceError("the Hub sends compressed answers although it was asked not to", "try again later")
         if response.request.url.path.startswith("/api/"):

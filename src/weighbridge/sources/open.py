@@ -1,12 +1,4 @@
-"""What a SOURCE on the command line stands for.
-
-    PATH                          a folder or a file
-    hf://ORG/NAME@REVISION        a model of the Hugging Face Hub
-    https://HOST/FILE#sha256=…    one file on the web
-    git+https://…@REVISION        a git repository, its LFS objects included; git+file:// one on this machine
-    az://CONTAINER/PATH           blobs of an Azure storage account
-    oci:DIR:NAME:TAG              a model in a registry
-"""
+"""What a SOURCE on the command line stands for: a path, or one of the kinds in `KINDS`."""
 
 from __future__ import annotations
 
@@ -48,8 +40,10 @@ def open_source(text: str, settings: Settings) -> Source:
         import difflib
 
         names = [prefix for prefix in KINDS if prefix.endswith("://")]
-        near = difflib.get_close_matches(scheme[0].lower(), names, 1)
-        mend = f"did you mean {near[0]}…?" if near else "write a path, hf://…, https://…, git+https://…, az://… or oci:…"
+        near = difflib.get_close_matches(scheme[0].lower(), names, 1, 0.8)
+        mend = (
+            f"did you mean {near[0]}…?" if near else "write a path, hf://…, https://…, git+https://…, az://… or oci:…"
+        )
         raise UsageError(f"{scheme[0]}… is no source", mend)
     from weighbridge.sources.local import LocalFolder
 

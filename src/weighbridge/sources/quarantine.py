@@ -9,9 +9,9 @@
     PARENT/intake-…/arriving    the model's files, as they are laid out
     PARENT/intake-…/model       the same folder, renamed once the model is whole: what is inspected
 
-With the setting `keep` the folder is called kept-… and stays. Folders are the owner's alone. Files are read-only and not executable, and no name between PARENT and a model can be a
-module's. An intake removes its folder at the end whatever happens; what a killed one left is found by its lock that
-nobody holds, and is cleaned up by the next one.
+With the setting `keep` the folder is called kept-… and stays. Folders are the owner's alone, files are read-only and
+not executable, and the folder of an intake has no name that a module could have. It is removed at the end whatever
+happens; what a killed intake left is found by its lock that nobody holds, and is cleaned up by the next one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import SourceError, UsageError
-from weighbridge.core.settings import QuarantineSettings
+from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Quarantine(NamedTuple):
     kept: bool = False
 
     def take(self, source: Source, watcher: Watcher) -> Fetched:
-        """Let the source lay out its model, and make that visible only when it is whole. Raises what the source raises."""
+        """Let the source lay out its model, and show it only when it is whole. Raises what the source raises."""
         arriving, model = os.path.join(self.folder, _ARRIVING), os.path.join(self.folder, _MODEL)
         os.mkdir(arriving, 0o700)
         fetched = source.fetch(arriving, watcher)
@@ -61,7 +61,7 @@ class Quarantine(NamedTuple):
 
 
 @contextmanager
-def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[Quarantine]:
+def quarantine(settings: QuarantineSettings = DEFAULT_QUARANTINE) -> Iterator[Quarantine]:
     """A quarantine for one intake; gone afterwards, unless the settings keep it.
 
     What dead intakes left behind is cleaned up before. Raises SourceError if there is no place for it.
@@ -193,6 +193,8 @@ def _remove(folder: str) -> None:
         os.rename(folder, gone)
     for place, folders, _ in os.walk(gone):
         for inner in folders:
-            with suppress(OSError):
-                os.chmod(os.path.join(place, inner), 0o700, follow_symlinks=False)
+            path = os.path.join(place, inner)
+            if not os.path.islink(path):  # the rights of what a link leads to are not ours to change
+                with suppress(OSError):
+                    os.chmod(path, 0o700)
     shutil.rmtree(gone, ignore_errors=True)

@@ -63,7 +63,7 @@ class Address(NamedTuple):
         return self.scheme, self.host, self.port
 
 
-class Busy(Exception):  # noqa: N818 -- it is an answer
+class Busy(Exception):
     """Something that may go away by waiting. `wait` is the number of seconds that the server asks for, or -1."""
 
     def __init__(self, why: str, wait: float = -1) -> None:
@@ -155,7 +155,7 @@ def check_plain(address: Address, settings: HttpsSettings) -> None:
     """Raise SourceError for an address without encryption that is not on this machine or in the settings."""
     if address.scheme == "https" or address.host in settings.plain_http or is_loopback(address.host):
         return
-    mend = f'use https, or add {address.host!r} to [https] plain_http if its network is trusted'
+    mend = f"use https, or add {address.host!r} to [https] plain_http if its network is trusted"
     raise SourceError(f"{address} is not encrypted: anybody on the way could change it", mend)
 
 
