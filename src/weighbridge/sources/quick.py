@@ -148,7 +148,7 @@ def _behind_the_header(data: Reader, limits: Limits) -> list[Range]:
 
 def _storages(data: Reader, limits: Limits) -> list[Range]:
     """The members of a PyTorch archive that the storages of tensors lie in."""
-    from weighbridge.formats.archives import read_directory
+    from weighbridge.formats.archives.zip import read_directory
 
     members = read_directory(data, Budget(limits, data.size)).members
     tops = {member.name.rpartition("/")[0] for member in members if member.name.endswith("/data.pkl")}
