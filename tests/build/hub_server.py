@@ -61,6 +61,8 @@ class Misbehaviour:
     """Fields of the model info."""
     entries: list[dict[str, Any]] = field(default_factory=list)
     """Further entries of the tree, as they are."""
+    endless: bool = False
+    """Every page of the tree leads to another one."""
     move_to: str = ""
     """The commit that the branch moves to once it was resolved."""
 
@@ -204,9 +206,11 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
                 if path != f"{top}/tree/{COMMIT}":
                     return self.status(404, {"X-Error-Code": "RevisionNotFound"})
                 tree = made.tree()
+                after = f"{made.endpoint}{self.path}&cursor=2"
+                if wrong.endless:
+                    return self.json([], {"Link": f'<{after}>; rel="next"'})
                 if "cursor" in query:
                     return self.json(tree[2:])
-                after = f"{made.endpoint}{self.path}&cursor=2"
                 return self.json(tree[:2], {"Link": f'<{after}>; rel="next"'})
             if path.startswith(f"/{made.name}/resolve/{COMMIT}/"):
                 if wrong.gated:

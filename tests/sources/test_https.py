@@ -6,7 +6,10 @@ import gzip
 import hashlib
 import os
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -338,12 +341,8 @@ def test_an_address_for_people_has_no_secrets() -> None:
 
 def test_a_certificate_that_proves_nothing_is_refused(tmp_path: Path) -> None:
     import ssl
-    import subprocess
 
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    made += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(made, check=True, capture_output=True)
+    key, cert = certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     with serving() as served, serving() as unencrypted:
@@ -365,6 +364,47 @@ def test_a_certificate_that_proves_nothing_is_refused(tmp_path: Path) -> None:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for localhost that nobody signed but itself."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    key_file, cert_file = folder / "key.pem", folder / "cert.pem"
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    cert_file.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return key_file, cert_file
+
+
+def test_a_transfer_that_drips_is_given_up(server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=partial(next, count(0, 200)), time=lambda: 0.0)
+    monkeypatch.setattr("weighbridge.sources.web.time", clock)
+    with pytest.raises(SourceError, match="so slow that it would not end"):
+        fetch(tmp_path, server.url)
+
+
+def test_behind_a_proxy_the_address_goes_whole_to_it(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
+    plain_http = HttpsSettings(plain_http=("models.example.com", "10.0.0.1"))
+    assert fetch(tmp_path, "http://models.example.com/x.bin", plain_http)[2] == CONTENT
+    assert server.seen[0][0] == "http://models.example.com:80/x.bin"
+    server.steps = [redirect("http://10.0.0.1/x.bin"), plain()]
+    with pytest.raises(SourceError, match="in a private network"):
+        fetch(tmp_path, "http://models.example.com/x.bin", plain_http)
 
 
 def _handler_of(served: Served, unencrypted: Served) -> type[BaseHTTPRequestHandler]:

@@ -12,7 +12,7 @@ from build.containers import safetensors
 from build.hub_server import COMMIT, Hub, blob_id, hub, pointer
 from weighbridge.cli.progress import silent
 from weighbridge.core.errors import SourceError, UsageError
-from weighbridge.core.settings import QuarantineSettings, Settings
+from weighbridge.core.settings import HttpsSettings, QuarantineSettings, Settings
 from weighbridge.sources.hub import open_hub
 from weighbridge.sources.quarantine import quarantine
 
@@ -372,6 +372,21 @@ def test_a_redirect_that_goes_round_is_given_up(ours: Hub, tmp_path: Path) -> No
     assert len(ours.seen) < 60
 
 
+def test_a_list_without_end_is_cut(ours: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weighbridge.sources.hub_client.MOST_CALLS", 12)
+    ours.wrong.endless = True
+    with pytest.raises(SourceError, match="does not end"):
+        fetch(tmp_path)
+    assert len(ours.seen) <= 13
+
+
+def test_no_more_files_than_the_limit(ours: Hub, tmp_path: Path) -> None:
+    wanted = settings(tmp_path)
+    wanted = wanted._replace(limits=wanted.limits._replace(files=4))
+    with quarantine(wanted.quarantine) as place, pytest.raises(SourceError, match="more than 4 files"):
+        place.take(open_hub("hf://org/name", wanted), silent())
+
+
 def test_one_intake_takes_no_more_than_it_may(ours: Hub, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="more than the 500 that are left"):
         fetch(tmp_path, most_bytes=500)
@@ -412,3 +427,54 @@ def test_the_clients_session_is_as_it_was_before(ours: Hub, tmp_path: Path) -> N
     fetch(tmp_path)
     assert get_session().event_hooks == before
     assert get_session().max_redirects == 20
+
+
+def guard(endpoint: str = "https://hub.example"):
+    from weighbridge.sources.hub_client import Guard
+    from weighbridge.sources.web import parse_address
+
+    return Guard(
+        parse_address(endpoint), HttpsSettings(private_hosts=("storage.example",), plain_http=("hub.example",))
+    )
+
+
+def request(url: str):
+    import httpx2
+
+    return httpx2.Request("GET", url, headers={"Authorization": f"Bearer {TOKEN}", "Cookie": "a=b"})
+
+
+def test_the_token_stays_even_if_the_client_would_send_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weighbridge.sources.hub_client.reachable", lambda *wanted: [])
+    for url in ("https://storage.example/x", "https://hub.example:444/x"):
+        sent = request(url)
+        guard().request(sent)
+        assert "authorization" not in sent.headers
+        assert "cookie" not in sent.headers
+    sent = request("https://hub.example/x")
+    guard().request(sent)
+    assert sent.headers["authorization"] == f"Bearer {TOKEN}"
+    assert sent.headers["accept-encoding"] == "identity"
+    assert all(seconds for seconds in sent.extensions["timeout"].values())
+
+
+def test_the_client_is_not_led_away_from_https() -> None:
+    for url in ("http://hub.example/x", "http://127.0.0.1/x"):
+        with pytest.raises(SourceError, match="without encryption"):
+            guard().request(request(url))
+
+
+def test_the_client_asks_for_nothing_but_the_model() -> None:
+    with pytest.raises(SourceError, match="more than the model"):
+        guard().request(request("https://hub.example/api/agent-harnesses"))
+
+
+def test_an_endpoint_without_encryption_gets_no_token(
+    ours: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.example")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with pytest.raises(SourceError, match="not encrypted"):
+        fetch(tmp_path)

@@ -157,7 +157,8 @@ class _Transfer:
         if self._size >= 0:
             self._arrivals.make_room(self._size - self._arriving.tell())
         self._remember(answer)
-        while piece := answer.read(_PIECE):
+        before = self._arriving.tell()
+        while piece := answer.read(_PIECE, self._arriving.tell() - before):
             self._arriving.write(piece)
         if 0 <= self._size != self._arriving.tell():
             if self._arriving.tell() > self._size:

@@ -86,7 +86,7 @@ class WebLook:
             etag = answer.headers.get("ETag", "")
             self._etag = self._etag or (etag if re.fullmatch(r'"[!#-~]*"', etag) else "")
             content = bytearray()
-            while len(content) < size and (piece := answer.read(size - len(content))):
+            while len(content) < size and (piece := answer.read(size - len(content), len(content))):
                 content += piece
             if len(content) != min(size, total - offset):
                 raise Busy("a part came short")

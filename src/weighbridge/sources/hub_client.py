@@ -21,9 +21,11 @@ from weighbridge.sources.web import (
     TRIES,
     Busy,
     check_plain,
+    check_public,
     is_loopback,
     parse_address,
     pause,
+    proxy_of,
     reachable,
     rest,
     retry_after,
@@ -39,6 +41,8 @@ T = TypeVar("T")
 MISSING = "pip install 'weighbridge[hub]'"
 MOST_ANSWER = 64 * 1024 * 1024
 """Bytes of an answer that is no file: a list of ten thousand files with all that is said of them has ten."""
+MOST_CALLS = 20_000
+"""Requests of one intake that are for no file: lists come in pages of fifty."""
 _QUIET = (
     "HF_HUB_DISABLE_TELEMETRY",
     "HF_HUB_DISABLE_PROGRESS_BARS",
@@ -180,6 +184,7 @@ class Guard:
         self._endpoint = endpoint
         self._settings = settings
         self._seen: set[str] = {endpoint.host}
+        self._calls = 0
 
     def request(self, request: Any) -> None:
         """Look at a request before it is sent. Raises SourceError for one that must not be."""
@@ -192,10 +197,16 @@ class Guard:
             if self._endpoint.scheme == "https" and address.scheme == "http":
                 raise SourceError(f"the Hub redirects to {address}, without encryption", "nothing was asked for there")
             check_plain(address, self._settings)
+        if address.target.startswith("/api/"):
+            self._calls += 1
+            if self._calls > MOST_CALLS:
+                raise SourceError("the list of the Hub's files does not end", "check HF_ENDPOINT")
         if address.host not in self._seen:
             # The client looks the name up again by itself; a name that changes in between is not noticed here.
             private_hub = is_loopback(self._endpoint.host) and is_loopback(address.host)
-            if not private_hub:
+            if proxy_of(address):
+                check_public(address.host, address.host, self._endpoint.host, self._settings)
+            elif not private_hub:
                 try:
                     reachable(address.host, address.port, self._endpoint.host, self._settings)
                 except Busy as busy:

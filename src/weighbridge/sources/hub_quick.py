@@ -38,7 +38,7 @@ class HubLook:
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Lay out every file. Raises SourceError if one cannot be had."""
         model, client = self._model, self._client
-        resolved = resolve(client, model.name, model.revision)
+        resolved = resolve(client, model.name, model.revision, self._limits.files)
         arrivals = Arrivals(into, model.settings.quarantine.most_bytes, watcher)
         shelf = Shelf(into, self._limits)
         self.partly = shelf.partly

@@ -161,8 +161,10 @@ def _clean(parent: str, settings: QuarantineSettings) -> None:
 def _is_alive(folder: str) -> bool:
     try:
         file = os.open(os.path.join(folder, ALIVE), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True  # nobody can tell
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -30,6 +30,8 @@ REDIRECTS = 5
 """Redirects that one request may follow."""
 SECONDS = 60
 """Seconds that nothing may come."""
+SLOWEST = 1000
+"""Bytes a second that have to come on average, once `SECONDS` went by."""
 TRIES = 5
 """Times that something is asked for again without a byte having come in between."""
 TRIES_AT_ALL = 200
@@ -80,11 +82,15 @@ class Answer(NamedTuple):
     headers: http.client.HTTPMessage
     body: http.client.HTTPResponse
     connection: http.client.HTTPConnection
+    began: float
 
-    def read(self, most: int) -> bytes:
-        """The next bytes, none at the end. Raises Busy if they stop coming."""
+    def read(self, most: int, so_far: int) -> bytes:
+        """The next bytes of the `so_far` that came, none at the end. Raises Busy if they stop coming, or drip."""
+        seconds = time.monotonic() - self.began
+        if seconds > SECONDS and so_far < SLOWEST * seconds:
+            raise Busy("the transfer is so slow that it would not end")
         try:
-            return self.body.read(most)
+            return self.body.read1(most)
         except (OSError, http.client.HTTPException) as error:
             raise Busy(f"the transfer broke off: {_reason(error)}") from error
 
@@ -180,14 +186,31 @@ def reachable(host: str, port: int, asked: str, settings: HttpsSettings) -> list
     except (OSError, UnicodeError) as error:
         raise Busy(f"{host} has no address: {_reason(error)}") from error
     numbers = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if host != asked and host not in settings.private_hosts:
-        for number in numbers:
-            address = ipaddress.ip_address(number.partition("%")[0])
-            mapped = getattr(address, "ipv4_mapped", None)
-            if not (mapped or address).is_global or address.is_multicast:
-                mend = f"add {host!r} to [https] private_hosts if this is right"
-                raise SourceError(f"{asked} redirects to {host}, which is {number} in a private network", mend)
+    for number in numbers:
+        check_public(host, number, asked, settings)
     return numbers
+
+
+def check_public(host: str, number: str, asked: str, settings: HttpsSettings) -> None:
+    """Raise SourceError if a host that was redirected to has a `number` in a private network. Names are no numbers."""
+    if host == asked or host in settings.private_hosts:
+        return
+    try:
+        address = ipaddress.ip_address(number.partition("%")[0])
+    except ValueError:
+        return
+    mapped = getattr(address, "ipv4_mapped", None)
+    if not (mapped or address).is_global or address.is_multicast:
+        mend = f"add {host!r} to [https] private_hosts if this is right"
+        raise SourceError(f"{asked} redirects to {host}, which is {number} in a private network", mend)
+
+
+def proxy_of(address: Address) -> str:
+    """The proxy of the environment that stands before an address, or nothing."""
+    if is_loopback(address.host) or proxy_bypass(address.host):
+        return ""
+    proxies = getproxies()
+    return proxies.get(address.scheme) or proxies.get("all", "")
 
 
 def _get(address: Address, headers: Mapping[str, str], asked: str, settings: HttpsSettings) -> Answer:
@@ -201,7 +224,7 @@ def _get(address: Address, headers: Mapping[str, str], asked: str, settings: Htt
             cause = f"{address} does not prove who it is: {error.verify_message}"
             raise SourceError(cause, "check the address; a certificate of your own goes into SSL_CERT_FILE") from error
         raise Busy(f"{address} does not answer: {_reason(error)}") from error
-    return Answer(address, body.status, body.headers, body, connection)
+    return Answer(address, body.status, body.headers, body, connection, time.monotonic())
 
 
 def _target(address: Address, connection: http.client.HTTPConnection) -> str:
@@ -238,9 +261,10 @@ class _Straight(http.client.HTTPConnection):
 
 def _connect(address: Address, asked: str, settings: HttpsSettings) -> http.client.HTTPConnection:
     context = ssl.create_default_context() if address.scheme == "https" else None
-    proxy = "" if is_loopback(address.host) or proxy_bypass(address.host) else getproxies().get(address.scheme, "")
+    proxy = proxy_of(address)
     if not proxy:
         return _Straight(address, reachable(address.host, address.port, asked, settings), context)
+    check_public(address.host, address.host, asked, settings)
     via = parse_address(proxy if "://" in proxy else f"http://{proxy}")
     login = {"Proxy-Authorization": "Basic " + base64.b64encode(via.login.encode()).decode()} if via.login else {}
     if context is None:
