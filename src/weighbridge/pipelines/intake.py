@@ -72,7 +72,7 @@ def take_in(
     """
     with quarantine() as folder:
         fetched = source.fetch(folder, watcher)
-        inspection = inspect(folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
+        inspection = inspect(fetched.folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
         report = inspection.report
         refusal = _refusal(report, policy)
         if refusal:
