@@ -2,9 +2,10 @@
 
 Three things take a right away again: the ends of an entry's validity, a revocation, and a source that the entry is
 not for. Times are claims of whoever signs: a thief of a key sets the clock to suit himself. So a key that was
-*compromised* counts for nothing, whatever the time. A key that was *retired* or *superseded*, or whose time is over, was never in
-other hands: evidence that it signed before stays good, at the time that the evidence gives. For commits and tags that
-is not enough (see `provenance.commits`): there the key must also be good today, unless the time is proven.
+*compromised* counts for nothing, whatever the time. A key that was *retired* or *superseded*, or whose time is over,
+was never in other hands: evidence that it signed before stays good, at the time that the evidence gives. For commits
+and tags that is not enough (see `provenance.signed_objects`): there the key must also be good today, unless the time
+is proven.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class TrustedKey(NamedTuple):
 class TrustEntry(NamedTuple):
     """One entry of the trust store.
 
-    `key` is PEM, an armored OpenPGP key, a line of OpenSSH, or a PEM certificate; empty for a sigstore identity, which is
-    `identity` (an address or a URI) as `issuer` vouches for it. `sources` are patterns of the places that the key
+    `key` is PEM, an armored OpenPGP key, a line of OpenSSH, or a PEM certificate; empty for a sigstore identity, which
+    is `identity` (an address or a URI) as `issuer` vouches for it. `sources` are patterns of the places that the key
     counts for. A key with the role `hub` is a hub's own: it proves that the hub made a commit, never who wrote it.
     """
 

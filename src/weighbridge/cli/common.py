@@ -101,7 +101,9 @@ def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
         keys.append(TrustedKey(entry.name, pem, frozenset(entry.may_sign)))
     policy = policy_of(tuple(keys), read_store(settings.trust_store) if settings.trust_store else ())
     if needed and not policy.keys:
-        raise KeyMissing("no key is trusted, so nothing can be verified", "run weighbridge init or weighbridge trust add")
+        raise KeyMissing(
+            "no key is trusted, so nothing can be verified", "run weighbridge init or weighbridge trust add"
+        )
     return policy
 
 

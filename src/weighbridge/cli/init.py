@@ -1,4 +1,4 @@
-"""Write weighbridge.toml, a signing key, and a trust store (trust.toml) that trusts it, so that both gates work at once.
+"""Write weighbridge.toml, a signing key and a trust store (trust.toml) that trusts it: both gates work at once.
 
 Nothing is overwritten. With WEIGHBRIDGE_KEY_PASSPHRASE set, the key is encrypted with it.
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.attest.signers import create_key
 from weighbridge.attest.trust import ANYTHING, TrustEntry
-from weighbridge.attest.trust_store import add_entry
+from weighbridge.attest.trust_writing import add_entry
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.settings import FILE, TRUST_STORE

@@ -22,7 +22,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from weighbridge.attest.trust import ANYTHING, COMMITS, TAGS, EntryKind, Reason, Role, TrustEntry, Validity
-from weighbridge.attest.trust_store import add_entry, read_store, revoke_entry
+from weighbridge.attest.trust_store import read_store
+from weighbridge.attest.trust_writing import add_entry, revoke_entry
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
@@ -67,7 +68,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `trust` takes."""
     actions = parser.add_subparsers(dest="action", metavar="add|list|revoke", required=True)
     add = actions.add_parser("add", help="trust a key, an authority or an identity", allow_abbrev=False)
-    add.add_argument("--key", metavar="FILE", help="the public key (PEM, OpenSSH, armored OpenPGP) or a PEM certificate")
+    add.add_argument(
+        "--key", metavar="FILE", help="the public key (PEM, OpenSSH, armored OpenPGP) or a PEM certificate"
+    )
     add.add_argument("--identity", help="a sigstore identity: an address or a URI, with --issuer")
     add.add_argument("--issuer", metavar="URL", help="who vouches for the identity")
     add.add_argument("--owner", required=True, help="whose it is, for people")
@@ -76,7 +79,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--may-sign", metavar="WHAT", action="append", default=[], help=signs)
     where = 'places that it counts for, as "git+https://HOST/OWNER/*"; ** goes through slashes; once for each'
     add.add_argument("--source", metavar="PATTERN", action="append", default=[], help=where)
-    add.add_argument("--role", choices=get_args(Role), default="author", help="hub: the hub's own key, which is nobody's")
+    add.add_argument(
+        "--role", choices=get_args(Role), default="author", help="hub: the hub's own key, which is nobody's"
+    )
     add.add_argument("--valid-from", metavar="TIME", help="2026-01-31 or 2026-01-31T12:00:00Z")
     add.add_argument("--valid-until", metavar="TIME", help="the first moment that it no longer counts")
     add.add_argument("--note", default="", help="a sentence that is kept with it")
@@ -116,7 +121,9 @@ def _store(settings: Settings) -> str:
     if settings.trust_store:
         return settings.trust_store
     if not settings.file:
-        raise UsageError("there are no settings, so there is no trust store", "run weighbridge init, or name one with --store")
+        raise UsageError(
+            "there are no settings, so there is no trust store", "run weighbridge init, or name one with --store"
+        )
     return os.path.join(os.path.dirname(settings.file), TRUST_STORE)
 
 

@@ -15,8 +15,8 @@ an id is no more than that, and so the claims say it, and what is stored goes by
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.claims import Claim, Status
@@ -47,7 +47,7 @@ _FOLDERS = 200_000
 _SHOWN = 3
 
 
-class _Broken(Exception):  # noqa: N818 -- an error's name says what happened
+class _Broken(Exception):
     """A link of the chain does not hold; the text says which."""
 
 
@@ -74,7 +74,9 @@ def claims(
             commit = _commit(kept, origin.revision)
         except _Broken as broken:
             why = f"the link to the commit is broken: {broken}"
-            return tuple(Claim(name, Status.CONTRADICTED, why, origin.revision) for name in (COMMIT, TAG, FILES, HISTORY))
+            return tuple(
+                Claim(name, Status.CONTRADICTED, why, origin.revision) for name in (COMMIT, TAG, FILES, HISTORY)
+            )
         signature = _commit_claim(origin, commit, signers)
         return (
             signature,
@@ -116,13 +118,17 @@ def _tag_claim(origin: Origin, kept: ObjectFolder, signers: Signers) -> Claim:
         at = tags[0]
         tag = _tag(kept, at)
         if ref.startswith("refs/tags/") and tag.name != ref.removeprefix("refs/tags/"):
-            raise _Broken(f"the link from name to tag: {plain(ref, 80)!r} names a tag object that calls itself {plain(tag.name, 80)!r}")
+            raise _Broken(
+                f"the link from name to tag: {plain(ref, 80)!r} names a tag object that calls itself {plain(tag.name, 80)!r}"
+            )
         judged = signers.judge(_signed_tag(at, tag))
         last, more = tag, list(tags[1:])
         while last.kind == "tag" and more and more[0] == last.target:
             last = _tag(kept, more.pop(0))
         if last.kind != "commit" or last.target != origin.revision or more:
-            raise _Broken(f"the link from tag to commit: the tag leads to {last.kind} {last.target}, not to {origin.revision}")
+            raise _Broken(
+                f"the link from tag to commit: the tag leads to {last.kind} {last.target}, not to {origin.revision}"
+            )
     except _Broken as broken:
         return Claim(TAG, Status.CONTRADICTED, f"a broken link: {broken}", ref)
     parts = (Claim("hub-signature", Status.VERIFIED, judged.why, judged.who),) if judged.hub else ()
@@ -139,7 +145,11 @@ def _files_claim(origin: Origin, kept: ObjectFolder, commit: Commit, scanned: Ma
     how = f"the {len(scanned)} files that were scanned are those of the commit {origin.revision}"
     lfs = f", {pointers} of them through Git LFS pointers" if pointers else ""
     left = f"; {others} links and submodules are not among them" if others else ""
-    weak = "" if algorithm_of(origin.revision) == "sha256" else "; its ids are SHA-1, checked by git against the known attacks"
+    weak = (
+        ""
+        if algorithm_of(origin.revision) == "sha256"
+        else "; its ids are SHA-1, checked by git against the known attacks"
+    )
     return Claim(FILES, Status.VERIFIED, f"{how}{lfs}{left}{weak}", origin.revision)
 
 
@@ -208,7 +218,7 @@ def _tree(kept: ObjectFolder, root: str) -> tuple[dict[str, str], int]:
 
 def _history_claim(origin: Origin, kept: ObjectFolder, signers: Signers) -> Claim:
     told = next((item.value for item in origin.told if item.key == "history"), "")
-    counts = {status: 0 for status in Status}
+    counts = dict.fromkeys(Status, 0)
     hub = seen = 0
     pending, met = [origin.revision], {origin.revision}
     while pending and seen < HISTORY_MOST:
@@ -242,7 +252,9 @@ def _history_claim(origin: Origin, kept: ObjectFolder, signers: Signers) -> Clai
     value = f"{good}/{seen}"
     if counts[Status.CONTRADICTED]:
         return Claim(HISTORY, Status.CONTRADICTED, f"{share}; {', '.join(rest)}", value)
-    status = Status.VERIFIED if good == seen else Status.ABSENT if good + counts[Status.DECLARED] == 0 else Status.DECLARED
+    status = (
+        Status.VERIFIED if good == seen else Status.ABSENT if good + counts[Status.DECLARED] == 0 else Status.DECLARED
+    )
     return Claim(HISTORY, status, "; ".join([share, ", ".join(rest)] if rest else [share]), value)
 
 

@@ -14,7 +14,7 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core.errors import FormatError, SourceError, UsageError
+from weighbridge.core.errors import FormatError, SourceError
 from weighbridge.core.limits import Limits
 from weighbridge.core.origin import Origin, Told
 from weighbridge.core.plain import plain
@@ -22,7 +22,7 @@ from weighbridge.sources.base import Fetched
 from weighbridge.sources.git_address import Address, git_folder, parse_address
 from weighbridge.sources.git_files import Writing, leaves, write_files
 from weighbridge.sources.git_objects import MAX_OBJECT, ObjectFolder, algorithm_of, parse_commit, parse_tag
-from weighbridge.sources.git_program import GitBounds, Git, Objects, git, opened, run
+from weighbridge.sources.git_program import Git, GitBounds, Objects, git, opened, run
 from weighbridge.sources.lfs import lfs_of
 
 if TYPE_CHECKING:

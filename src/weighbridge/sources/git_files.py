@@ -1,7 +1,7 @@
 """The files of a commit, written by us from its trees: no working tree, no filters, nothing that git would run.
 
-Each file is hashed while it is written, for its blob id and for its sha256 at once. Links are made last, so that nothing
-is ever written through one. Submodules are told and stay out.
+Each file is hashed while it is written, for its blob id and for its sha256 at once. Links are made last, so that
+nothing is ever written through one. Submodules are told and stay out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import unicodedata
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import FormatError, SourceError
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weighbridge.scan.engine import Watcher
-    from weighbridge.sources.git_objects import ObjectFolder
+    from weighbridge.sources.git_objects import ObjectFolder, TreeEntry
     from weighbridge.sources.git_program import GitBounds, Objects
-    from weighbridge.sources.lfs import Lfs
+    from weighbridge.sources.lfs import Lfs, Readable
 
 MAX_PATH = 3500
 """Bytes of a path in the tree: with the quarantine in front, the system takes 4096."""
-_IGNORED_BY_HFS = {ord(char): None for char in "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"} | {
-    code: None for code in range(0x206A, 0x2070)
-}
+_IGNORED_BY_HFS = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
 
 
 class Leaf(NamedTuple):
@@ -75,7 +73,7 @@ def leaves(objects: Objects, root: str, kept: ObjectFolder, most: int, bounds: G
     return sorted(found)
 
 
-def _entries(raw: bytes, algorithm: str, prefix: str) -> Iterator[object]:
+def _entries(raw: bytes, algorithm: str, prefix: str) -> Iterator[TreeEntry]:
     try:
         yield from parse_tree(raw, algorithm)
     except FormatError as error:
@@ -141,8 +139,7 @@ def write_files(found: list[Leaf], at: Writing) -> tuple[tuple[FileOrigin, ...],
             origins.append(FileOrigin(escape_name(leaf.path), pointer.size, pointer.sha256, leaf.id, pointer.sha256))
     for leaf in found:
         if leaf.kind == "link":
-            target = os.fsdecode(at.objects.read(leaf.id, "blob", 4096))
-            _make(leaf.path, at.into, lambda path, target=target: os.symlink(target, path))
+            _link(leaf.path, at.into, os.fsdecode(at.objects.read(leaf.id, "blob", 4096)))
     told = tuple(Told("submodule", escape_name(leaf.path)) for leaf in found if leaf.kind == "submodule")
     return tuple(sorted(origins)), told
 
@@ -171,11 +168,11 @@ def _plain_file(leaf: Leaf, at: Writing, left: int) -> tuple[FileOrigin, Pointer
     return origin, pointer
 
 
-def _lfs_file(leaf: Leaf, pointer: Pointer, stream: object, at: Writing) -> None:
+def _lfs_file(leaf: Leaf, pointer: Pointer, stream: Readable, at: Writing) -> None:
     state, size = sha256(), 0
     with _new_file(leaf.path, at.into) as file:
         try:
-            while size <= pointer.size and (piece := stream.read(PIECE)):  # type: ignore[attr-defined]
+            while size <= pointer.size and (piece := stream.read(PIECE)):
                 size += len(piece)
                 state.update(piece)
                 file.write(piece)
@@ -198,7 +195,7 @@ def _lfs_file(leaf: Leaf, pointer: Pointer, stream: object, at: Writing) -> None
 
 
 @contextmanager
-def _new_file(path: str, into: str) -> Iterator[object]:
+def _new_file(path: str, into: str) -> Iterator[BinaryIO]:
     full = os.path.join(into, path)
     try:
         os.makedirs(os.path.dirname(full), 0o700, exist_ok=True)
@@ -209,11 +206,11 @@ def _new_file(path: str, into: str) -> Iterator[object]:
         raise _unwritten(path, error) from error
 
 
-def _make(path: str, into: str, make: object) -> None:
+def _link(path: str, into: str, target: str) -> None:
     full = os.path.join(into, path)
     try:
         os.makedirs(os.path.dirname(full), 0o700, exist_ok=True)
-        make(full)  # type: ignore[operator]
+        os.symlink(target, full)
     except (OSError, ValueError) as error:
         raise _unwritten(path, error) from error
 

@@ -210,9 +210,10 @@ class ObjectFolder(NamedTuple):
         except zlib.error as error:
             raise FormatError(f"the {kind} {identity} is broken", 0) from error
         head, _, content = whole.partition(b"\0")
-        if head != b"%b %d" % (kind.encode(), len(content)) or object_id(
-            kind, content, algorithm_of(identity)
-        ) != identity:
+        if (
+            head != b"%b %d" % (kind.encode(), len(content))
+            or object_id(kind, content, algorithm_of(identity)) != identity
+        ):
             raise FormatError(f"the bytes of the {kind} {identity} have another id", 0)
         return content
 

@@ -18,8 +18,9 @@ import stat
 import subprocess
 import time
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from weighbridge.core.errors import FormatError, SourceError
@@ -27,6 +28,7 @@ from weighbridge.core.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from http.client import HTTPConnection, HTTPResponse
     from typing import BinaryIO
 
@@ -68,11 +70,20 @@ def read_pointer(blob: bytes) -> Pointer | None:
     return Pointer(found[1].decode(), int(found[2]))
 
 
+class Readable(Protocol):
+    """Bytes, one piece after another."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+Opener: TypeAlias = "Callable[[], AbstractContextManager[Readable]]"
+
+
 class Lfs(Protocol):
     """A place with objects."""
 
-    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Callable[[], Any]]]:
-        """For each pointer a function that opens its object for reading. Raises SourceError that names a missing one."""
+    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Opener]]:
+        """For each pointer what opens its object for reading. Raises SourceError, which names a missing one."""
         ...
 
 
@@ -81,9 +92,9 @@ class LocalLfs(NamedTuple):
 
     folder: str
 
-    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Callable[[], Any]]]:
+    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Opener]]:
         for pointer in pointers:
-            yield pointer, lambda pointer=pointer: self._open(pointer)
+            yield pointer, partial(self._open, pointer)
 
     @contextmanager
     def _open(self, pointer: Pointer) -> Iterator[BinaryIO]:
@@ -108,7 +119,7 @@ class RemoteLfs(NamedTuple):
     pause: float = 1.0
     """Seconds before the second try; twice as many before each one after."""
 
-    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Callable[[], Any]]]:
+    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Opener]]:
         for start in range(0, len(pointers), BATCH):
             group = pointers[start : start + BATCH]
             actions = self._batch(group)
@@ -117,7 +128,7 @@ class RemoteLfs(NamedTuple):
                     yield pointer, _nothing
                     continue
                 href, headers = _action(actions, pointer)
-                yield pointer, lambda href=href, headers=headers, pointer=pointer: self._get(href, headers, pointer)
+                yield pointer, partial(self._get, href, headers, pointer)
 
     def _batch(self, pointers: Sequence[Pointer]) -> dict[str, Any]:
         objects = [{"oid": pointer.sha256, "size": pointer.size} for pointer in pointers]
@@ -235,7 +246,9 @@ def _connect(url: str, authorities: str) -> HTTPConnection:
     if parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1"):
         return HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
     if parts.scheme != "https" or not parts.hostname:
-        raise SourceError(f"{plain(url.split('?')[0], 120)!r} is no address for LFS objects", "ask the server's owner")
+        raise SourceError(
+            f"{plain(url.partition('?')[0], 120)!r} is no address for LFS objects", "ask the server's owner"
+        )
     import ssl
 
     context = ssl.create_default_context(cafile=authorities or None)
