@@ -9,13 +9,12 @@ plain blob was hashed by the source for its id and its sha256 in one pass over t
 the scan found the other. The claims are apart, because they say different things: a commit without a signature still
 says exactly which files it has, and a signed one proves nothing if the files are others.
 
-SHA-1 is broken for whoever may choose both of two objects. git refuses the objects of every known attack when it fetches;
-an id is no more than that, and so the claims say it, and what is stored goes by sha256 alone.
+SHA-1 is broken for whoever may choose both of two objects. git, as it is distributed, refuses objects of every known
+attack when it fetches; an id is no more than that, so the claims say it, and what is stored goes by sha256 alone.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import escape_name
@@ -36,6 +35,7 @@ from weighbridge.sources.lfs import read_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.origin import FileOrigin, Origin
@@ -62,8 +62,8 @@ def claims(
     """What the commit that a model comes from proves.
 
     `scanned` has the sha256 (hex) of every file that was scanned, by its escaped path. `proven` is a time at which this
-    commit existed and that somebody else than its signer vouches for. Raises KeyMissing or UsageError if the trust store
-    has an OpenPGP key and gpg cannot be used: then nothing is known.
+    commit existed and that somebody else than its signer vouches for. Raises KeyMissing or UsageError if there is an
+    OpenPGP signature and gpg cannot be used, or not with the keys of the trust store: then nothing is known.
     """
     if not origin.objects:
         why = _why_nothing(origin)
@@ -115,24 +115,27 @@ def _tag_claim(origin: Origin, kept: ObjectFolder, signers: Signers) -> Claim:
         lightweight = f"{plain(ref, 80)!r} is a name without a tag object, which cannot be signed"
         return Claim(TAG, Status.ABSENT, lightweight if ref.startswith("refs/tags/") else "no tag was asked for")
     try:
-        at = tags[0]
-        tag = _tag(kept, at)
-        if ref.startswith("refs/tags/") and tag.name != ref.removeprefix("refs/tags/"):
-            raise _Broken(
-                f"the link from name to tag: {plain(ref, 80)!r} names a tag object that calls itself {plain(tag.name, 80)!r}"
-            )
-        judged = signers.judge(_signed_tag(at, tag))
-        last, more = tag, list(tags[1:])
-        while last.kind == "tag" and more and more[0] == last.target:
-            last = _tag(kept, more.pop(0))
-        if last.kind != "commit" or last.target != origin.revision or more:
-            raise _Broken(
-                f"the link from tag to commit: the tag leads to {last.kind} {last.target}, not to {origin.revision}"
-            )
+        tag = _checked_tag(kept, ref, tags, origin.revision)
     except _Broken as broken:
         return Claim(TAG, Status.CONTRADICTED, f"a broken link: {broken}", ref)
+    judged = signers.judge(_signed_tag(tags[0], tag))
     parts = (Claim("hub-signature", Status.VERIFIED, judged.why, judged.who),) if judged.hub else ()
     return Claim(TAG, judged.status, judged.why, judged.who, parts=parts)
+
+
+def _checked_tag(kept: ObjectFolder, ref: str, tags: list[str], revision: str) -> Tag:
+    """The first of the tags that lead from `ref` to the commit. Raises _Broken if they do not."""
+    first = tag = _tag(kept, tags[0])
+    if ref.startswith("refs/tags/") and first.name != ref.removeprefix("refs/tags/"):
+        named, own = plain(ref, 80), plain(first.name, 80)
+        raise _Broken(f"the link from name to tag: {named!r} names a tag object that calls itself {own!r}")
+    for identity in tags[1:]:
+        if tag.kind != "tag" or tag.target != identity:
+            raise _Broken(f"the link from tag to tag: {tag.kind} {tag.target} is not {identity}")
+        tag = _tag(kept, identity)
+    if tag.kind != "commit" or tag.target != revision:
+        raise _Broken(f"the link from tag to commit: the tag leads to {tag.kind} {tag.target}, not to {revision}")
+    return first
 
 
 def _files_claim(origin: Origin, kept: ObjectFolder, commit: Commit, scanned: Mapping[str, str]) -> Claim:
@@ -187,7 +190,8 @@ def _compare_file(kept: ObjectFolder, file: FileOrigin, identity: str, found: st
             )
     if file.sha256 != found:
         raise _Broken(
-            f"the link from blob to bytes at {shown}: what came has sha256:{file.sha256}, what was scanned sha256:{found}"
+            f"the link from blob to bytes at {shown}: what came has sha256:{file.sha256}, "
+            f"what was scanned sha256:{found}"
         )
 
 

@@ -2,20 +2,20 @@
 
 A signature counts if it holds, its key is in the trust store for this kind of object and this place, and the key is
 good both now and at the time that the signer claims. Both, because the signer alone says when a commit was made:
-whoever steals a key can write any date. Only a time that somebody else has proven (`proven`, for example that of an earlier
-admission of the very same commit) takes the place of both; a compromised key fails even then.
+whoever steals a key can write any date. Only a time that somebody else has proven (`proven`, for example that of an
+earlier admission of the very same commit) takes the place of both; a compromised key fails even then.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from weighbridge.attest.openpgp import keyring
 from weighbridge.attest.openssh import read_key, read_signature, verify_ssh
 from weighbridge.core.claims import Status
-from weighbridge.core.errors import Rejected
+from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.plain import plain
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Signers:
         self._pgp: tuple[Keyring, dict[str, TrustEntry]] | None = None
         self._stack = ExitStack()
 
-    def __enter__(self) -> Signers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -96,6 +96,8 @@ class Signers:
     def _keys(self) -> tuple[Keyring, dict[str, TrustEntry]]:
         if self._pgp is None:
             ring = self._stack.enter_context(keyring(entry.key for entry in self._pgp_entries))
+            if len(set(ring.fingerprints)) != len(ring.fingerprints):
+                raise UsageError("the trust store has the same OpenPGP key twice", "revoke or mend one of the entries")
             self._pgp = ring, dict(zip(ring.fingerprints, self._pgp_entries, strict=True))
         return self._pgp
 

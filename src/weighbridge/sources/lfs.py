@@ -246,9 +246,8 @@ def _connect(url: str, authorities: str) -> HTTPConnection:
     if parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1"):
         return HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
     if parts.scheme != "https" or not parts.hostname:
-        raise SourceError(
-            f"{plain(url.partition('?')[0], 120)!r} is no address for LFS objects", "ask the server's owner"
-        )
+        shown = plain(url.partition("?")[0], 120)
+        raise SourceError(f"{shown!r} is no address for LFS objects", "ask the server's owner")
     import ssl
 
     context = ssl.create_default_context(cafile=authorities or None)
