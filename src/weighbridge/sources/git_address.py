@@ -72,6 +72,8 @@ def parse_address(text: str) -> Address:
     if scheme == "http" and host not in _LOOPBACK:
         raise UsageError(f"{shown!r} is not encrypted: anybody in between could change it", "write git+https://")
     _check_path(path.replace(" ", "") if scheme == "file" else path, shown)
+    if scheme == "ssh" and not re.fullmatch(r"[A-Za-z0-9._~/+-]+", path):
+        raise UsageError(f"{shown!r} has a path that a shell could misread", "use its git+https:// address")
     port = "" if (scheme, port) in (("https", "443"), ("ssh", "22"), ("http", "80")) else port
     return Address(scheme, user, host, f":{port}" if port else "", path.rstrip("/"), revision)
 

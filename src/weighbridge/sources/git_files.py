@@ -171,15 +171,11 @@ def _plain_file(leaf: Leaf, at: Writing, left: int) -> tuple[FileOrigin, Pointer
 def _lfs_file(leaf: Leaf, pointer: Pointer, stream: Readable, at: Writing) -> None:
     state, size = sha256(), 0
     with _new_file(leaf.path, at.into) as file:
-        try:
-            while size <= pointer.size and (piece := stream.read(PIECE)):
-                size += len(piece)
-                state.update(piece)
-                file.write(piece)
-                at.watcher.advance(len(piece))
-        except OSError as error:
-            cause = f"the LFS object sha256:{pointer.sha256} broke off after {size} bytes: {error}"
-            raise SourceError(cause, "try again") from error
+        while size <= pointer.size and (piece := stream.read(PIECE)):
+            size += len(piece)
+            state.update(piece)
+            file.write(piece)
+            at.watcher.advance(len(piece))
     if size != pointer.size:
         more = "more than" if size > pointer.size else f"{size} of"
         raise SourceError(

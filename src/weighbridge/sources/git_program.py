@@ -164,7 +164,7 @@ def run(tool: Git, *arguments: str, size: int = 0, seconds: int = 0) -> bytes:
         err.seek(0)
         said = err.read(16 * 1024).decode(errors="replace")
         if status:
-            raise SourceError(*_failure(arguments, status, said))
+            raise SourceError(*_failure("fetch" if "fetch" in arguments else arguments[0], status, said))
         out.seek(0)
         return out.read(256 * 1024 * 1024)
 
@@ -181,7 +181,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _failure(arguments: tuple[str, ...], status: int, said: str) -> tuple[str, str]:
+def _failure(command: str, status: int, said: str) -> tuple[str, str]:
     lines = [line for line in said.splitlines() if re.match(r"(fatal|error|remote|ssh|Host key)", line)]
     why = plain("; ".join(lines or said.splitlines()[-1:]), 300) or f"status {status}"
     if "not our ref" in said or "couldn't find remote ref" in said or "no such remote ref" in said:
@@ -191,8 +191,8 @@ def _failure(arguments: tuple[str, ...], status: int, said: str) -> tuple[str, s
     if "terminal prompts disabled" in said or "could not read Username" in said:
         return f"the repository is not public, or not there ({why})", "reach it through git+ssh:// and an agent"
     if status in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ) or "File too large" in said or "signal 25" in said:
-        return f"git {arguments[0]}: the repository is larger than what is taken", "name a smaller one"
-    return f"git {arguments[0]} failed: {why}", "check the address, and that git can reach it"
+        return f"git {command}: the repository is larger than what is taken", "name a smaller one"
+    return f"git {command} failed: {why}", "check the address, and that git can reach it"
 
 
 class Objects:

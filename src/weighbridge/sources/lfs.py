@@ -17,7 +17,7 @@ import re
 import stat
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
@@ -47,6 +47,7 @@ _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (0|[1-9]\d{0,17})\n?"
 )
 _SECONDS = 60
+_PASSING = (429, 500, 502, 503, 504)
 
 
 class Pointer(NamedTuple):
@@ -110,6 +111,17 @@ class LocalLfs(NamedTuple):
             yield file
 
 
+class SshLfs(NamedTuple):
+    """A server that is asked over ssh where it has its objects; it is asked only if there is a pointer."""
+
+    address: Address
+    tool: Git
+
+    def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Opener]]:
+        if pointers:
+            yield from _through_ssh(self.address, self.tool).opened(pointers)
+
+
 class RemoteLfs(NamedTuple):
     """A server that speaks the batch API. `headers` hold what it takes as proof of who asks; they are never shown."""
 
@@ -157,28 +169,40 @@ class RemoteLfs(NamedTuple):
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], what: str
     ) -> Iterator[HTTPResponse]:
         """An answer of status 200. Redirects are not followed; what may pass by itself is tried again."""
-        wait, why = self.pause, ""
+        wait, why, again = self.pause, "", True
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(wait)
                 wait *= 2
-            connection = _connect(url, self.authorities)
-            try:
-                parts = urlsplit(url)
-                target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-                connection.request(method, target, body, dict(headers))
-                answer = connection.getresponse()
-                if answer.status == 200:
-                    yield answer
-                    return
-                why = f"the server answers {answer.status}"
-                if answer.status != 429 and answer.status < 500:
-                    break
-            except (OSError, HTTPException) as error:
-                why = type(error).__name__ if isinstance(error, HTTPException) else str(error)
-            finally:
-                connection.close()
+            with ExitStack() as stack:
+                try:
+                    answer = _ask(_connect(url, self.authorities, stack), method, url, body, headers, stack)
+                    why, again = f"the server answers {answer.status}", answer.status in _PASSING
+                except (OSError, HTTPException) as error:
+                    why, again = str(error) or type(error).__name__, True
+                else:
+                    if answer.status == 200:
+                        try:
+                            yield answer
+                        except (OSError, HTTPException) as error:
+                            raise SourceError(f"{what} broke off: {plain(str(error), 200)}", "try again") from error
+                        return
+            if not again:
+                break
         raise SourceError(f"{what} cannot be had: {plain(why, 200)}", "check that the server has it and lets you read")
+
+
+def _ask(
+    connection: HTTPConnection,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    stack: ExitStack,
+) -> HTTPResponse:
+    parts = urlsplit(url)
+    connection.request(method, f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", body, dict(headers))
+    return stack.enter_context(connection.getresponse())
 
 
 def missing(pointer: Pointer, why: str) -> SourceError:
@@ -195,7 +219,7 @@ def lfs_of(address: Address, folder: str, tool: Git) -> Lfs:
         return LocalLfs(folder)
     authorities = tool.environ.get("SSL_CERT_FILE", "")
     if address.scheme == "ssh":
-        return _through_ssh(address, tool)
+        return SshLfs(address, tool)
     return RemoteLfs(f"{address.url.removesuffix('.git')}.git/info/lfs", (), authorities)
 
 
@@ -239,19 +263,22 @@ def _action(entries: dict[str, Any], pointer: Pointer) -> tuple[str, dict[str, s
         raise missing(pointer, "the server does not say where it is") from None
 
 
-def _connect(url: str, authorities: str) -> HTTPConnection:
+def _connect(url: str, authorities: str, stack: ExitStack) -> HTTPConnection:
     from http.client import HTTPConnection
 
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1"):
-        return HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
-    if parts.scheme != "https" or not parts.hostname:
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
+    elif parts.scheme == "https" and parts.hostname:
+        import ssl
+
+        context = ssl.create_default_context(cafile=authorities or None)
+        connection = HTTPSConnection(parts.hostname, parts.port, timeout=_SECONDS, context=context)
+    else:
         shown = plain(url.partition("?")[0], 120)
         raise SourceError(f"{shown!r} is no address for LFS objects", "ask the server's owner")
-    import ssl
-
-    context = ssl.create_default_context(cafile=authorities or None)
-    return HTTPSConnection(parts.hostname, parts.port, timeout=_SECONDS, context=context)
+    stack.callback(connection.close)
+    return connection
 
 
 def _same_host(href: str, url: str) -> bool:
