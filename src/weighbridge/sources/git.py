@@ -79,7 +79,9 @@ class GitRepository(NamedTuple):
             if not any(leaf.kind == "file" for leaf in found):
                 raise SourceError(f"nothing to inspect: the commit {revision} has no file", "name another revision")
             lfs = lfs_of(self.address, folder, tool)
-            origins, left_out = write_files(found, Writing(objects, lfs, kept, files, watcher, self.bounds))
+            origins, left_out = write_files(
+                found, Writing(objects, lfs, kept, files, watcher, self.bounds, _packed(bare))
+            )
         told = (
             Told("commit-time", f"{_time(commit.committer.time)}"),
             Told("author", plain(commit.author.name, 200)),
@@ -159,6 +161,11 @@ def _transfer(tool: Git, address: Address, asked: Resolved, *options: str, size:
     refspec = f"{asked.id}:refs/weighbridge/asked"
     run(tool, "--git-dir", bare, "fetch", *arguments, "--", address.url, refspec, size=size)
     return bare
+
+
+def _packed(bare: str) -> int:
+    folder = os.path.join(bare, "objects")
+    return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
 
 
 def _peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, list[str]]:

@@ -17,7 +17,7 @@ from weighbridge.core.errors import FormatError, SourceError
 from weighbridge.core.origin import FileOrigin, Told
 from weighbridge.core.plain import plain
 from weighbridge.sources.git_objects import MAX_OBJECT, algorithm_of, parse_tree
-from weighbridge.sources.git_program import PIECE
+from weighbridge.sources.git_program import GIB, PIECE
 from weighbridge.sources.lfs import MAX_POINTER, Pointer, read_pointer
 
 if TYPE_CHECKING:
@@ -108,11 +108,14 @@ class Writing(NamedTuple):
     into: str
     watcher: Watcher
     bounds: GitBounds
+    packed: int
+    """Bytes of the pack that the files are in."""
 
 
 def write_files(found: list[Leaf], at: Writing) -> tuple[tuple[FileOrigin, ...], tuple[Told, ...]]:
     """Write every file and link below `at.into`; give back the files and what is left out."""
-    left = at.bounds.bytes
+    # One blob of zeros under a million names is a small repository.
+    left = min(at.bounds.bytes, GIB + at.bounds.expansion * at.packed)
     origins: list[FileOrigin] = []
     pointers: dict[Pointer, list[Leaf]] = {}
     for leaf in found:
@@ -125,6 +128,7 @@ def write_files(found: list[Leaf], at: Writing) -> tuple[tuple[FileOrigin, ...],
             left -= origin.size
         else:
             pointers.setdefault(pointer, []).append(leaf)
+    left = at.bounds.bytes - sum(origin.size for origin in origins)
     wanted = sum(pointer.size * len(places) for pointer, places in pointers.items())
     if wanted > left:
         raise SourceError(f"the LFS objects have {wanted} bytes, more than are taken", "name a smaller repository")

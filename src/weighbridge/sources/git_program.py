@@ -79,7 +79,7 @@ _SSH = (
 )
 """The user's own ssh settings are not read; the agent, the keys and the known hosts are."""
 _LIMITED = 'ulimit -c 0; ulimit -f "$1"; ulimit -t "$2"; ulimit -v "$3"; shift 3; exec "$@"'
-_KEPT = ("SSH_AUTH_SOCK", "TMPDIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+_KEPT = ("SSH_AUTH_SOCK", "TMPDIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
 
 
 class GitBounds(NamedTuple):
@@ -87,6 +87,8 @@ class GitBounds(NamedTuple):
 
     bytes: int = 256 * GIB
     """Of all files together, and of one pack."""
+    expansion: int = 200
+    """Bytes of files, those of Git LFS apart, that may come out of one byte of pack beyond the first GIB."""
     seconds: int = 6 * 3600
     """Of one transfer."""
     processor: int = 3600
