@@ -376,6 +376,11 @@ def test_a_key_outside_its_time_is_denied(case, ada, validity, said):
     says(case.claims(ssh_entry(ada, validity=validity))[COMMIT], Status.CONTRADICTED, said)
 
 
+def test_a_commit_from_the_future_is_denied(case, ada):
+    early = COMMITTED - timedelta(days=1)
+    says(case.claims(ssh_entry(ada), now=early)[COMMIT], Status.CONTRADICTED, "the time that it claims, 2026-03-01")
+
+
 def test_a_key_within_its_time_counts(case, ada):
     validity = Validity(COMMITTED - timedelta(days=1), NOW + timedelta(seconds=1))
     assert case.claims(ssh_entry(ada, validity=validity))[COMMIT].status is Status.VERIFIED

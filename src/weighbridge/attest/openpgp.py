@@ -14,6 +14,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.attest.trust import CLOCK_SKEW
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
 
@@ -57,7 +58,10 @@ class Keyring(NamedTuple):
             file.write(signature)
         at = f"{now:%Y%m%dT%H%M%S}!"
         status = _gpg(self.program, self.home, message, "--faked-system-time", at, "--verify", path, "-")
-        return _judge(status)
+        good = _judge(status)
+        if good.made > now.timestamp() + CLOCK_SKEW.total_seconds():
+            raise Rejected("signature-invalid", "an OpenPGP signature whose time is to come", "a valid signature")
+        return good
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def read_key(line: str) -> bytes:
         if kind != words[0].encode():
             raise KeyMissing("the SSH public key is of another kind than it says", mend)
         _verifier(blob)
-    except (binascii.Error, Rejected, ValueError) as error:
+    except (Rejected, ValueError) as error:
         cause = error.got if isinstance(error, Rejected) else "the SSH public key cannot be read"
         raise KeyMissing(cause, "give an ed25519, ecdsa or RSA key of 2048 bits or more") from error
     return blob
@@ -135,12 +135,10 @@ def _verifier(blob: bytes) -> Callable[[bytes, bytes], bool]:
     kind = reader.string()
     if kind not in _KINDS:
         raise _malformed(f"an SSH key of the kind {plain(repr(kind), 60)}")
-    if b"ed25519" in kind:
-        check = _ed25519(reader.string())
-    elif kind == b"ssh-rsa":
-        check = _rsa(int.from_bytes(reader.string()), int.from_bytes(reader.string()))
-    else:
-        check = _ecdsa(reader.string(), reader.string(), kind)
+    try:
+        check = _check_of(kind, reader)
+    except ValueError as error:
+        raise _malformed("an SSH key whose numbers are those of no key") from error
     token = kind.startswith(b"sk-")
     application = hashlib.sha256(reader.string()).digest() if token else b""
     reader.end()
@@ -162,6 +160,14 @@ def _verifier(blob: bytes) -> Callable[[bytes, bytes], bool]:
         return check(algorithm, raw, signed)
 
     return verify
+
+
+def _check_of(kind: bytes, reader: _Reader) -> Callable[[bytes, bytes, bytes], bool]:
+    if b"ed25519" in kind:
+        return _ed25519(reader.string())
+    if kind == b"ssh-rsa":
+        return _rsa(int.from_bytes(reader.string()), int.from_bytes(reader.string()))
+    return _ecdsa(reader.string(), reader.string(), kind)
 
 
 def _ed25519(point: bytes) -> Callable[[bytes, bytes, bytes], bool]:

@@ -86,7 +86,12 @@ def _alone(folder: str) -> Iterator[None]:
 def _replace(path: str, text: str) -> None:
     folder = os.path.dirname(path)
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o644
-    fd, beside = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    beginning = f".{os.path.basename(path)}.writing-"
+    for name in os.listdir(folder):
+        if name.startswith(beginning):
+            # Left by a writer that was killed: there is no other one now.
+            os.unlink(os.path.join(folder, name))
+    fd, beside = tempfile.mkstemp(prefix=beginning, dir=folder)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(text.encode())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from weighbridge.attest.openpgp import keyring
 from weighbridge.attest.openssh import read_key, read_signature, verify_ssh
+from weighbridge.attest.trust import CLOCK_SKEW
 from weighbridge.core.claims import Status
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.plain import plain
@@ -133,5 +134,7 @@ class Signers:
                 moment = datetime.fromtimestamp(seconds, UTC)
             except (ValueError, OverflowError, OSError):
                 return "the time that it claims is none"
+            if moment > self._now + CLOCK_SKEW:
+                return f"the time that it claims, {moment:%Y-%m-%d}, is to come"
             why = why or entry.validity.refusal(moment)
         return why

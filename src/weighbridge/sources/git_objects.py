@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 Kind = Literal["commit", "tag", "tree", "blob"]
 MAX_OBJECT = 16 * 1024 * 1024
 """Bytes of a commit, tag or tree that is read whole: a tree of 400,000 names."""
-SIGNATURES = (b"-----BEGIN PGP SIGNATURE-----", b"-----BEGIN SSH SIGNATURE-----", b"-----BEGIN SIGNED MESSAGE-----")
-"""How signatures begin: OpenPGP, SSH, X.509."""
+SIGNATURES = (
+    b"-----BEGIN PGP SIGNATURE-----",
+    b"-----BEGIN PGP MESSAGE-----",
+    b"-----BEGIN SSH SIGNATURE-----",
+    b"-----BEGIN SIGNED MESSAGE-----",
+)
+"""How what git takes for a signature begins: OpenPGP in two ways, SSH, X.509."""
 _ID = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _PERSON = re.compile(rb"([^\n\0]*) (-?\d{1,12}) [+-]\d{4,6}")
 _BLOB_KINDS = {b"40000": "tree", b"100644": "file", b"100755": "file", b"100664": "file", b"120000": "link"}
