@@ -89,6 +89,8 @@ class Signers:
                 raise Rejected("signer-unknown", f"a signature that holds, by the SSH key {found.fingerprint}", "")
             return entry, signed.claimed
         if signed.signature.startswith(_PGP):
+            if not self._pgp_entries:
+                raise Rejected("signer-unknown", "an OpenPGP signature", "")
             ring, entries = self._keys()
             good = ring.verify(signed.signature, signed.payload, self._proven or self._now)
             return entries[good.fingerprint], good.made

@@ -23,7 +23,7 @@ from weighbridge.sources.git_address import Address, git_folder, parse_address
 from weighbridge.sources.git_files import Writing, leaves, write_files
 from weighbridge.sources.git_objects import MAX_OBJECT, ObjectFolder, algorithm_of, parse_commit, parse_tag
 from weighbridge.sources.git_program import Git, GitBounds, Objects, git, opened, run
-from weighbridge.sources.lfs import lfs_of
+from weighbridge.sources.lfs_remote import lfs_of
 
 if TYPE_CHECKING:
     from weighbridge.core.settings import Settings
