@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import subprocess
+import sys
 import time
 
 import pytest
@@ -62,13 +64,19 @@ def repo(tmp_path):
         (b"", "git fetch failed"),
     ],
 )
-@pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_name_that_does_something_else_is_refused(repo, tmp_path, name, said, kind):
+def test_a_name_that_does_something_else_is_refused(repo, tmp_path, name, said):
     blob = repo.object("blob", b"x")
-    entry = ("100644", name, blob) if kind == "file" else ("40000", name, repo.tree(("100644", b"x", blob)))
-    repo.commit_of(repo.tree(entry))
+    inner = repo.tree(("100644", name, blob))
+    repo.commit_of(repo.tree(("40000", b"sub", inner)))
     assert said in refused(repo, tmp_path)
     assert os.listdir(tmp_path / "in" / "files") == []
+
+
+@pytest.mark.parametrize(("name", "said"), [(b"..", "leads out of it"), (b".Git", "keeps for itself")])
+def test_a_folder_of_such_a_name_is_refused(repo, tmp_path, name, said):
+    inner = repo.tree(("100644", b"config", repo.object("blob", b"x")))
+    repo.commit_of(repo.tree(("40000", name, inner)))
+    assert said in refused(repo, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -176,10 +184,10 @@ def test_one_blob_under_many_names_is_refused(repo, tmp_path):
 
 
 def test_a_blob_of_zeros_is_not_held_in_memory(repo, tmp_path):
-    repo.commit_of(repo.tree(("100644", b"x", repo.object("blob", bytes(200 * MIB)))))
+    repo.commit_of(repo.tree(("100644", b"x", repo.object("blob", bytes(48 * MIB)))))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "more are taken at most" in refused(repo, tmp_path, bytes=50 * MIB)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    assert "more are taken at most" in refused(repo, tmp_path, bytes=8 * MIB)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
 
 
 def test_a_large_tree_is_refused_and_not_read(repo, tmp_path):
@@ -205,9 +213,9 @@ def test_a_pack_that_needs_more_memory_than_allowed_is_refused(repo, tmp_path):
     # Under bigFileThreshold's eyes a blob streams, but a commit object never does.
     tree = repo.tree(("100644", b"x", repo.object("blob", b"x")))
     person = b"Eve <eve@example.invalid> 1772366400 +0000"
-    raw = b"tree %b\nauthor %b\ncommitter %b\n\n" % (tree.encode(), person, person) + bytes(300 * MIB)
+    raw = b"tree %b\nauthor %b\ncommitter %b\n\n" % (tree.encode(), person, person) + bytes(80 * MIB)
     repo.git("update-ref", "refs/heads/odd", repo.object("commit", raw))
-    assert refused(repo, tmp_path, memory=256 * MIB)
+    assert "git fetch failed" in refused(repo, tmp_path, memory=80 * MIB)
 
 
 def test_a_pack_that_is_larger_than_allowed_is_refused(repo, tmp_path):
@@ -349,3 +357,58 @@ def test_what_replaces_an_object_is_not_obeyed(repo, tmp_path, name):
     assert fetched.origin.revision == second
     with open(f"{fetched.folder}/x", "rb") as file:
         assert file.read() == b"second"
+
+
+# Ends in the middle
+
+
+FETCHING = """
+import sys
+from weighbridge.cli.progress import silent
+from weighbridge.sources.git import GitRepository
+from weighbridge.sources.git_address import parse_address
+print("ready", flush=True)
+GitRepository(parse_address(sys.argv[1])).fetch(sys.argv[2], silent())
+print("done", flush=True)
+"""
+
+
+def running(word):
+    """The processes with this word in their arguments."""
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as file:
+            if os.fsencode(word) in file.read():
+                found.add(name)
+    return found
+
+
+def eventually(holds):
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@needs("setpriv")
+def test_nothing_runs_on_when_we_are_killed(tmp_path):
+    into = tmp_path / "killed"
+    into.mkdir()
+    url = f"ssh://host.example/{os.getpid()}/x"
+    # A server that never says anything, and hears when whoever asked is gone.
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\nexec cat > /dev/null\n")
+    program.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", FETCHING, f"git+{url}", str(into)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, env=environ)
+    ours = str(process.pid)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        assert eventually(lambda: running(url) - {ours})
+    finally:
+        process.kill()
+        process.communicate()
+    assert eventually(lambda: not running(url))

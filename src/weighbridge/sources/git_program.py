@@ -173,7 +173,10 @@ def run(tool: Git, *arguments: str, size: int = 0, seconds: int = 0) -> bytes:
 
 def _words(tool: Git, arguments: tuple[str, ...], size: int) -> list[str]:
     limits = (str(size // 512 + 1), str(tool.bounds.processor), str(tool.bounds.memory // 1024))
-    return ["/bin/sh", "-c", _LIMITED, "sh", *limits, tool.program, *arguments]
+    # Where it is there, a program that ends git when we are killed; the children of git end with their pipes.
+    follow = shutil.which("setpriv", path=tool.environ["PATH"])
+    bound = [follow, "--pdeathsig", "KILL"] if follow else []
+    return ["/bin/sh", "-c", _LIMITED, "sh", *limits, *bound, tool.program, *arguments]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
