@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -20,12 +21,17 @@ class GitServer:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.port = 0
+        self.scheme = "http"
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}
 
+    @property
+    def host(self) -> str:
+        return "localhost" if self.scheme == "https" else "127.0.0.1"
+
     def address(self, name: str) -> str:
-        return f"git+http://127.0.0.1:{self.port}/{name}"
+        return f"git+{self.scheme}://{self.host}:{self.port}/{name}"
 
     def lfs_object(self, identity: str) -> str:
         for name in os.listdir(self.folder):
@@ -38,7 +44,7 @@ class GitServer:
         entries: list[dict[str, Any]] = []
         for wanted in json.loads(body)["objects"]:
             if self.lfs_object(wanted["oid"]):
-                href = f"http://127.0.0.1:{self.port}/objects/{wanted['oid']}"
+                href = f"{self.scheme}://{self.host}:{self.port}/objects/{wanted['oid']}"
                 entries.append({**wanted, "actions": {"download": {"href": href, "header": {"X-Asked": "yes"}}}})
             else:
                 entries.append({**wanted, "error": {"code": 404, "message": "Object does not exist"}})
@@ -46,7 +52,8 @@ class GitServer:
 
 
 @contextmanager
-def git_server(folder: str) -> Iterator[GitServer]:
+def git_server(folder: str, certificate: str = "") -> Iterator[GitServer]:
+    """With `certificate`, a file with a key and its certificate for localhost, over TLS."""
     state = GitServer(folder)
 
     class Handler(BaseHTTPRequestHandler):
@@ -116,6 +123,12 @@ def git_server(folder: str) -> Iterator[GitServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.port = server.server_port
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.handle_error = lambda *_: None  # a client that does not trust us hangs up
+        state.scheme = "https"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -416,6 +416,45 @@ def test_a_server_without_the_smart_protocol_is_refused(with_lfs, served, tmp_pa
     assert "git fetch failed" in refused(f"{served.address('model')}@main", tmp_path / "in")
 
 
+# Over HTTPS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A key with a certificate of its own for localhost, and the certificate alone."""
+    folder = tmp_path_factory.mktemp("tls")
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "3650",
+    ]
+    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    words += ["-keyout", str(folder / "key"), "-out", str(folder / "cert")]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    (folder / "both").write_text((folder / "key").read_text() + (folder / "cert").read_text())
+    return str(folder / "both"), str(folder / "cert")
+
+
+@needs("openssl")
+def test_over_https_the_certificate_has_to_be_trusted(with_lfs, certificate, tmp_path, monkeypatch):
+    monkeypatch.setattr(lfs_source.time, "sleep", lambda _: None)
+    monkeypatch.setenv("GIT_SSL_NO_VERIFY", "1")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with git_server(os.path.dirname(with_lfs.folder), certificate[0]) as server:
+        assert "git ls-remote failed" in refused(server.address("model"), tmp_path / "strange")
+        monkeypatch.setenv("SSL_CERT_FILE", certificate[1])
+        fetched = fetch(server.address("model"), tmp_path / "in")
+        assert contents(fetched.folder)["sub/weights.bin"] == WEIGHTS
+        assert fetched.origin.place == f"git+https://localhost:{server.port}/model"
+
+
 # Over SSH, with a stand-in for the program: it runs on this machine what it is asked to run there
 
 

@@ -218,6 +218,14 @@ def test_a_pack_that_needs_more_memory_than_allowed_is_refused(repo, tmp_path):
     assert "git fetch failed" in refused(repo, tmp_path, memory=80 * MIB)
 
 
+def test_a_message_of_megabytes_is_refused(repo, tmp_path):
+    tree = repo.tree(("100644", b"x", repo.object("blob", b"x")))
+    person = b"Eve <eve@example.invalid> 1772366400 +0000"
+    raw = b"tree %b\nauthor %b\ncommitter %b\n\n" % (tree.encode(), person, person) + b"x" * 2 * MIB
+    repo.git("update-ref", "refs/heads/odd", repo.object("commit", raw))
+    assert "more are taken at most" in refused(repo, tmp_path)
+
+
 def test_a_pack_that_is_larger_than_allowed_is_refused(repo, tmp_path):
     repo.commit_of(repo.tree(("100644", b"x", repo.object("blob", os.urandom(3 * MIB)))))
     assert refused(repo, tmp_path, bytes=MIB)

@@ -151,7 +151,7 @@ def _files_claim(origin: Origin, kept: ObjectFolder, commit: Commit, scanned: Ma
     weak = (
         ""
         if algorithm_of(origin.revision) == "sha256"
-        else "; its ids are SHA-1, checked by git against the known attacks"
+        else "; its ids are SHA-1, which git searches for the known attacks"
     )
     return Claim(FILES, Status.VERIFIED, f"{how}{lfs}{left}{weak}", origin.revision)
 

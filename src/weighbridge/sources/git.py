@@ -21,7 +21,7 @@ from weighbridge.core.plain import plain
 from weighbridge.sources.base import Fetched
 from weighbridge.sources.git_address import Address, git_folder, parse_address
 from weighbridge.sources.git_files import Writing, leaves, write_files
-from weighbridge.sources.git_objects import MAX_OBJECT, ObjectFolder, algorithm_of, parse_commit, parse_tag
+from weighbridge.sources.git_objects import MAX_COMMIT, ObjectFolder, algorithm_of, parse_commit, parse_tag
 from weighbridge.sources.git_program import Git, GitBounds, Objects, git, opened, run
 from weighbridge.sources.lfs_remote import lfs_of
 
@@ -72,7 +72,7 @@ class GitRepository(NamedTuple):
         kept.create(algorithm_of(asked.id))
         with opened(tool, bare) as objects:
             revision, tags = _peel(objects, asked.id, kept)
-            raw = objects.read(revision, "commit", MAX_OBJECT)
+            raw = objects.read(revision, "commit", MAX_COMMIT)
             kept.put("commit", raw, algorithm_of(revision))
             commit = parse_commit(raw)
             found = leaves(objects, commit.tree, kept, self.limits.files, self.bounds)
@@ -173,7 +173,7 @@ def _peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, lis
     tags: list[str] = []
     kind = objects.kind_of(identity)
     while kind == "tag" and len(tags) < _MAX_TAGS:
-        raw = objects.read(identity, "tag", MAX_OBJECT)
+        raw = objects.read(identity, "tag", MAX_COMMIT)
         tags.append(kept.put("tag", raw, algorithm_of(identity)))
         tag = parse_tag(raw)
         identity, kind = tag.target, tag.kind
@@ -201,7 +201,7 @@ def _history(tool: Git, address: Address, revision: str, kept: ObjectFolder) -> 
         signed, ids = 0, listed.decode("ascii").split()
         with opened(tool, bare) as objects:
             for identity in ids:
-                raw = objects.read(identity, "commit", MAX_OBJECT)
+                raw = objects.read(identity, "commit", MAX_COMMIT)
                 kept.put("commit", raw, algorithm_of(identity))
                 signed += bool(parse_commit(raw).signature)
     except (SourceError, FormatError) as error:

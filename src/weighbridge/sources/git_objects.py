@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["commit", "tag", "tree", "blob"]
 MAX_OBJECT = 16 * 1024 * 1024
-"""Bytes of a commit, tag or tree that is read whole: a tree of 400,000 names."""
+"""Bytes of a tree that is read whole: 400,000 names."""
+MAX_COMMIT = 1024 * 1024
+"""Bytes of a commit or a tag; its message is what makes it large."""
 SIGNATURES = (
     b"-----BEGIN PGP SIGNATURE-----",
     b"-----BEGIN PGP MESSAGE-----",
@@ -205,13 +207,14 @@ class ObjectFolder(NamedTuple):
         """An object whose bytes hash to its id now. Raises NotFound, or FormatError if they hash to another."""
         if not _ID.fullmatch(identity.encode()):
             raise FormatError(f"{plain(identity, 80)!r} is no object id", 0)
+        most = MAX_OBJECT if kind == "tree" else MAX_COMMIT
         try:
             with open(self._path(identity), "rb") as file:
-                packed = file.read(MAX_OBJECT)
+                packed = file.read(most)
         except OSError as error:
             raise NotFound(f"the {kind} {identity} is not there", "fetch the source again") from error
         try:
-            whole = zlib.decompressobj().decompress(packed, MAX_OBJECT + 64)
+            whole = zlib.decompressobj().decompress(packed, most + 64)
         except zlib.error as error:
             raise FormatError(f"the {kind} {identity} is broken", 0) from error
         head, _, content = whole.partition(b"\0")
