@@ -67,7 +67,7 @@ def pgp_entry(text, **changes):
 
 
 def trusting(*entries):
-    return TrustPolicy((), entries)
+    return TrustPolicy((), entries=entries)
 
 
 class Case:

@@ -143,7 +143,7 @@ def policy_of(keys: tuple[TrustedKey, ...], entries: tuple[TrustEntry, ...]) -> 
         for entry in entries
         if entry.kind == "attestation"
     )
-    return TrustPolicy((*keys, *stored), entries)
+    return TrustPolicy((*keys, *stored), entries=entries)
 
 
 class Verified(NamedTuple):
