@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.trust import CLOCK_SKEW
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

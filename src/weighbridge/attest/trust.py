@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from weighbridge.attest.dsse import open_bundle
 from weighbridge.attest.signers import key_id_of
@@ -20,6 +20,7 @@ from weighbridge.attest.statement import Statement, read_statement
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import NamedTuple
 
 ANYTHING = "*"
 """In `may_sign`: every predicate type."""

@@ -13,11 +13,11 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from weighbridge.attest.trust_store import check_entry, parse_store, text_of
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,13 +10,13 @@ Examples:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from weighbridge.attest.signers import create_key
 from weighbridge.attest.trust import ANYTHING, TrustEntry
 from weighbridge.attest.trust_writing import add_entry
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import FILE, TRUST_STORE
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from weighbridge.attest.trust import ANYTHING, COMMITS, TAGS, EntryKind, Reason, Role, TrustEntry, Validity
 from weighbridge.attest.trust_store import read_store
@@ -27,6 +27,7 @@ from weighbridge.attest.trust_writing import add_entry, revoke_entry
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import TRUST_STORE
 
 if TYPE_CHECKING:

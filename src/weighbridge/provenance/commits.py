@@ -15,12 +15,11 @@ attack when it fetches; an id is no more than that, so the claims say it, and wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.errors import FormatError, NotFound
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.provenance.signed_objects import Judged, Signed, Signers
 from weighbridge.sources.git_objects import (
     Commit,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import Literal, Self
 
 from weighbridge.attest.openpgp import keyring
 from weighbridge.attest.openssh import read_key, read_signature, verify_ssh
@@ -18,6 +18,7 @@ from weighbridge.attest.trust import CLOCK_SKEW
 from weighbridge.core.claims import Status
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -12,12 +12,12 @@ import os
 import re
 import shutil
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError, SourceError
 from weighbridge.core.limits import Limits
 from weighbridge.core.origin import Origin, Told
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sources.base import Fetched
 from weighbridge.sources.git_address import Address, git_folder, parse_address
 from weighbridge.sources.git_files import Writing, leaves, write_files

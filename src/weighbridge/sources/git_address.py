@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import NamedTuple
 
 SCHEMES = ("https", "http", "ssh", "file")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")

@@ -10,18 +10,19 @@ import os
 import unicodedata
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import FormatError, SourceError
 from weighbridge.core.origin import FileOrigin, Told
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sources.git_objects import MAX_OBJECT, algorithm_of, parse_tree
 from weighbridge.sources.git_program import GIB, PIECE
 from weighbridge.sources.lfs import MAX_POINTER, Pointer, read_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from weighbridge.scan.engine import Watcher
     from weighbridge.sources.git_objects import ObjectFolder, TreeEntry

@@ -17,10 +17,11 @@ import os
 import re
 import zlib
 from hashlib import sha1, sha256
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
 from weighbridge.core.errors import FormatError, NotFound
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,14 +16,14 @@ import re
 import stat
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from weighbridge.core.errors import FormatError, SourceError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from typing import BinaryIO
+    from typing import BinaryIO, TypeAlias
 
 
 MAX_POINTER = 1024
@@ -69,7 +69,6 @@ class Lfs(Protocol):
 
     def opened(self, pointers: Sequence[Pointer]) -> Iterator[tuple[Pointer, Opener]]:
         """For each pointer what opens its object for reading. Raises SourceError, which names a missing one."""
-        ...
 
 
 class LocalLfs(NamedTuple):

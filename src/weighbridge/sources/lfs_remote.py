@@ -14,16 +14,17 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from weighbridge.core.errors import SourceError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sources.lfs import LocalLfs, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from http.client import HTTPResponse
+    from typing import Any
 
     from weighbridge.sources.git_address import Address
     from weighbridge.sources.git_program import Git
