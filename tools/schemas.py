@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Union, get_
 
 from weighbridge.attest.model_signing import VerifiedModel
 from weighbridge.cli.doctor import Check
+from weighbridge.cli.trust import TrustRow
 from weighbridge.core.artifact import Artifact, CoverageBytes, InspectedFile, Unread
 from weighbridge.core.digests import Digest
 from weighbridge.core.evidence import Tool
@@ -249,6 +250,11 @@ def rules_shape() -> Shape:
     return _top("Rules", "Every rule, by id.", "weighbridge.rules/1", {"rules": rows})
 
 
+def trust_shape() -> Shape:
+    """The entries of the trust store, as `cli/trust.py` writes them."""
+    return _top("Trust", "Whose signatures count.", "weighbridge.trust/1", {"entries": tuple[TrustRow, ...]})
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file."""
     reports = {"reports": ListOf(scan_shape())}
@@ -261,6 +267,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "decision": decision_shape(),
         "verify": verify_shapes(),
         "rules": rules_shape(),
+        "trust": trust_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
     return {name: document(name, body) for name, body in bodies.items()}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from build.keys import public_pem, signer, trust
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
-from weighbridge.attest.trust import TrustedKey, TrustPolicy, verify
+from weighbridge.attest.trust import TrustedKey, TrustPolicy, Validity, made_at, verify
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 
@@ -86,3 +87,66 @@ def test_a_policy_with_a_bad_or_doubled_key_is_refused():
         TrustPolicy((first, first._replace(name="two", may_sign=frozenset({"*"})))).by_id()
     with pytest.raises(KeyMissing, match="trusted key 'one'"):
         TrustPolicy((first._replace(pem=b"x"),)).by_id()
+
+
+# Time
+
+
+EARLY, LATE = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
+MIDDLE = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def dated(made, validity, now=LATE):
+    predicate = {"envelope": {"finished": f"{made:%Y-%m-%dT%H:%M:%SZ}"}} if made else {}
+    payload = write_statement([Subject("x", MODEL)], SCAN, predicate)
+    (key,) = trust(1).keys
+    policy = TrustPolicy((key._replace(validity=validity),))
+    return verify(bundle(payload=payload), policy, predicate_type=SCAN, subject=MODEL, now=now)
+
+
+@pytest.mark.parametrize(
+    "validity",
+    [
+        Validity(),
+        Validity(until=MIDDLE),
+        Validity(EARLY, MIDDLE),
+        Validity(revoked_at=MIDDLE, reason="retired"),
+        Validity(revoked_at=MIDDLE, reason="superseded"),
+    ],
+)
+def test_old_evidence_stays_good_after_its_key_has_ended(validity):
+    assert dated(EARLY, validity).signer_name == "builder"
+
+
+@pytest.mark.parametrize(
+    ("made", "validity", "said"),
+    [
+        (LATE, Validity(until=MIDDLE), "it expired on 2026-06-01"),
+        (MIDDLE, Validity(until=MIDDLE), "it expired on 2026-06-01"),
+        (EARLY, Validity(since=MIDDLE), "it counts from 2026-06-01 on"),
+        (LATE, Validity(revoked_at=MIDDLE, reason="retired"), "it was revoked as retired on 2026-06-01"),
+        (EARLY, Validity(revoked_at=MIDDLE, reason="compromised"), "which no time heals"),
+        (EARLY, Validity(revoked_at=MIDDLE), "which no time heals"),
+        (datetime(2027, 1, 1, tzinfo=UTC), Validity(until=datetime(2028, 1, 1, tzinfo=UTC)), "which is to come"),
+        (None, Validity(until=MIDDLE), "it expired on 2026-06-01"),
+    ],
+)
+def test_a_key_that_does_not_count_is_refused(made, validity, said):
+    with pytest.raises(Rejected, match=said) as caught:
+        dated(made, validity)
+    assert caught.value.code == "signer-unknown"
+
+
+def test_without_any_time_a_key_with_an_end_is_refused():
+    for validity in (Validity(until=MIDDLE), Validity(since=EARLY), Validity(revoked_at=LATE, reason="retired")):
+        with pytest.raises(Rejected, match="'builder': it"):
+            dated(None, validity, None)
+    assert dated(None, Validity(), None)
+    assert dated(EARLY, Validity(until=MIDDLE), None)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-03-01T00:00:00", ""])
+def test_a_time_that_is_none_is_none(text):
+    assert made_at({"envelope": {"finished": text}}) is None
+    assert made_at({"envelope": text}) is None
+    assert made_at({"metadata": {"timestamp": "2026-03-01T01:00:00+01:00"}}) == EARLY

@@ -116,6 +116,7 @@ def test_a_stranger_is_not_trusted(project: Path) -> None:
     assert take_in().status == 0
     os.rename(project / ".weighbridge", project / "old")
     os.rename(project / "weighbridge.toml", project / "old.toml")
+    os.rename(project / "trust.toml", project / "old-trust.toml")
     assert command("init").status == 0
     outcome = admitted()
     assert outcome.status == 1

@@ -35,6 +35,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.statement import Statement
@@ -110,7 +111,12 @@ def root_digest(digests: Iterable[Digest]) -> Digest:
 
 
 def verify_model(
-    folder: str, bundle: bytes, trust: TrustPolicy, *, signature_name: str = SIGNATURE_FILE
+    folder: str,
+    bundle: bytes,
+    trust: TrustPolicy,
+    *,
+    signature_name: str = SIGNATURE_FILE,
+    now: datetime | None = None,
 ) -> VerifiedModel:
     """Verify that a folder holds exactly the files that a trusted key signed, by hashing all of them here.
 
@@ -118,7 +124,7 @@ def verify_model(
     changed, missing or extra file, a symbolic link, or anything else that is not a regular file. The error names the
     files. Raises SourceError if the folder cannot be read.
     """
-    verified = open_statement(bundle, trust, predicate_type=MODEL_SIGNATURE_PREDICATE, keyid_optional=True)
+    verified = open_statement(bundle, trust, predicate_type=MODEL_SIGNATURE_PREDICATE, keyid_optional=True, now=now)
     signed, ignores_git = _read_resources(verified.statement, signature_name)
     present, unsigned = _walk(folder, ignores_git=ignores_git)
     if signature_name in present and signature_name not in signed:

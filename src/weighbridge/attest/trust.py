@@ -1,6 +1,18 @@
-"""Which key may say what. A valid signature by the wrong key for a kind of statement is refused."""
+"""Which key may say what. A valid signature by the wrong key for a kind of statement is refused.
+
+Three things take a right away again: the ends of an entry's validity, a revocation, and a source that the entry is
+not for. Times are claims of whoever signs: a thief of a key sets the clock to suit himself. So a key that was
+*compromised* counts for nothing, whatever the time. A key that was *retired* or *superseded*, or whose time is over,
+was never in other hands: evidence that it signed before stays good, at the time that the evidence gives. For commits
+and tags that is not enough (see `provenance.signed_objects`): there the key must also be good today, unless the time
+is proven.
+"""
 
 from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from weighbridge.attest.dsse import open_bundle
 from weighbridge.attest.signers import key_id_of
@@ -12,6 +24,37 @@ from weighbridge.core.records import NamedTuple
 
 ANYTHING = "*"
 """In `may_sign`: every predicate type."""
+COMMITS, TAGS = "commits", "tags"
+"""In `may_sign` of a gpg or ssh key."""
+EntryKind = Literal["attestation", "gpg", "ssh", "certificate-authority", "sigstore"]
+Role = Literal["author", "hub"]
+Reason = Literal["compromised", "retired", "superseded"]
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far in the future the time of a statement may lie before it is not believed."""
+
+
+class Validity(NamedTuple):
+    """When a key counts; None is no end. All times are UTC."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: Reason | None = None
+
+    def refusal(self, at: datetime) -> str:
+        """Why the key does not count for something made at this time; empty if it does."""
+        if self.revoked_at is not None and self.reason not in ("retired", "superseded"):
+            return f"it was revoked as {self.reason or 'compromised'} ({self.revoked_at:%Y-%m-%d}), which no time heals"
+        if self.revoked_at is not None and at >= self.revoked_at:
+            return f"it was revoked as {self.reason} on {self.revoked_at:%Y-%m-%d}"
+        if self.since is not None and at < self.since:
+            return f"it counts from {self.since:%Y-%m-%d} on"
+        if self.until is not None and at >= self.until:
+            return f"it expired on {self.until:%Y-%m-%d}"
+        return ""
+
+
+ALWAYS = Validity()
 
 
 class TrustedKey(NamedTuple):
@@ -20,16 +63,54 @@ class TrustedKey(NamedTuple):
     name: str
     pem: bytes
     may_sign: frozenset[str]
+    validity: Validity = ALWAYS
 
     def allows(self, predicate_type: str) -> bool:
         """Whether this key may sign statements of this predicate type."""
         return predicate_type in self.may_sign or ANYTHING in self.may_sign
 
 
+class TrustEntry(NamedTuple):
+    """One entry of the trust store.
+
+    `key` is PEM, an armored OpenPGP key, a line of OpenSSH, or a PEM certificate; empty for a sigstore identity, which
+    is `identity` (an address or a URI) as `issuer` vouches for it. `sources` are patterns of the places that the key
+    counts for. A key with the role `hub` is a hub's own: it proves that the hub made a commit, never who wrote it.
+    """
+
+    id: str
+    kind: EntryKind
+    owner: str
+    key: str = ""
+    may_sign: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    role: Role = "author"
+    validity: Validity = ALWAYS
+    identity: str = ""
+    issuer: str = ""
+    note: str = ""
+
+    def allows(self, what: str) -> bool:
+        """Whether this entry may sign that kind of thing."""
+        return what in self.may_sign or ANYTHING in self.may_sign
+
+    def counts_for(self, place: str) -> bool:
+        """Whether this entry counts for models of this place."""
+        return any(matches(pattern, place) for pattern in self.sources)
+
+
+def matches(pattern: str, place: str) -> bool:
+    """Whether a place is one that a pattern means: `*` is anything without a slash, `**` anything at all."""
+    parts = re.split(r"(\*\*|\*)", pattern.removesuffix("/").removesuffix(".git"))
+    kinds = {"*": "[^/]*", "**": ".*"}
+    return re.fullmatch("".join(kinds.get(part, re.escape(part)) for part in parts), place, re.DOTALL) is not None
+
+
 class TrustPolicy(NamedTuple):
-    """All keys that are trusted for something."""
+    """All keys that are trusted for something: those that sign evidence, and every entry of the trust store."""
 
     keys: tuple[TrustedKey, ...]
+    entries: tuple[TrustEntry, ...] = ()
 
     def by_id(self) -> dict[str, TrustedKey]:
         """The keys by key id, which is derived from the PEM text and never taken from a setting.
@@ -51,6 +132,20 @@ class TrustPolicy(NamedTuple):
             result[key_id] = key
         return result
 
+    def of_kind(self, *kinds: EntryKind) -> tuple[TrustEntry, ...]:
+        """The entries of these kinds."""
+        return tuple(entry for entry in self.entries if entry.kind in kinds)
+
+
+def policy_of(keys: tuple[TrustedKey, ...], entries: tuple[TrustEntry, ...]) -> TrustPolicy:
+    """A policy of keys from elsewhere and the entries of a trust store, whose attestation keys become such keys too."""
+    stored = (
+        TrustedKey(entry.owner, entry.key.encode(), frozenset(entry.may_sign), entry.validity)
+        for entry in entries
+        if entry.kind == "attestation"
+    )
+    return TrustPolicy((*keys, *stored), entries=entries)
+
 
 class Verified(NamedTuple):
     """A statement, and the trusted key that signed it and may do so."""
@@ -60,13 +155,15 @@ class Verified(NamedTuple):
     statement: Statement
 
 
-def verify(bundle: bytes, trust: TrustPolicy, *, predicate_type: str, subject: Digest) -> Verified:
+def verify(
+    bundle: bytes, trust: TrustPolicy, *, predicate_type: str, subject: Digest, now: datetime | None = None
+) -> Verified:
     """Verify a bundle that must make a statement of this type about this digest.
 
     Raises Rejected: evidence-malformed, signer-unknown, signature-invalid (see `open_bundle`), digest-mismatch if
     `subject` is not among the statement's subjects. It does not judge the predicate, its age included.
     """
-    verified = open_statement(bundle, trust, predicate_type=predicate_type)
+    verified = open_statement(bundle, trust, predicate_type=predicate_type, now=now)
     digests = [entry.digest for entry in verified.statement.subjects]
     if subject not in digests:
         shown = ", ".join(map(str, digests[:4])) + (" and more" if len(digests) > 4 else "")
@@ -74,8 +171,19 @@ def verify(bundle: bytes, trust: TrustPolicy, *, predicate_type: str, subject: D
     return verified
 
 
-def open_statement(bundle: bytes, trust: TrustPolicy, *, predicate_type: str, keyid_optional: bool = False) -> Verified:
-    """As `verify`, but whatever the subject is: the caller must compare it with what it has in hand."""
+def open_statement(
+    bundle: bytes,
+    trust: TrustPolicy,
+    *,
+    predicate_type: str,
+    keyid_optional: bool = False,
+    now: datetime | None = None,
+) -> Verified:
+    """As `verify`, but whatever the subject is: the caller must compare it with what it has in hand.
+
+    A key that does not count for ever is judged at the time that the statement gives (`made_at`), else at `now`,
+    and is refused if neither is known.
+    """
     trusted = trust.by_id()
     opened = open_bundle(bundle, trusted, keyid_optional=keyid_optional)
     key = trusted[opened.key_id]
@@ -90,4 +198,33 @@ def open_statement(bundle: bytes, trust: TrustPolicy, *, predicate_type: str, ke
         raise Rejected(
             "evidence-malformed", f"a statement of type {plain(statement.predicate_type, 120)}", predicate_type
         )
+    why = _refusal(key.validity, made_at(statement.predicate), now)
+    if why:
+        raise Rejected("signer-unknown", f"a signature by the key {plain(key.name, 80)!r}: {why}", "a key that counts")
     return Verified(key.name, opened.key_id, statement)
+
+
+def made_at(predicate: dict[str, Any]) -> datetime | None:
+    """When a statement says it was made: the end of a scan, the time of a bill of materials; None if it does not."""
+    for holder, field in (("envelope", "finished"), ("envelope", "made"), ("metadata", "timestamp")):
+        inner = predicate.get(holder)
+        text = inner.get(field) if isinstance(inner, dict) else None
+        if isinstance(text, str):
+            try:
+                made = datetime.fromisoformat(text)
+            except ValueError:
+                return None
+            return made.astimezone(UTC) if made.tzinfo else None
+    return None
+
+
+def _refusal(validity: Validity, made: datetime | None, now: datetime | None) -> str:
+    if validity == ALWAYS:
+        return ""
+    if made is not None and now is not None and made > now + CLOCK_SKEW:
+        return f"the statement is dated {made:%Y-%m-%d}, which is to come"
+    at = made or now
+    if at is None:
+        # Without a time only a key that never counts again can be judged; the others are refused as well.
+        return validity.refusal(datetime.max.replace(tzinfo=UTC)) or "it counts for a time, and the statement has none"
+    return validity.refusal(at)

@@ -83,9 +83,12 @@ def signing_key(settings: Settings) -> LocalKey:
     return load_key(settings.key, passphrase.encode() if passphrase else None)
 
 
-def trust_policy(settings: Settings) -> TrustPolicy:
-    """The trusted keys of the settings; KeyMissing if there is none or one cannot be read."""
-    from weighbridge.attest.trust import TrustedKey, TrustPolicy
+def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
+    """What the settings and the trust store trust; KeyMissing if a key cannot be read, or if `needed` and there is
+    none that signs evidence.
+    """
+    from weighbridge.attest.trust import TrustedKey, policy_of
+    from weighbridge.attest.trust_store import read_store
 
     keys = []
     for entry in settings.trust:
@@ -96,11 +99,12 @@ def trust_policy(settings: Settings) -> TrustPolicy:
             cause = f"the trusted key {entry.name!r} cannot be read from {entry.key}: {error.strerror}"
             raise KeyMissing(cause, "mend the path in [[trust]]") from error
         keys.append(TrustedKey(entry.name, pem, frozenset(entry.may_sign)))
-    if not keys:
+    policy = policy_of(tuple(keys), read_store(settings.trust_store) if settings.trust_store else ())
+    if needed and not policy.keys:
         raise KeyMissing(
-            "no key is trusted, so nothing can be verified", "run weighbridge init, or add a [[trust]] entry"
+            "no key is trusted, so nothing can be verified", "run weighbridge init or weighbridge trust add"
         )
-    return TrustPolicy(tuple(keys))
+    return policy
 
 
 def progress_for(options: argparse.Namespace) -> Progress:

@@ -1,4 +1,4 @@
-"""Write weighbridge.toml and a signing key that the new settings trust, so that both gates work at once.
+"""Write weighbridge.toml, a signing key and a trust store (trust.toml) that trusts it: both gates work at once.
 
 Nothing is overwritten. With WEIGHBRIDGE_KEY_PASSPHRASE set, the key is encrypted with it.
 
@@ -12,10 +12,12 @@ from __future__ import annotations
 import os
 
 from weighbridge.attest.signers import create_key
+from weighbridge.attest.trust import ANYTHING, TrustEntry
+from weighbridge.attest.trust_writing import add_entry
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.core.settings import FILE
+from weighbridge.core.settings import FILE, TRUST_STORE
 
 if TYPE_CHECKING:
     import argparse
@@ -28,10 +30,7 @@ SETTINGS = f"""\
 registry = "oci:registry"        # an OCI image layout folder beside this file
 key = "{KEY}"                    # signs evidence; keep it out of version control
 
-[[trust]]                        # whose evidence the gates believe
-name = "this machine"
-key = "{KEY}.pub"
-may_sign = ["*"]
+trust_store = "{TRUST_STORE}"       # whose signatures count; see weighbridge trust --help
 
 [stage.production]
 verdicts = ["clean"]
@@ -55,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
     settings = os.path.join(folder, FILE)
     if os.path.lexists(settings):
         raise UsageError(f"{settings} is there already", "remove it first if you want new settings")
-    key = os.path.join(folder, KEY)
+    key, store = os.path.join(folder, KEY), os.path.join(folder, TRUST_STORE)
+    if os.path.lexists(store):
+        raise UsageError(f"{store} is there already", "remove it first if you want to trust nobody but the new key")
     passphrase = os.environ.get(common.PASSPHRASE)
     try:
         os.makedirs(os.path.dirname(key), mode=0o700, exist_ok=True)
@@ -64,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
         made = create_key(key, passphrase.encode() if passphrase else None)
         with open(settings, "x", encoding="utf-8") as file:
             file.write(SETTINGS)
+        own = TrustEntry("this-machine", "attestation", "this machine", made.public_pem().decode(), (ANYTHING,))
+        add_entry(store, own)
     except OSError as error:
         raise UsageError(f"{folder!r} cannot be written: {error.strerror}", "choose a folder of yours") from error
-    common.say(options, f"wrote {settings} and the key {key} ({made.key_id[:16]}…)")
+    common.say(options, f"wrote {settings}, {store} and the key {key} ({made.key_id[:16]}…)")
     return 0

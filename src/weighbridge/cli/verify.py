@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 
 from weighbridge.attest.model_signing import SIGNATURE_FILE, verify_model
 from weighbridge.attest.trust import TrustedKey, TrustPolicy
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     signature = options.signature or os.path.join(options.path, SIGNATURE_FILE)
     bundle = _read(signature)
     try:
-        model = verify_model(options.path, bundle, trust)
+        model = verify_model(options.path, bundle, trust, now=datetime.now(UTC))
     except Rejected as error:
         if options.format == "json":
             _json(options, {"verified": False, "code": error.code, "got": error.got, "expected": error.expected})

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FILE = "weighbridge.toml"
+TRUST_STORE = "trust.toml"
 STAGES = ("sandbox", "staging", "production")
 
 
@@ -104,6 +105,8 @@ class Settings(NamedTuple):
     """The private key that signs."""
     fail_on: str = "high"
     trust: tuple[TrustSetting, ...] = ()
+    trust_store: str = ""
+    """The trust store; if it is not set, the file trust.toml beside the settings, if there is one."""
     limits: Limits = Limits()
     stages: dict[str, StagePolicy] = DEFAULT_STAGES
     engines: EngineSettings = EngineSettings()
@@ -158,19 +161,22 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = ("registry", "key", "fail_on", "trust", "limits", "stage", "engines", "quarantine", "https")
+    known = ("registry", "key", "fail_on", "trust", "trust_store", "limits", "stage", "engines", "quarantine", "https")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
     if registry.startswith("oci:"):
         registry = f"oci:{os.path.join(folder, registry.removeprefix('oci:'))}"
     key = _text(table, "key", where)
+    store = _text(table, "trust_store", where)
+    beside = os.path.join(folder, TRUST_STORE)
     return Settings(
         file=path,
         registry=registry,
         key=os.path.join(folder, key) if key else "",
         fail_on=_text(table, "fail_on", where) or "high",
         trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
+        trust_store=os.path.join(folder, store) if store else beside if os.path.lexists(beside) else "",
         limits=_limits(table.get("limits", {}), f"{where}, [limits]"),
         stages=_stages(table.get("stage", {}), where),
         engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),

@@ -25,17 +25,17 @@ def admit(
 
     Raises NotFound or RegistryError if the registry cannot answer: then there is no decision.
     """
-    case = assemble(load_model(store, reference), trust)
+    case = assemble(load_model(store, reference), trust, now)
     return decide(case, stage, policy, now), case
 
 
-def assemble(model: StoredModel, trust: TrustPolicy) -> Case:
+def assemble(model: StoredModel, trust: TrustPolicy, now: datetime) -> Case:
     """Verify every piece of stored evidence; what is refused becomes a problem and proves nothing."""
     proofs: dict[str, Proof] = {}
     problems: list[Problem] = []
     for item in model.evidence:
         try:
-            proof = _prove(item, model, trust)
+            proof = _prove(item, model, trust, now)
         except Rejected as error:
             problems.append(Problem(item.predicate_type, error.code, error.cause))
             continue
@@ -53,12 +53,13 @@ def assemble(model: StoredModel, trust: TrustPolicy) -> Case:
     )
 
 
-def _prove(item: StoredEvidence, model: StoredModel, trust: TrustPolicy) -> Proof:
+def _prove(item: StoredEvidence, model: StoredModel, trust: TrustPolicy, now: datetime) -> Proof:
     if item.predicate_type == MODEL_SIGNATURE_PREDICATE:
         # A model signature names files, not the manifest; the gate compares them with the manifest's.
-        verified = open_statement(item.bundle, trust, predicate_type=item.predicate_type)
+        verified = open_statement(item.bundle, trust, predicate_type=item.predicate_type, now=now)
     else:
-        verified = verify(item.bundle, trust, predicate_type=item.predicate_type, subject=model.manifest.digest)
+        subject = model.manifest.digest
+        verified = verify(item.bundle, trust, predicate_type=item.predicate_type, subject=subject, now=now)
     return Proof(verified.signer_name, item.descriptor.digest, verified.statement.predicate)
 
 
