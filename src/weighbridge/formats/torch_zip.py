@@ -67,7 +67,7 @@ class TorchZip:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield the storages as tensors, and everything else as a zip archive's members."""
         directory = read_directory(data, budget)
-        top = _top(directory.members)
+        top = top_folder(directory.members)
         if top is None:
             yield from Zip().parse(data, info, budget)
             return
@@ -91,7 +91,7 @@ class TorchZip:
                 yield from read_member(member, data, budget)
 
 
-def _top(members: tuple[Member, ...]) -> str | None:
+def top_folder(members: tuple[Member, ...]) -> str | None:
     """The folder whose `data.pkl` comes first: torch takes the name of the first record."""
     for member in members:
         top, slash, rest = member.name.partition("/")
@@ -101,17 +101,18 @@ def _top(members: tuple[Member, ...]) -> str | None:
 
 
 def _storages(members: tuple[Member, ...], name: str, data: Reader, budget: Budget) -> Mapping[str, tuple[str, int]]:
+    reader = pickle_member(members, name, data, budget)
+    return interpret(reader, 0, budget).storages if reader else {}
+
+
+def pickle_member(members: tuple[Member, ...], name: str, data: Reader, budget: Budget) -> Reader | None:
+    """The content of a member, stored or deflated, as torch reads it; None if there is none of this name."""
     for member in members:
-        if member.name == name:
-            if member.method == 0:
-                reader = data.part(member.data, member.compressed)
-            elif member.method == 8:
-                engine = decompressor("deflate")
-                reader = expand(data, member.data, member.compressed, engine, budget)[0].reader()
-            else:
-                return {}
-            return interpret(reader, 0, budget).storages
-    return {}
+        if member.name == name and member.method == 0:
+            return data.part(member.data, member.compressed)
+        if member.name == name and member.method == 8:
+            return expand(data, member.data, member.compressed, decompressor("deflate"), budget)[0].reader()
+    return None
 
 
 def _storage(member: Member, key: str, storage: tuple[str, int], data: Reader, budget: Budget) -> Iterator[Fact | Span]:
