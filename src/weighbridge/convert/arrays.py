@@ -115,9 +115,9 @@ def _wrapped(value: Result, contents: Contents) -> tuple[View, Region]:
     return view, region_of(contents.data, *place)._replace(swap=swap)
 
 
-def _array(raw: object, dtype: object, shape: object, fortran: bool, contents: Contents) -> tuple[View, Region]:  # noqa: FBT001 -- as in the state
+def _array(raw: object, dtype: object, shape: object, fortran: bool, contents: Contents) -> tuple[View, Region]:
     name, swap = _dtype(dtype, contents)
-    if isinstance(raw, Result) and isinstance(raw.callee, Global) and raw.callee.name in ("builtins.bytearray",):
+    if isinstance(raw, Result) and isinstance(raw.callee, Global) and raw.callee.name == "builtins.bytearray":
         raw = raw.arguments[0] if isinstance(raw.arguments, tuple) and len(raw.arguments) == 1 else None
     if isinstance(raw, Bulk) and raw.kind in ("bytes", "payload"):
         source, region = f"array@{raw.offset}", region_of(contents.data, raw.offset, raw.size)
@@ -133,7 +133,7 @@ def _array(raw: object, dtype: object, shape: object, fortran: bool, contents: C
 
 
 def _dtype(value: object, contents: Contents) -> tuple[str, int]:
-    """dtype of safetensors, and the size of the units that are turned round."""
+    """The dtype of safetensors, and the size of the units that are turned round."""
     code = None
     order = "="
     if isinstance(value, Result) and isinstance(value.callee, Global) and value.callee.name == "numpy.dtype":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from weighbridge.convert.checkpoint import Checkpoint
     from weighbridge.convert.contents import Contents
+    from weighbridge.convert.views import View
     from weighbridge.core.limits import Limits
     from weighbridge.core.reader import Reader
 
@@ -104,28 +105,26 @@ def _check_name(name: str) -> None:
 
 def _source(name: str, value: object, checkpoint: Checkpoint, contents: Contents) -> Source:
     try:
-        if is_array(value):
-            found = array_of(value, contents)
-            if found is None:
-                raise NotConvertible("it is no array", "save it again")
-            return Source(name, *found)
-        view = view_of(value, contents.keeper)
-        if view is None:
-            raise NotConvertible("it is no tensor", "save it again")
-        region = checkpoint.storages.get(view.storage)
-        if region is None:
-            if view.elements:
-                raise NotConvertible("its storage is not in the file", "get the file again")
-            region = Region(contents.data.source, 0, 0)
-        if view.reach > region.size:
-            raise NotConvertible("it reaches beyond its storage", "get the file again")
-        if checkpoint.reversed and view.item > 1:
-            if not view.typed:
-                raise NotConvertible("it is big-endian and of a type without a storage", "save it on this machine")
-            region = region._replace(swap=4 if view.dtype == "C64" else view.item)
-        return Source(name, view, region)
+        found = array_of(value, contents) if is_array(value) else _tensor(value, checkpoint, contents)
     except NotConvertible as error:
         raise NotConvertible(f"the tensor {name[:200]!r}: {error.cause}", error.mend) from error
+    if found is None:
+        raise NotConvertible(f"the tensor {name[:200]!r} cannot be read", "save it again")
+    return Source(name, *found)
+
+
+def _tensor(value: object, checkpoint: Checkpoint, contents: Contents) -> tuple[View, Region] | None:
+    view = view_of(value, contents.keeper)
+    if view is None:
+        return None
+    region = checkpoint.storages.get(view.storage, Region(contents.data.source, 0, 0))
+    if view.reach > region.size:
+        raise NotConvertible("its storage is not in the file, or is too short", "get the file again")
+    if checkpoint.reversed and view.item > 1:
+        if not view.typed:
+            raise NotConvertible("it is big-endian and of a type without a storage", "save it on another machine")
+        region = region._replace(swap=4 if view.dtype == "C64" else view.item)
+    return view, region
 
 
 def _apart(sources: list[Source]) -> tuple[list[Source], dict[str, str]]:

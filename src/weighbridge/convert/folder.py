@@ -1,4 +1,4 @@
-"""A whole model: every checkpoint in it becomes safetensors, everything else is copied, and all of it appears at once."""
+"""A whole model: every checkpoint in it becomes safetensors, the rest is copied, and all of it appears at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.convert.checkpoint import ARRAYS, COMPRESSED, PICKLED
 from weighbridge.convert.file import Choice, Plan, plan
+from weighbridge.convert.line import PIECE
 from weighbridge.convert.names import INDEX, index_name, rest_name, tensors_name
 from weighbridge.convert.record import ConversionRecord, ConvertedFile, ConvertedTensor, LeftOut, SharedName, Side
-from weighbridge.convert.region import PIECE
 from weighbridge.convert.shards import LARGEST, new_index
 from weighbridge.convert.staging import staged
 from weighbridge.convert.write import Written, write_tensors
@@ -67,7 +67,7 @@ def check_verdict(report: ScanReport, files: set[str]) -> None:
             raise NotConvertible(f"the scan could not read all of it: {unread.why} ({unread.location})", mend)
 
 
-def convert(  # noqa: PLR0913 -- what the steps of one conversion need
+def convert(
     path: str,
     output: str,
     inspection: Inspection,
@@ -81,6 +81,7 @@ def convert(  # noqa: PLR0913 -- what the steps of one conversion need
     Raises NotConvertible if anything in it cannot be converted or should not be; then nothing is written.
     """
     report = inspection.report
+    check_verdict(report, set())
     chosen = _chosen(path, inspection)
     check_verdict(report, chosen)
     entries = [entry for entry in walk(path, limits.files) if entry.kind != "left-out"]
@@ -110,8 +111,7 @@ def convert(  # noqa: PLR0913 -- what the steps of one conversion need
         files += [_index(entry, folder, made, before) for entry in later]
         if len({file.path for file in files}) != len(files):
             raise NotConvertible("two files would have the same name", "rename one of them")
-        record = _record(report, sorted(files), made)
-    return record
+        return _record(report, sorted(files), made)
 
 
 def _chosen(path: str, inspection: Inspection) -> set[str]:
@@ -136,7 +136,7 @@ def _chosen(path: str, inspection: Inspection) -> set[str]:
     return chosen
 
 
-def _convert(  # noqa: PLR0913, PLR0917 -- as above, for one file
+def _convert(
     data: Reader, path: str, kind: str, folder: str, choice: Choice, limits: Limits, watcher: Watcher
 ) -> tuple[Made, list[ConvertedFile]]:
     try:

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from weighbridge.core.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from weighbridge.core.reader import ByteSource, Reader
-
-PIECE = 1024 * 1024
-"""Bytes that are read, hashed and written at a time: they stay in the processor's cache meanwhile."""
 
 
 class Region(NamedTuple):
@@ -46,17 +43,20 @@ def region_of(data: Reader, offset: int, size: int) -> Region:
     return Region(part.source, part.start, part.size)
 
 
-def pieces(region: Region, offset: int, size: int, buffer: memoryview) -> Iterator[memoryview]:
-    """`size` bytes of a region from `offset` on, piece by piece in `buffer`, in the order of this machine's numbers.
+def pieces(
+    region: Region, offset: int, size: int, buffer: Callable[[], memoryview]
+) -> Iterator[tuple[memoryview, memoryview]]:
+    """`size` bytes of a region from `offset` on, in the order of this machine's numbers: each piece and its buffer.
 
-    A unit never straddles two pieces: `buffer` is a multiple of every unit, and so are `offset` and `size`.
+    A unit never straddles two pieces: buffers are multiples of every unit, and so are `offset` and `size`.
     """
     end = offset + size
     while offset < end:
-        piece = buffer[: min(len(buffer), end - offset)]
+        room = buffer()
+        piece = room[: min(len(room), end - offset)]
         region.into(piece, offset)
-        yield swapped(piece, region.swap)
         offset += len(piece)
+        yield swapped(piece, region.swap), room
 
 
 def swapped(piece: memoryview, unit: int) -> memoryview:

@@ -120,7 +120,7 @@ def _usual(entries: dict[object, object], contents: Contents, *, asked: bool) ->
     raise NotConvertible(f"tensors lie in several places: in {shown}", CHOOSE)
 
 
-def _take(  # noqa: PLR0913 -- two tables are filled on the way
+def _take(
     value: object,
     contents: Contents,
     place: str,

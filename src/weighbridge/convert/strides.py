@@ -8,7 +8,7 @@ dimension, so the longest is taken. Memory is one block and one window, whatever
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weighbridge.convert.region import swapped
 
@@ -22,7 +22,7 @@ BLOCK = 8 * 1024 * 1024
 """Bytes of output that are put together at a time."""
 WINDOW = 4 * 1024 * 1024
 """Bytes of the source that are read at a time."""
-_FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_FORMATS: dict[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 class Axis(NamedTuple):
@@ -91,7 +91,7 @@ def _fill(block: memoryview, axes: list[Axis], base: int, item: int, region: Reg
         spread += 1
     inner, far = axes[spread:], axes[:spread]
     span = _span(inner)
-    buffer = memoryview(bytearray(min(window, _reach(far[-1:], span, window)) * item))
+    buffer = memoryview(bytearray((max(span, window) if far else span) * item))
     # Of the last dimension that does not fit, as many steps as do fit are read at once.
     last = far[-1] if far else Axis(1, 0, 0)
     together = max(1, min(last.length, (window - span) // last.source + 1)) if last.source else last.length
@@ -111,11 +111,6 @@ def _span(axes: Sequence[Axis]) -> int:
     return 1 + sum((axis.length - 1) * axis.source for axis in axes)
 
 
-def _reach(last: Sequence[Axis], span: int, window: int) -> int:
-    """Elements of the largest read: the inner span, and more of the dimension around it if that fits."""
-    return max(span, window) if last else span
-
-
 def _scatter(block: memoryview, source: memoryview, axes: Sequence[Axis]) -> None:
     """Copy all elements of these dimensions, one strided slice for each row along the longest."""
     if not axes:
@@ -131,5 +126,5 @@ def _scatter(block: memoryview, source: memoryview, axes: Sequence[Axis]) -> Non
         if along.source:
             block[target : target + reach : along.target] = source[first : first + span : along.source]
         else:
-            same = memoryview(source[first : first + 1].tobytes() * along.length).cast("B").cast(source.format)
-            block[target : target + reach : along.target] = same
+            same = memoryview(source[first : first + 1].tobytes() * along.length)
+            block[target : target + reach : along.target] = same.cast(_FORMATS[source.itemsize])

@@ -265,7 +265,7 @@ def storage_of(pid: object) -> tuple[str, str, int, int]:
         return key, kind, elements, 0
     if not (isinstance(view, tuple) and len(view) == 3 and type(view[1]) is int and type(view[2]) is int):
         raise _odd(pid)
-    if not (0 <= view[1] and 0 <= view[2] and view[1] + view[2] <= elements):
+    if not (view[1] >= 0 and view[2] >= 0 and view[1] + view[2] <= elements):
         raise _odd(pid)
     return key, kind, view[2], view[1]
 

@@ -13,14 +13,14 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.convert.region import PIECE, pieces
+from weighbridge.convert.line import PIECE, Sink
+from weighbridge.convert.region import pieces
 from weighbridge.convert.strides import ordered
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotConvertible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from hashlib import _Hash
 
     from weighbridge.convert.region import Region
     from weighbridge.convert.views import View
@@ -81,28 +81,25 @@ def write_tensors(
     listed = sorted(sources, key=lambda source: (-RANK.index(source.view.dtype), source.name.encode()))
     header = _header(listed, metadata)
     size = len(header) + sum(source.view.size for source in listed)
-    whole = hashlib.sha256(header)
     befores: dict[tuple[int, int, int], str] = {}
     done = []
-    buffer = memoryview(bytearray(PIECE))
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    sink = Sink(fd, size)
     try:
-        if size:
-            os.posix_fallocate(fd, 0, size)
-        _write_all(fd, memoryview(header))
+        sink.put(memoryview(header))
         for source in listed:
             own = hashlib.sha256()
-            for piece in _content(source, buffer):
+            for piece, buffer in _content(source, sink.buffer):
                 own.update(piece)
-                whole.update(piece)
-                _write_all(fd, piece)
                 advance(len(piece))
+                sink.put(piece, buffer)
             digest = own.hexdigest()
-            before = _before(source, digest, befores, buffer)
+            before = _before(source, digest, befores)
             done.append(Written(source.name, source.view.dtype, source.view.shape, digest, before))
+        return done, Digest(sink.digest()), size
     finally:
+        sink.close()
         os.close(fd)
-    return done, Digest(whole.hexdigest()), size
 
 
 def _header(listed: Sequence[Source], metadata: Mapping[str, str]) -> bytes:
@@ -119,14 +116,17 @@ def _header(listed: Sequence[Source], metadata: Mapping[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def _content(source: Source, buffer: memoryview) -> Iterator[memoryview]:
+def _content(source: Source, buffer: Callable[[], memoryview]) -> Iterator[tuple[memoryview, memoryview | None]]:
+    """The bytes of a tensor in its order, and the buffer of the sink that they lie in."""
     view, region = source.view, source.region
     if view.contiguous:
-        return pieces(region, view.offset * view.item, view.size, buffer)
-    return ordered(view, region)
+        yield from pieces(region, view.offset * view.item, view.size, buffer)
+    else:
+        for block in ordered(view, region):
+            yield block, None
 
 
-def _before(source: Source, after: str, known: dict[tuple[int, int, int], str], buffer: memoryview) -> str:
+def _before(source: Source, after: str, known: dict[tuple[int, int, int], str]) -> str:
     """The digest of the storage that a tensor was read from. Each storage is read for it once, or not at all."""
     import hashlib
 
@@ -136,13 +136,9 @@ def _before(source: Source, after: str, known: dict[tuple[int, int, int], str], 
         if region.swap == 1 and view.contiguous and view.offset == 0 and view.size == region.size:
             known[place] = after
         else:
-            state: _Hash = hashlib.sha256()
-            for piece in pieces(region._replace(swap=1), 0, region.size, buffer):
+            state = hashlib.sha256()
+            room = memoryview(bytearray(PIECE))
+            for piece, _ in pieces(region._replace(swap=1), 0, region.size, lambda: room):
                 state.update(piece)
             known[place] = state.hexdigest()
     return known[place]
-
-
-def _write_all(fd: int, view: memoryview) -> None:
-    while view:
-        view = view[os.write(fd, view) :]
