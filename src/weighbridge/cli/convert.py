@@ -13,13 +13,17 @@ Examples:
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.cli import common
 from weighbridge.convert.file import Choice
 from weighbridge.convert.folder import convert, stamps
 from weighbridge.convert.record import SCHEMA
+from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import NotConvertible, UsageError
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.plain import plain
@@ -27,8 +31,11 @@ from weighbridge.scan.engine import inspect
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from weighbridge.cli.progress import Progress
     from weighbridge.convert.record import ConversionRecord
+    from weighbridge.core.settings import Settings
 
 _SHOWN = 12
 """Things that are left out that are shown to people one by one."""
@@ -41,6 +48,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="KEY", default="", help="where the tensors are in it, with dots: state_dict")
     parser.add_argument("--flatten", action="store_true", help="take all tensors, with the keys that lead to them")
     parser.add_argument("--only-tensors", action="store_true", help="write nothing else down as JSON, only list it")
+    parser.add_argument("--isolated", action="store_true", help="do it behind walls even so (see docs/sandbox.md)")
+    parser.add_argument("--with-torch", action="store_true", help="what is refused is read by torch, behind walls")
+    parser.add_argument(
+        "--torch-python",
+        metavar="PROGRAM",
+        default="/usr/bin/python3",
+        help="the Python that has torch (default: %(default)s)",
+    )
     parser.add_argument("--record", metavar="FILE", help="write the conversion record (JSON) to FILE too")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     common.add_general(parser)
@@ -49,14 +64,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Inspect, convert, say what was done."""
     settings = common.settings_for(options, [options.path])
-    if options.key and options.flatten:
-        raise UsageError("--key and --flatten exclude each other", "choose one")
+    for one, other in (("key", "flatten"), ("isolated", "with_torch")):
+        if getattr(options, one) and getattr(options, other):
+            raise UsageError(f"--{one} and --{other.replace('_', '-')} exclude each other", "choose one")
     choice = Choice(options.key, options.flatten, options.only_tensors)
     progress = common.progress_for(options)
     try:
-        before = stamps(options.path, settings.limits)
-        inspection = inspect(options.path, knowledge=load_knowledge(), limits=settings.limits, watcher=progress)
-        record = convert(options.path, options.output, inspection, before, choice, settings.limits, progress)
+        with _place(options, settings, progress) as path:
+            record = _convert(path, options, choice, settings, progress)
     except NotConvertible as error:
         return _refused(error, options)
     finally:
@@ -69,6 +84,43 @@ def run(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(_text(record, options.output))
     return 0
+
+
+@contextmanager
+def _place(options: argparse.Namespace, settings: Settings, progress: Progress) -> Iterator[str]:
+    """Where the model is: itself, or a private copy that somebody else may read behind walls."""
+    if not (options.isolated or options.with_torch):
+        yield options.path
+        return
+    from weighbridge.sandbox.run import open_up
+    from weighbridge.sources.local import LocalFolder
+    from weighbridge.sources.quarantine import quarantine
+
+    with quarantine() as folder:
+        LocalFolder(options.path, settings.limits.files).fetch(folder, progress)
+        open_up(folder)
+        yield folder if os.path.isdir(options.path) else os.path.join(folder, os.path.basename(options.path))
+
+
+def _convert(
+    path: str, options: argparse.Namespace, choice: Choice, settings: Settings, progress: Progress
+) -> ConversionRecord:
+    before = stamps(path, settings.limits)
+    knowledge, limits = load_knowledge(), settings.limits
+    name = escape_name(os.path.basename(os.path.abspath(options.path)))
+    inspection = inspect(path, knowledge=knowledge, limits=limits, watcher=progress, name=name)
+    if options.isolated:
+        from weighbridge.convert.isolated import convert_isolated
+
+        return convert_isolated(
+            path, options.output, inspection, choice, knowledge=knowledge, limits=limits, watcher=progress
+        )
+    second = None
+    if options.with_torch:
+        from weighbridge.convert.with_torch import torch_plan
+
+        second = partial(torch_plan, options.torch_python)
+    return convert(path, options.output, inspection, before, choice, limits, progress, second)
 
 
 def _refused(error: NotConvertible, options: argparse.Namespace) -> int:

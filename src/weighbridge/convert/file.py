@@ -59,7 +59,7 @@ def plan(data: Reader, kind: str, choice: Choice, limits: Limits) -> Plan:
         checkpoint = opened(data, kind, limits)
         if checkpoint.arrays is not None:
             sources = [Source(name, view, region) for name, (view, region) in checkpoint.arrays.items()]
-            return _plan(sources, data.size, (), {})
+            return planned(sources, data.size, (), {})
         return _pickled(checkpoint, data.size, choice)
     except FormatError as error:
         raise NotConvertible(f"its bytes cannot be read: {error.cause}", "get the file again") from error
@@ -81,10 +81,11 @@ def _pickled(checkpoint: Checkpoint, size: int, choice: Choice) -> Plan:
             told[place] = telling.of(value)
     if telling.full:
         raise NotConvertible("what is left out is too much to write down", "leave it away with --only-tensors")
-    return _plan(sources, size, rest, told)
+    return planned(sources, size, rest, told)
 
 
-def _plan(sources: list[Source], size: int, rest: Iterable[tuple[str, str]], told: Mapping[str, Any]) -> Plan:
+def planned(sources: list[Source], size: int, rest: Iterable[tuple[str, str]], told: Mapping[str, Any]) -> Plan:
+    """The plan for these tensors, if they may be written. `size`: bytes of the file that they come from."""
     for source in sources:
         _check_name(source.name)
     kept, shared = _apart(sources)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.convert.checkpoint import ARRAYS, COMPRESSED, PICKLED
@@ -22,7 +25,7 @@ from weighbridge.core.reader import FileSource, Reader
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from weighbridge.core.limits import Limits
     from weighbridge.scan.engine import Watcher
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 PICKLES = frozenset(("pickle", "torch-zip", "torch-legacy"))
 """Formats whose loading runs a pickle, wherever in the artifact they lie."""
 
+SecondRoad = Callable[[str, Choice, ExitStack], Plan]
+"""Reads a file that was refused, by its path; what it opens stays open as long as the stack."""
 Stamps = dict[str, tuple[int, int, int, int, int]]
 """Device, inode, size and times of change of each file: what is converted is what was inspected."""
 
@@ -42,6 +47,7 @@ class Made(NamedTuple):
     source: str
     plan: Plan
     tensors: list[Written]
+    road: str
 
 
 def stamps(path: str, limits: Limits) -> Stamps:
@@ -75,10 +81,12 @@ def convert(
     choice: Choice,
     limits: Limits,
     watcher: Watcher,
+    second: SecondRoad | None = None,
 ) -> ConversionRecord:
     """Convert the file or folder at `path`, which was inspected, into the new folder `output`.
 
-    Raises NotConvertible if anything in it cannot be converted or should not be; then nothing is written.
+    What is refused goes the `second` road, if there is one. Raises NotConvertible if anything in it cannot be converted
+    or should not be; then nothing is written.
     """
     report = inspection.report
     check_verdict(report, set())
@@ -86,7 +94,7 @@ def convert(
     check_verdict(report, chosen)
     entries = [entry for entry in walk(path, limits.files) if entry.kind != "left-out"]
     formats = {file.path: file.format for file in report.artifact.files}
-    with staged(output) as folder:
+    with staged(output) as folder, ExitStack() as stack:
         made: dict[str, Made] = {}
         files: list[ConvertedFile] = []
         later: list[Entry] = []
@@ -103,9 +111,9 @@ def convert(
                 if target in made or any(other.path == target for other in entries):
                     raise NotConvertible(f"{name} would become {target}, which is there already", "remove one of them")
                 with _unchanged(entry, before) as data:
-                    done, more = _convert(data, entry.path, kind, folder, choice, limits, watcher)
-                made[target] = done
-                files += more
+                    road = partial(second, entry.full, choice, stack) if second else None
+                    made[target] = _planned(data, entry.path, kind, choice, limits, road)
+                    files += _converted(made[target], folder, watcher)
             else:
                 files.append(_copy(entry, folder, before, watcher.advance))
         files += [_index(entry, folder, made, before) for entry in later]
@@ -136,21 +144,32 @@ def _chosen(path: str, inspection: Inspection) -> set[str]:
     return chosen
 
 
-def _convert(
-    data: Reader, path: str, kind: str, folder: str, choice: Choice, limits: Limits, watcher: Watcher
-) -> tuple[Made, list[ConvertedFile]]:
+def _planned(
+    data: Reader, path: str, kind: str, choice: Choice, limits: Limits, second: Callable[[], Plan] | None
+) -> Made:
+    """What will become of one file, by the first road that leads somewhere."""
     try:
-        planned = plan(data, kind, choice, limits)
+        try:
+            return Made(path, plan(data, kind, choice, limits), [], "symbolic")
+        except NotConvertible:
+            if second is None:
+                raise
+            return Made(path, second(), [], "torch")
     except NotConvertible as error:
         raise NotConvertible(f"{_escaped(path)}: {error.cause}", error.mend) from error
-    target = tensors_name(path)
+
+
+def _converted(made: Made, folder: str, watcher: Watcher) -> list[ConvertedFile]:
+    """Write one file, and what is left out of it beside it."""
+    target = tensors_name(made.source)
     full = _place(folder, target)
-    tensors, digest, size = write_tensors(full, planned.sources, planned.metadata, watcher.advance)
+    tensors, digest, size = write_tensors(full, made.plan.sources, made.plan.metadata, watcher.advance)
+    made.tensors.extend(tensors)
     files = [ConvertedFile(_escaped(target), size, digest.hex)]
-    if planned.told:
-        text = json.dumps(planned.told, indent=2, allow_nan=False).encode() + b"\n"
-        files.append(_written(folder, rest_name(path), text))
-    return Made(path, planned, tensors), files
+    if made.plan.told:
+        text = json.dumps(made.plan.told, indent=2, allow_nan=False).encode() + b"\n"
+        files.append(_written(folder, rest_name(made.source), text))
+    return files
 
 
 def _index(entry: Entry, folder: str, made: Mapping[str, Made], before: Stamps) -> ConvertedFile:
@@ -181,6 +200,7 @@ def _record(report: ScanReport, files: list[ConvertedFile], made: Mapping[str, M
         tuple(tensors),
         tuple(shared),
         tuple(left_out),
+        "torch" if any(done.road == "torch" for done in made.values()) else "symbolic",
     )
 
 
