@@ -133,7 +133,7 @@ def compare(folder: str, converted: str) -> None:
             assert list(value.shape) == told["shape"], (entry, name)
             assert raw(value) == content[8 + size + begin : 8 + size + end], (entry, name)
             total += 1
-    print(total)
+    sys.stdout.write(f"{total}\n")
 
 
 if __name__ == "__main__":

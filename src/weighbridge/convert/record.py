@@ -16,7 +16,7 @@ class ConvertedTensor(NamedTuple):
     """One tensor of the output.
 
     `sha256` is of its bytes there, `before` of the storage that it was read from as it lies in the source: they are
-    equal where the tensor is the whole storage, in its order. `file` and `source` are files of the output and the input.
+    equal where the tensor is the whole storage, in its order. `file` is of the output, `source` of the input.
     """
 
     name: str

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Settled(NamedTuple):
-    """The model that goes on: as it came, or converted; then `record` says what of what. A `refusal` ends the intake."""
+    """The model that goes on, as it came or converted: then `record` says what of what. A `refusal` ends the intake."""
 
     fetched: Fetched
     inspection: Inspection

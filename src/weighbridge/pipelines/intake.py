@@ -1,4 +1,4 @@
-"""Gate one: source → quarantine → scan → conversion → verdict → bill of materials → signature → registry, or nothing at all."""
+"""Gate one: source → quarantine → scan → conversion → bill of materials → signature → registry, or nothing at all."""
 
 from __future__ import annotations
 
