@@ -8,6 +8,7 @@ three take about as long as two of them.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from queue import SimpleQueue
@@ -23,6 +24,20 @@ PIECE = 512 * 1024
 BUFFERS = 6
 ALONE = 16 * 1024 * 1024
 """Bytes of the smallest file that is worth two threads."""
+
+
+def room_for(fd: int, size: int) -> None:
+    """Have the disk keep `size` bytes for a new file, where it can. Raises UsageError if it has not so many."""
+    try:
+        if size:
+            os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise _unwritten(error) from error
+
+
+def _unwritten(error: OSError) -> UsageError:
+    return UsageError(f"the file cannot be written: {error.strerror}", "make room, or name another folder")
 
 
 class Sink:
@@ -64,7 +79,7 @@ class Sink:
         """Wait until everything is written. Raises UsageError if it could not be."""
         self.close()
         if self._error is not None:
-            raise UsageError(f"the file cannot be written: {self._error.strerror}", "make room, or name another folder")
+            raise _unwritten(self._error)
         return self._state.hexdigest()
 
     def close(self) -> None:

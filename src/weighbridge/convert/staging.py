@@ -40,6 +40,10 @@ def staged(output: str) -> Iterator[str]:
             os.rename(folder, output)
         except OSError as error:
             raise UsageError(f"{output!r} cannot be made: {error.strerror}", "name another folder") from error
+    except OSError as error:
+        raise UsageError(
+            f"{output!r} cannot be written: {error.strerror}", "make room, or name another folder"
+        ) from error
     finally:
         os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)

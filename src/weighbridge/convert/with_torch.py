@@ -50,7 +50,9 @@ def torch_plan(python: str, path: str, choice: Choice, stack: ExitStack) -> Plan
     bounds = Bounds(wall_seconds=3600, cpu_seconds=7200, memory=4 * size + 2048 * MIB, scratch=8 * size + 64 * MIB)
     outcome = run(program, bounds)
     if outcome.ending != "exit" or outcome.status:
-        said = outcome.err.decode(errors="replace").strip().rpartition("\n")[2].rpartition("WeightsUnpickler error: ")[2]
+        said = (
+            outcome.err.decode(errors="replace").strip().rpartition("\n")[2].rpartition("WeightsUnpickler error: ")[2]
+        )
         cause = f"torch does not read it either: {said[:300] or outcome.text}"
         raise NotConvertible(cause, "save the state_dict again with torch.save")
     return _read(folder, size, stack)

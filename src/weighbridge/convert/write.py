@@ -13,7 +13,7 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.convert.line import PIECE, Sink
+from weighbridge.convert.line import PIECE, Sink, room_for
 from weighbridge.convert.region import pieces
 from weighbridge.convert.strides import ordered
 from weighbridge.core.digests import Digest
@@ -76,15 +76,25 @@ def write_tensors(
     path: str, sources: Iterable[Source], metadata: Mapping[str, str], advance: Callable[[int], None]
 ) -> tuple[list[Written], Digest, int]:
     """Write a new file; gives each tensor with its digests, the digest of the whole file, and its size in bytes."""
-    import hashlib
-
     listed = sorted(sources, key=lambda source: (-RANK.index(source.view.dtype), source.name.encode()))
     header = _header(listed, metadata)
     size = len(header) + sum(source.view.size for source in listed)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        room_for(fd, size)
+        done, digest = _streamed(listed, header, Sink(fd, size), advance)
+        return done, digest, size
+    finally:
+        os.close(fd)
+
+
+def _streamed(
+    listed: Sequence[Source], header: bytes, sink: Sink, advance: Callable[[int], None]
+) -> tuple[list[Written], Digest]:
+    import hashlib
+
     befores: dict[tuple[int, int, int], str] = {}
     done = []
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    sink = Sink(fd, size)
     try:
         sink.put(memoryview(header))
         for source in listed:
@@ -96,10 +106,9 @@ def write_tensors(
             digest = own.hexdigest()
             before = _before(source, digest, befores)
             done.append(Written(source.name, source.view.dtype, source.view.shape, digest, before))
-        return done, Digest(sink.digest()), size
+        return done, Digest(sink.digest())
     finally:
         sink.close()
-        os.close(fd)
 
 
 def _header(listed: Sequence[Source], metadata: Mapping[str, str]) -> bytes:
