@@ -36,10 +36,12 @@ may_sign = ["*"]
 [stage.production]
 verdicts = ["clean"]
 max_scan_age_days = 7
+pickle = "convert"              # a checkpoint becomes safetensors; or "block" it
 
 [stage.staging]
 verdicts = ["clean"]
 max_scan_age_days = 30
+pickle = "convert"
 """
 
 
