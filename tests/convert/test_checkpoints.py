@@ -93,7 +93,7 @@ def test_a_big_endian_type_without_a_storage_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_that_is_none_is_refused(tmp_path: Path) -> None:
-    assert "scan" in refused(tmp_path, archive(table({"a": WHOLE}), {"0": RAW}, b"middle!")) or True
+    assert "byte order" in refused(tmp_path, archive(table({"a": WHOLE}), {"0": RAW}, b"middle"))
 
 
 def test_parameters_and_typed_tensors(tmp_path: Path) -> None:
@@ -155,9 +155,6 @@ def test_the_last_of_equal_keys_counts(tmp_path: Path) -> None:
     assert tensors_of(tmp_path, archive(twice, {"0": RAW}))["a"][1] == (3,)
 
 
-NAMES = {"the reserved one": "__metadata__", "half of a character": "\ud800"}
-
-
 def test_a_reserved_name_is_refused(tmp_path: Path) -> None:
     assert "__metadata__" in refused(tmp_path, archive(table({"__metadata__": WHOLE}), {"0": RAW}))
 
@@ -167,10 +164,7 @@ def test_names_may_be_of_any_length_and_script(tmp_path: Path) -> None:
     found = tensors_of(
         tmp_path,
         archive(
-            table(
-                {name: WHOLE for name in names[:1]}
-                | {n: tensor(FLOATS, (k,), (1,)) for k, n in enumerate(names[1:], 1)}
-            ),
+            table({names[0]: WHOLE} | {n: tensor(FLOATS, (k,), (1,)) for k, n in enumerate(names[1:], 1)}),
             {"0": RAW},
         ),
     )
@@ -284,9 +278,7 @@ def test_a_key_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
 
 def test_more_tensors_than_the_machine_keeps_of_a_container(tmp_path: Path) -> None:
     many = {f"layer.{index}": tensor(FLOATS, (1 + index % 12,), (1,)) for index in range(3000)}
-    assert {name: shape for name, (_, shape, _) in tensors_of(tmp_path, archive(table(many), {"0": RAW})).items()} | {
-        name: None for name in written(tmp_path / "out" / "m.safetensors").metadata
-    }
+    tensors_of(tmp_path, archive(table(many), {"0": RAW}))
     found = written(tmp_path / "out" / "m.safetensors")
     assert len(found.tensors) + len(found.metadata) - 1 == 3000
     for name in many:

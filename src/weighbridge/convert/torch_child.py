@@ -1,46 +1,26 @@
 """Run by a Python with torch, behind walls: the tensors of a checkpoint as torch itself reads them.
 
-    python torch_child.py CHECKPOINT FOLDER KEY
+    python torch_child.py CHECKPOINT FOLDER KEY TABLES
 
-Writes FOLDER/data, the elements of all tensors back to back, and FOLDER/tensors.json, what lies where in it. Nothing
-of Weighbridge is imported here, and nothing that this writes is believed without being measured.
+Writes FOLDER/data, the elements of all tensors back to back, and FOLDER/tensors.json, what lies where in it. TABLES
+is JSON: the dtypes of safetensors by element type, and the usual keys. Nothing of Weighbridge is imported here, and
+nothing that this writes is believed without being measured.
 """
 
 import json
 import sys
 from typing import Any
 
-KINDS = {
-    "float64": "F64",
-    "float32": "F32",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "int64": "I64",
-    "int32": "I32",
-    "int16": "I16",
-    "int8": "I8",
-    "uint8": "U8",
-    "bool": "BOOL",
-    "complex64": "C64",
-    "uint64": "U64",
-    "uint32": "U32",
-    "uint16": "U16",
-    "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2",
-    "float8_e4m3fnuz": "F8_E4M3FNUZ",
-    "float8_e5m2fnuz": "F8_E5M2FNUZ",
-    "float8_e8m0fnu": "F8_E8M0",
-}
-USUAL = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 PIECE = 1 << 22
 
 
-def main(path: str, folder: str, key: str) -> None:
+def main(path: str, folder: str, key: str, tables: str) -> None:
     """Load with `weights_only`, choose the table of tensors, write it."""
     import torch  # type: ignore[import-not-found] # only that Python has it
 
+    dtypes, usual = json.loads(tables)
     loaded = torch.load(path, map_location="cpu", weights_only=True)
-    table, rest = _table(loaded, key, torch.Tensor)
+    table, rest = _table(loaded, key, usual, torch.Tensor)
     listed: list[dict[str, Any]] = []
     shared: dict[str, str] = {}
     seen: dict[Any, str] = {}
@@ -54,7 +34,7 @@ def main(path: str, folder: str, key: str) -> None:
                 shared[name] = seen[same]
                 continue
             seen[same] = name
-            kind = KINDS.get(str(tensor.dtype).removeprefix("torch."))
+            kind = dtypes.get(str(tensor.dtype).removeprefix("torch."))
             if kind is None:
                 raise SystemExit(f"the tensor {name!r} is of {tensor.dtype}, which safetensors has not")
             start = file.tell()
@@ -69,7 +49,7 @@ def main(path: str, folder: str, key: str) -> None:
         json.dump(told, file)
 
 
-def _table(loaded: Any, key: str, tensor: type) -> tuple[dict[str, Any], dict[str, str]]:
+def _table(loaded: Any, key: str, usual: list[str], tensor: type) -> tuple[dict[str, Any], dict[str, str]]:
     """The tensors by name, and the kind of everything that is left out."""
     rest: dict[str, str] = {}
     place = ""
@@ -81,10 +61,10 @@ def _table(loaded: Any, key: str, tensor: type) -> tuple[dict[str, Any], dict[st
             loaded = {str(number): item for number, item in enumerate(loaded)}
         if not isinstance(loaded, dict):
             raise SystemExit("it holds no table of tensors")
-        usual = [name for name in USUAL if isinstance(loaded.get(name), dict)]
-        if not words and len(usual) != 1:
+        there = [name for name in usual if isinstance(loaded.get(name), dict)]
+        if not words and len(there) != 1:
             break
-        word = words.pop(0) if words else usual[0]
+        word = words.pop(0) if words else there[0]
         if word not in loaded:
             raise SystemExit(f"there is no key {word!r}")
         rest.update({f"{place}{name}": type(item).__name__ for name, item in loaded.items() if name != word})
@@ -101,4 +81,4 @@ def _table(loaded: Any, key: str, tensor: type) -> tuple[dict[str, Any], dict[st
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

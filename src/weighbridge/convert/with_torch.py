@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.convert.file import Choice, Plan, planned
 from weighbridge.convert.region import Region
-from weighbridge.convert.views import View, row_major
+from weighbridge.convert.select import USUAL
+from weighbridge.convert.views import DTYPES, View, row_major
 from weighbridge.convert.write import Source
 from weighbridge.core.errors import NotConvertible, UsageError
 from weighbridge.core.reader import FileSource
@@ -42,7 +43,7 @@ def torch_plan(python: str, path: str, choice: Choice, stack: ExitStack) -> Plan
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="weighbridge-torch-"))
     size = os.path.getsize(path)
     program = Program(
-        (python, "-I", "-B", "{child}", "{model}", "{out}", choice.key),
+        (python, "-I", "-B", "{child}", "{model}", "{out}", choice.key, json.dumps((DTYPES, USUAL))),
         inputs={"child": CHILD, "model": path},
         outputs={"out": folder},
         needs=roots(python),
