@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from build.checkpoints import archive, storage, table, tensor, written
+from build.containers import safetensors
 from build.inspecting import inspected
 from build.running import command
 from tools import schemas
@@ -157,6 +158,60 @@ def test_two_files_that_would_be_one_are_refused(model: Path, tmp_path: Path) ->
     outcome = command("convert", model, "--output", tmp_path / "out")
     assert outcome.status == 1
     assert "x.safetensors" in outcome.out
+
+
+def both_ways(model: Path, tmp_path: Path) -> Path:
+    """The model with its safetensors beside its checkpoints."""
+    record_of(model, tmp_path / "once")
+    for name, content in files(tmp_path / "once").items():
+        (model / name).write_bytes(content)
+    return model
+
+
+def test_safetensors_that_are_there_already_stay(model: Path, tmp_path: Path) -> None:
+    both_ways(model, tmp_path)
+    document = record_of(model, tmp_path / "out")
+    assert files(tmp_path / "out") == files(tmp_path / "once")
+    assert {entry["what"] for entry in document["left_out"]} == {
+        f"the same tensors are in model-0000{number}-of-00002.safetensors" for number in (1, 2)
+    }
+    assert document["to"]["digest"] == str(inspected(tmp_path / "out").report.artifact.digest)
+
+
+@pytest.mark.parametrize("name", ["model-00002-of-00002.safetensors", "model.safetensors.index.json"])
+def test_safetensors_that_differ_are_a_question(model: Path, tmp_path: Path, name: str) -> None:
+    both_ways(model, tmp_path)
+    content = bytearray((model / name).read_bytes())
+    if name.endswith(".json"):
+        content = bytearray(content.replace(b"model-00002", b"model-00001"))
+    else:
+        content[-1] ^= 1
+    (model / name).write_bytes(content)
+    outcome = command("convert", model, "--output", tmp_path / "out")
+    assert outcome.status == 1
+    assert "remove the one" in outcome.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_names_that_share_a_tensor_another_may_have_been_chosen(tmp_path: Path) -> None:
+    value = tensor(storage("0", "FloatStorage", 1), (1,), (1,))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "pytorch_model.bin").write_bytes(archive(table({"a": value, "b": value}), {"0": b"1234"}))
+    for names in ("b", "a", "ab"):
+        entries = dict.fromkeys(names, b"1234")
+        tree = {
+            name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * at, 4 * at + 4]} for at, name in enumerate(names)
+        }
+        (model / "model.safetensors").write_bytes(safetensors(entries, header=json.dumps(tree).encode()))
+        record_of(model, tmp_path / names)
+    for names in ("c", "ac"):
+        entries = dict.fromkeys(names, b"1234")
+        tree = {
+            name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * at, 4 * at + 4]} for at, name in enumerate(names)
+        }
+        (model / "model.safetensors").write_bytes(safetensors(entries, header=json.dumps(tree).encode()))
+        assert command("convert", model, "--output", tmp_path / names).status == 1
 
 
 def test_a_pickle_in_an_archive_is_not_passed_on(model: Path, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.convert.checkpoint import ARRAYS, COMPRESSED, PICKLED
+from weighbridge.convert.existing import check_same
 from weighbridge.convert.file import Choice, Plan, plan
 from weighbridge.convert.line import PIECE
 from weighbridge.convert.names import INDEX, index_name, rest_name, tensors_name
 from weighbridge.convert.record import ConversionRecord, ConvertedFile, ConvertedTensor, LeftOut, SharedName, Side
-from weighbridge.convert.shards import LARGEST, new_index
+from weighbridge.convert.shards import LARGEST, check_same_index, new_index
 from weighbridge.convert.staging import staged
 from weighbridge.convert.write import Written, write_tensors
 from weighbridge.core.artifact import escape_name
@@ -106,17 +107,21 @@ def convert(
             if entry.path.endswith(INDEX) and os.path.getsize(entry.full) <= LARGEST:
                 later.append(entry)
             elif name in chosen:
-                kind = formats[name]
                 target = tensors_name(entry.path)
-                if target in made or any(other.path == target for other in entries):
+                if target in made or _escaped(target) in chosen:
                     raise NotConvertible(f"{name} would become {target}, which is there already", "remove one of them")
                 with _unchanged(entry, before) as data:
                     road = partial(second, entry.full, choice, stack) if second else None
-                    made[target] = _planned(data, entry.path, kind, choice, limits, road)
-                    files += _converted(made[target], folder, watcher)
+                    made[target] = _planned(data, entry.path, formats[name], choice, limits, road)
+                    there = next((other for other in entries if other.path == target), None)
+                    if there is None:
+                        files += _converted(made[target], folder, watcher)
+                    else:
+                        made[target] = _compared(made[target], there, folder, before, watcher)
             else:
                 files.append(_copy(entry, folder, before, watcher.advance))
-        files += [_index(entry, folder, made, before) for entry in later]
+        for entry in later:
+            files += _index(entry, folder, made, before)
         if len({file.path for file in files}) != len(files):
             raise NotConvertible("two files would have the same name", "rename one of them")
         return _record(report, sorted(files), made)
@@ -172,13 +177,33 @@ def _converted(made: Made, folder: str, watcher: Watcher) -> list[ConvertedFile]
     return files
 
 
-def _index(entry: Entry, folder: str, made: Mapping[str, Made], before: Stamps) -> ConvertedFile:
+def _compared(made: Made, there: Entry, folder: str, before: Stamps, watcher: Watcher) -> Made:
+    """What became of one file whose safetensors are there already: they stay, if they are the same."""
+    aside = os.path.join(folder, ".compared")
+    tensors, _, _ = write_tensors(aside, made.plan.sources, made.plan.metadata, watcher.advance)
+    os.unlink(aside)
+    try:
+        with _unchanged(there, before) as data:
+            check_same(data, tensors, made.plan.shared)
+    except NotConvertible as error:
+        raise NotConvertible(f"{_escaped(made.source)}: {error.cause}", error.mend) from error
+    rest = (("", f"the same tensors are in {_escaped(there.path)}"), *made.plan.rest)
+    return made._replace(plan=made.plan._replace(rest=rest, told={}), tensors=tensors)
+
+
+def _index(entry: Entry, folder: str, made: Mapping[str, Made], before: Stamps) -> list[ConvertedFile]:
     with _unchanged(entry, before) as data:
         raw = data.read(0, data.size)
     inside = entry.path.rpartition("/")[0]
     written = {path: (done.tensors, done.plan.shared) for path, done in made.items()}
     sizes = {path: sum(source.view.size for source in done.plan.sources) for path, done in made.items()}
-    return _written(folder, index_name(entry.path), new_index(raw, f"{inside}/" if inside else "", written, sizes))
+    target = index_name(entry.path)
+    text = new_index(raw, f"{inside}/" if inside else "", written, sizes)
+    there = os.path.join(folder, target)
+    if os.path.exists(there):
+        check_same_index(there, text)
+        return []
+    return [_written(folder, target, text)]
 
 
 def _record(report: ScanReport, files: list[ConvertedFile], made: Mapping[str, Made]) -> ConversionRecord:

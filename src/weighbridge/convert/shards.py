@@ -43,6 +43,19 @@ def new_index(
     return _checked(tree, placed, shards, written, sizes)
 
 
+def check_same_index(path: str, text: bytes) -> None:
+    """Raise NotConvertible unless the index at `path` leads to the same files as the new one."""
+    try:
+        with open(path, "rb") as file:
+            there: Any = json.loads(file.read(LARGEST))
+        same = there["weight_map"].items() >= json.loads(text)["weight_map"].items()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        same = False
+    if not same:
+        cause = "the index of safetensors that is there leads elsewhere"
+        raise NotConvertible(cause, "remove the one of the two that is not wanted")
+
+
 def _checked(
     tree: dict[str, Any],
     placed: Mapping[str, str],
