@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 import struct
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from build import pickles as p
 from build.checkpoints import ORDERED, archive, number, numbers, storage, table, tensor, tensor_v3, written
 from build.containers import torch_legacy, zipped
 from build.running import Outcome, command
+from weighbridge.formats import archives
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -292,3 +295,29 @@ def test_memo_references_that_grow_without_end_are_told_or_refused(tmp_path: Pat
     bomb = b"]q\x00" + b"".join(b"](h" + bytes([k]) + b"h" + bytes([k]) + b"eq" + bytes([k + 1]) for k in range(18))
     content = archive(table({"state_dict": table({"a": WHOLE}), "bomb": bomb}), {"0": RAW})
     assert refused(tmp_path, content)
+
+
+def test_a_directory_that_is_longer_than_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "_SNIFFED", 40)
+    assert set(tensors_of(tmp_path, archive(table({"a": WHOLE}), {"0": RAW}))) == {"a"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_changed_bytes_are_refused_or_come_out_whole(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    content = table({"epoch": number(3), "model": table({"a": WHOLE, "b": tensor(FLOATS, (4, 3), (1, 4))})})
+    whole = archive(content, {"0": RAW}) if seed % 2 else torch_legacy_of(content, ["0"], [RAW])
+    done = 0
+    for _ in range(120):
+        changed = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        outcome = convert(tmp_path, bytes(changed))
+        assert outcome.status in (0, 1), outcome.err
+        assert (tmp_path / "out").exists() == (outcome.status == 0)
+        if outcome.status == 0:
+            done += 1
+            for file in (tmp_path / "out").glob("*.safetensors"):
+                written(file)
+            shutil.rmtree(tmp_path / "out")
+    assert 0 < done < 120

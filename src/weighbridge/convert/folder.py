@@ -135,10 +135,9 @@ def _chosen(path: str, inspection: Inspection) -> set[str]:
     for file in inspection.report.artifact.files:
         arrays = single and file.format in ARRAYS
         if file.path in pickled and file.format not in PICKLED:
-            if not arrays:
-                cause = f"{file.path} is {file.format} with a pickle in it, which is not converted"
-                raise NotConvertible(cause, "take the checkpoint out of it, or remove it")
-            raise NotConvertible(f"{file.path} holds objects", "save numbers only")
+            cause = f"{file.path} is {file.format} with a pickle in it, which is not converted"
+            mend = "save numbers only, without objects" if arrays else "take the checkpoint out of it, or remove it"
+            raise NotConvertible(cause, mend)
         if file.path in pickled or arrays:
             chosen.add(file.path)
         elif single and file.format in COMPRESSED:

@@ -60,9 +60,11 @@ class TorchZip:
     extensions: frozenset[str] = frozenset()
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """YES for a zip archive with a `data.pkl` in a top folder; seen in its central directory."""
-        begins = info.head.startswith(b"PK\x03\x04")
-        return Match.YES if begins and b"/data.pkl" in directory_end(data) else Match.NO
+        """YES for a zip archive with a `data.pkl` in a top folder: torch writes it first, whoever else anywhere."""
+        if not info.head.startswith(b"PK\x03\x04"):
+            return Match.NO
+        first = info.head[30 : 30 + int.from_bytes(info.head[26:28], "little")].endswith(b"/data.pkl")
+        return Match.YES if first or b"/data.pkl" in directory_end(data) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield the storages as tensors, and everything else as a zip archive's members."""
