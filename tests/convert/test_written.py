@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +58,30 @@ def test_many_pieces_come_out_in_their_order(tmp_path: Path, size: int, monkeypa
     assert (tmp_path / "out" / "m.safetensors").read_bytes() == safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in made.items()}, {"format": "pt"}
     )
+
+
+def test_pieces_do_not_pile_up_before_a_slow_disk() -> None:
+    reader, writer = os.pipe()
+    sink = Sink(writer, 100_000_000)
+    put: list[int] = []
+
+    def hurry() -> None:
+        for number in range(20):
+            sink.put(memoryview(bytes(100_000)))
+            put.append(number)
+
+    thread = threading.Thread(target=hurry)
+    thread.start()
+    # The pipe takes 64 KiB, so the first piece is never written before somebody reads.
+    thread.join(0.3)
+    assert len(put) == line.WAITING
+    left = 20 * 100_000
+    while left:
+        left -= len(os.read(reader, left))
+    thread.join()
+    assert len(sink.digest()) == 64
+    os.close(reader)
+    os.close(writer)
 
 
 @pytest.mark.parametrize("size", [10, 100_000_000])

@@ -87,6 +87,8 @@ def _torch_zip(data: Reader, budget: Budget) -> Checkpoint:
         raise NotConvertible("the archive has no data.pkl", _DAMAGED)
     named: dict[str, Member] = {}
     for member in members:
+        if not member.name.startswith(f"{top}/"):
+            continue
         inner = member.name.removeprefix(f"{top}/")
         if inner in named:
             raise NotConvertible(f"the archive has two members {inner[:60]!r}", _DAMAGED)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PIECE = 512 * 1024
 """Bytes that are read, hashed and written at a time: a few of them stay in a processor's cache."""
 BUFFERS = 6
+WAITING = 4
+"""Pieces that may be on their way: what is put together elsewhere must not pile up before a slow disk."""
 ALONE = 16 * 1024 * 1024
 """Bytes of the smallest file that is worth two threads."""
 
@@ -52,6 +54,7 @@ class Sink:
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         self._hashing: SimpleQueue[memoryview | None] = SimpleQueue()
         self._writing: SimpleQueue[memoryview | None] = SimpleQueue()
+        self._room = threading.Semaphore(WAITING)
         self._threads: list[threading.Thread] = []
         self._own: dict[int, memoryview] = {}
         for _ in range(BUFFERS if size >= ALONE else 1):
@@ -70,6 +73,7 @@ class Sink:
         if buffer is not None:
             self._own[id(piece)] = buffer
         if self._threads:
+            self._room.acquire()
             self._hashing.put(piece)
         else:
             self._state.update(piece)
@@ -99,7 +103,11 @@ class Sink:
         self._writing.put(piece)
 
     def _write(self) -> None:
-        self._each(self._writing, self._out)
+        self._each(self._writing, self._written)
+
+    def _written(self, piece: memoryview) -> None:
+        self._out(piece)
+        self._room.release()
 
     @staticmethod
     def _each(queue: SimpleQueue[memoryview | None], work: Callable[[memoryview], None]) -> None:
