@@ -17,7 +17,7 @@ from weighbridge.convert.region import Region, region_of
 from weighbridge.convert.views import View
 from weighbridge.core.errors import FormatError, NotConvertible
 from weighbridge.core.reader import MemorySource
-from weighbridge.formats.numpy_files import MAGIC, MOST_HEADER, parse_header
+from weighbridge.formats.pickles.numpy import MAGIC, MOST_HEADER, parse_header
 from weighbridge.formats.safetensors import BITS
 from weighbridge.pickle.joblib_arrays import WRAPPER
 from weighbridge.pickle.values import Bulk, Global, Result

@@ -1,6 +1,6 @@
 """Files with tensors, opened: what their pickle leaves, and where the bytes of each storage lie. Nothing is loaded.
 
-The readers of the scan find the places (`formats/torch_zip.py`, `formats/torch_legacy.py`), and the symbolic machine
+The readers of the scan find the places (`formats/torch/zip.py`, `formats/torch/legacy.py`), and the symbolic machine
 follows the pickle with a keeper. What a file says twice must be the same both times, or it is not converted.
 """
 
@@ -13,9 +13,9 @@ from weighbridge.convert.contents import Contents, items_of
 from weighbridge.convert.region import Region, region_of
 from weighbridge.core.errors import FormatError, NotConvertible
 from weighbridge.core.limits import Budget
-from weighbridge.formats.archives import read_directory
-from weighbridge.formats.compressed import decompressor, expand
-from weighbridge.formats.torch_zip import ITEM_BYTES, pickle_member, top_folder
+from weighbridge.formats.archives.compressed import decompressor, expand
+from weighbridge.formats.archives.zip import read_directory
+from weighbridge.formats.torch.zip import ITEM_BYTES, pickle_member, top_folder
 from weighbridge.pickle.keeper import Keeper, kept_limits
 from weighbridge.pickle.machine import interpret
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from weighbridge.convert.views import View
     from weighbridge.core.limits import Limits
     from weighbridge.core.reader import Reader
-    from weighbridge.formats.archives import Member
+    from weighbridge.formats.archives.zip import Member
     from weighbridge.pickle.machine import Program
 
 COMPRESSED = frozenset(("gzip", "zlib", "bzip2", "xz", "lzma", "lz4"))

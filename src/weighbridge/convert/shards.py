@@ -1,4 +1,4 @@
-"""Indexes of sharded checkpoints: which tensor lies in which file (see `formats/shard_index.py`)."""
+"""Indexes of sharded checkpoints: which tensor lies in which file (see `formats/config/shard_index.py`)."""
 
 from __future__ import annotations
 
