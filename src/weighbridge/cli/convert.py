@@ -17,7 +17,6 @@ import os
 import sys
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.cli import common
 from weighbridge.convert.file import Choice
@@ -27,11 +26,13 @@ from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import NotConvertible, UsageError
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.engine import inspect
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.cli.progress import Progress
     from weighbridge.convert.record import ConversionRecord

@@ -10,13 +10,12 @@ Elements keep their type; those in the other byte order are turned round. Source
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.convert.contents import items_of, pairs_of, text_of
 from weighbridge.convert.region import Region, region_of
 from weighbridge.convert.views import View
 from weighbridge.core.errors import FormatError, NotConvertible
 from weighbridge.core.reader import MemorySource
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.pickles.numpy import MAGIC, MOST_HEADER, parse_header
 from weighbridge.formats.safetensors import BITS
 from weighbridge.pickle.joblib_arrays import WRAPPER

@@ -6,13 +6,12 @@ follows the pickle with a keeper. What a file says twice must be the same both t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.convert.arrays import npy_array
 from weighbridge.convert.contents import Contents, items_of
 from weighbridge.convert.region import Region, region_of
 from weighbridge.core.errors import FormatError, NotConvertible
 from weighbridge.core.limits import Budget
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.archives.compressed import decompressor, expand
 from weighbridge.formats.archives.zip import read_directory
 from weighbridge.formats.torch.zip import ITEM_BYTES, pickle_member, top_folder

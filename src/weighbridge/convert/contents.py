@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import NotConvertible
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.values import Bulk, Container, Global, Persistent, Result, callee_name, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from weighbridge.core.reader import Reader
     from weighbridge.pickle.keeper import Keeper

@@ -6,11 +6,11 @@ Then the file that is there stays, if it has the same tensors, bit for bit; two 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from weighbridge.convert.line import PIECE
 from weighbridge.convert.write import MOST_HEADER
 from weighbridge.core.errors import FormatError, NotConvertible
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.convert.arrays import array_of, is_array
 from weighbridge.convert.checkpoint import opened
 from weighbridge.convert.contents import Telling, items_of, pairs_of
@@ -13,10 +11,12 @@ from weighbridge.convert.strides import folded
 from weighbridge.convert.views import is_tensor, untouched, view_of
 from weighbridge.convert.write import Source
 from weighbridge.core.errors import FormatError, NotConvertible
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.values import class_name, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from weighbridge.convert.checkpoint import Checkpoint
     from weighbridge.convert.contents import Contents

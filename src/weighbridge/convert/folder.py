@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.convert.checkpoint import ARRAYS, COMPRESSED, PICKLED
 from weighbridge.convert.existing import check_same
@@ -23,6 +22,7 @@ from weighbridge.core.digests import Digest, model_digest
 from weighbridge.core.errors import NotConvertible, SourceError
 from weighbridge.core.findings import Severity
 from weighbridge.core.reader import FileSource, Reader
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:

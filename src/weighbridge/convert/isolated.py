@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.convert.folder import check_verdict, pickled_files
 from weighbridge.convert.record import parsed_record
 from weighbridge.convert.staging import staged
 from weighbridge.core.errors import NotConvertible
 from weighbridge.core.facts import Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.find import real, roots
 from weighbridge.sandbox.records import MIB, Bounds, Program
 from weighbridge.sandbox.run import run

@@ -12,9 +12,9 @@ import errno
 import os
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

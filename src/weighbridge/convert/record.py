@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.evidence import CONVERSION_PREDICATE, Tool
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from weighbridge.core.digests import Digest
 
 SCHEMA = "weighbridge.convert/1"

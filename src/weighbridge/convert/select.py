@@ -6,12 +6,11 @@ the object itself, what stands under a usual key, or what `--key` names. Nothing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.convert.arrays import is_array
 from weighbridge.convert.contents import attributes_of, items_of, pairs_of
 from weighbridge.convert.views import is_tensor
 from weighbridge.core.errors import NotConvertible
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.values import Bulk, class_name
 
 if TYPE_CHECKING:

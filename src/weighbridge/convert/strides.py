@@ -8,12 +8,13 @@ dimension, so the longest is taken. Memory is one block and one window, whatever
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from weighbridge.convert.region import swapped
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Literal
 
     from weighbridge.convert.region import Region
     from weighbridge.convert.views import View

@@ -14,9 +14,8 @@ makes the file one that is not converted. Source: pytorch 2.13, `torch/_utils.py
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import NotConvertible
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.safetensors import BITS
 from weighbridge.pickle.values import Container, Global, Persistent, Result, describe
 

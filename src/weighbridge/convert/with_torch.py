@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.convert.file import Choice, Plan, planned
 from weighbridge.convert.region import Region
@@ -18,6 +17,7 @@ from weighbridge.convert.views import DTYPES, View, row_major
 from weighbridge.convert.write import Source
 from weighbridge.core.errors import NotConvertible, UsageError
 from weighbridge.core.reader import FileSource
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.find import roots
 from weighbridge.formats.safetensors import BITS
 from weighbridge.sandbox.records import MIB, Bounds, Program
@@ -25,6 +25,7 @@ from weighbridge.sandbox.run import run
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
+    from typing import Any
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_child.py")
 MOST_LIST = 64 * MIB

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.convert.line import PIECE, Sink, room_for
 from weighbridge.convert.region import pieces
 from weighbridge.convert.strides import ordered
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotConvertible
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -7,10 +7,11 @@ is a finding of the scan). An unknown key is an error that names the nearest kno
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,9 +6,8 @@ filling while it follows the opcodes, so that what is taken out is what was judg
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.limits import Limits
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.state import Exhausted
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.convert.file import Choice
 from weighbridge.convert.folder import Stamps, convert, pickled_files
 from weighbridge.core.errors import NotConvertible
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.scan.engine import inspect
 
 if TYPE_CHECKING:
