@@ -285,7 +285,10 @@ def test_nothing_of_a_model_could_be_run() -> None:
     for path in sources():
         # The walls are made by system calls that Python has no name for; nothing there reads a model.
         walls = relative(path).startswith("src/weighbridge/sandbox/")
-        forbidden_here = forbidden - {"ctypes"} if walls else forbidden
+        # A Python of its own runs this one, behind walls; nobody imports it.
+        beyond = relative(path) == "src/weighbridge/convert/torch_child.py"
+        assert beyond or not re.search(r"import.*\btorch_child\b", read(path)), relative(path)
+        forbidden_here = forbidden - ({"ctypes"} if walls else {"torch"} if beyond else set())
         for node in ast.walk(ast.parse(read(path))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:

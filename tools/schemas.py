@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Union, get_
 from weighbridge.attest.model_signing import VerifiedModel
 from weighbridge.cli.doctor import Check
 from weighbridge.cli.trust import TrustRow
+from weighbridge.convert.record import ConversionRecord
 from weighbridge.core.artifact import Artifact, CoverageBytes, InspectedFile, Unread
 from weighbridge.core.digests import Digest
 from weighbridge.core.evidence import Tool
@@ -201,6 +202,30 @@ def intake_shape() -> Shape:
     return _top("Intake", "The outcome of gate one.", "weighbridge.intake/1", fields)
 
 
+def convert_shapes() -> OneOf:
+    """The answer of `weighbridge convert`: the record, or refused with a sentence."""
+    fields = fields_of(ConversionRecord)
+    record = {
+        "converted": Literal[True],
+        "from": fields["source"],
+        "to": fields["target"],
+        "tensors": fields["tensors"],
+        "shared": fields["shared"],
+        "left_out": fields["left_out"],
+        "road": Literal["symbolic", "torch"],
+        "walls": fields["walls"],
+        "tool": fields["tool"],
+    }
+    refused = {"converted": Literal[False], "refusal": str, "mend": str}
+    about = (first_sentence(ConversionRecord.__doc__), "It was not converted, and nothing was written.")
+    return OneOf(
+        (
+            _top("ConversionRecord", about[0], "weighbridge.convert/1", record),
+            _top("NotConverted", about[1], "weighbridge.convert/1", refused),
+        )
+    )
+
+
 def decision_shape() -> Shape:
     """The answer of gate two, as `gate.decision.Decision.document` writes it."""
     fields = {
@@ -264,6 +289,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "scan-set": _top("ScanSet", "One report for each PATH.", "weighbridge.scan-set/1", reports),
         "facts": facts_shape(),
         "intake": intake_shape(),
+        "convert": convert_shapes(),
         "decision": decision_shape(),
         "verify": verify_shapes(),
         "rules": rules_shape(),

@@ -35,10 +35,12 @@ trust_store = "{TRUST_STORE}"       # whose signatures count; see weighbridge tr
 [stage.production]
 verdicts = ["clean"]
 max_scan_age_days = 7
+pickle = "convert"              # a checkpoint becomes safetensors; or "block" it
 
 [stage.staging]
 verdicts = ["clean"]
 max_scan_age_days = 30
+pickle = "convert"
 """
 
 

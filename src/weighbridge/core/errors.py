@@ -8,6 +8,7 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 ├── RegistryError           a registry could not be read or written
 │   ├── NotFound            a reference or a digest is not there
 │   └── DigestMismatch      bytes are not those that their digest names
+├── NotConvertible          a file cannot be made into safetensors: what is in it, and what to do
 ├── SandboxError            a program that is not ours cannot be run behind walls
 ├── KeyMissing              a signing or verification key is absent or unusable
 └── Rejected                evidence was read and refused: got one thing, expected another
@@ -55,6 +56,10 @@ class NotFound(RegistryError):
 
 class DigestMismatch(RegistryError):
     """Stored or received bytes do not have the digest that names them."""
+
+
+class NotConvertible(WeighbridgeError):
+    """A file is not, or holds more than, tensors that safetensors can carry. Nothing was written."""
 
 
 class SandboxError(WeighbridgeError):

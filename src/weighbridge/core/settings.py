@@ -7,6 +7,7 @@ is a finding of the scan). An unknown key is an error that names the nearest kno
 from __future__ import annotations
 
 import os
+from typing import Any, Literal, get_args
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 FILE = "weighbridge.toml"
 TRUST_STORE = "trust.toml"
 STAGES = ("sandbox", "staging", "production")
+
+
+PicklePolicy = Literal["convert", "block", "allow"]
 
 
 class StagePolicy(NamedTuple):
@@ -34,11 +38,13 @@ class StagePolicy(NamedTuple):
     """Whether an OpenSSF model signature over every file is needed."""
     licences: tuple[str, ...] = ()
     """Licences that a model may declare, as SPDX or the Hub writes them (`apache-2.0`); empty: any."""
+    pickle: PicklePolicy = "convert"
+    """What intake does with a file whose loading runs a pickle: make safetensors of it, refuse it, or let it be."""
 
 
 DEFAULT_STAGES: dict[str, StagePolicy] = {
     "sandbox": StagePolicy(
-        ("clean", "incomplete", "suspicious"), max_scan_age_days=365, sbom=False, model_signature=False
+        ("clean", "incomplete", "suspicious"), max_scan_age_days=365, sbom=False, model_signature=False, pickle="allow"
     ),
     "staging": StagePolicy(max_scan_age_days=30),
     "production": StagePolicy(max_scan_age_days=7),
@@ -233,6 +239,10 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
         if type(value) is int and value > 0:
             return value
         raise UsageError(f"{where}: {key} is not a number of days above zero", "write a whole number")
+    if key == "pickle":
+        if value in get_args(PicklePolicy):
+            return value
+        raise UsageError(f"{where}: pickle can be convert, block or allow", 'write pickle = "convert"')
     if type(value) is bool:
         return value
     raise UsageError(f"{where}: {key} is neither true nor false", "write true or false")

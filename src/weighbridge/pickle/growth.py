@@ -79,6 +79,8 @@ def _flat_value(machine: Machine, value: object) -> Opaque:
 def grow(machine: Machine, target: object, values: list[object], mode: CallMode) -> None:
     """Put values into a container: harmless for those made by the pickle itself, a method call for all others."""
     machine.cost += len(values)
+    if machine.keeper is not None:
+        machine.keeper.filled(target, mode, machine.expanded(values))
     if isinstance(target, Container):
         room = KEPT_ITEMS - len(target.items) if machine.kept > 0 else 0
         plain = values

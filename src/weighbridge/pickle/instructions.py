@@ -121,7 +121,7 @@ def _grow_one(machine: Machine, opcode: int) -> None:
     value = machine.pop()
     key = machine.pop() if opcode == 0x73 else ""
     target = machine.top()
-    if type(target) is Container and opcode == 0x61 and (machine.kept <= 0 or target.more):
+    if type(target) is Container and opcode == 0x61 and (machine.kept <= 0 or target.more) and not machine.keeper:
         # The common end of a long list: nothing more is remembered of it than what kind of things it holds.
         target.more = True
         kind = type(value)
@@ -247,16 +247,18 @@ def _build(machine: Machine, _: int) -> None:
     machine.call(class_name(target), "build", state, form)
     if machine.trace is not None:
         machine.trace.filled(machine.at, target, "build", [state])
+    if machine.keeper is not None:
+        machine.keeper.filled(target, "build", (state,))
     if machine.nested is not None:
         try:
             array = announced_array(target, state)
         except ValueError as error:
             raise Broken(str(error)) from None
         if array is not None:
-            _skip_array(machine, array)
+            _skip_array(machine, target, array)
 
 
-def _skip_array(machine: Machine, array: RawArray) -> None:
+def _skip_array(machine: Machine, target: object, array: RawArray) -> None:
     """Move over the raw bytes that joblib put here, or follow the pickle that they are."""
     machine.leave_frame()
     if array.aligned:
@@ -266,6 +268,8 @@ def _skip_array(machine: Machine, array: RawArray) -> None:
     start = machine.here()
     if array.size >= 0:
         machine.arrays.append((start, array.size))
+        if machine.keeper is not None:
+            machine.keeper.followed(target, start, array.size)
         machine.skip(array.size)
         if machine.trace is not None:
             machine.trace.remark(start, f"{array.size} bytes of an array")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
+    from weighbridge.pickle.keeper import Keeper
     from weighbridge.pickle.trace import Trace
 
 RUNS_AFTER = 20_000
@@ -57,16 +58,24 @@ class Program(NamedTuple):
 
 
 def interpret(
-    reader: Reader, start: int, budget: Budget, *, arrays: bool = True, trace: Trace | None = None
+    reader: Reader,
+    start: int,
+    budget: Budget,
+    *,
+    arrays: bool = True,
+    trace: Trace | None = None,
+    keeper: Keeper | None = None,
 ) -> Program:
     """Follow the pickle that starts at `start` to its STOP or to where it breaks. Raises nothing on any bytes.
 
     With `arrays`, raw bytes that joblib put between the opcodes are skipped as its loader does; without, they are
-    taken for opcodes as every other loader does. A `trace` is told of everything that has an effect, in its order.
+    taken for opcodes as every other loader does. A `trace` is told of everything that has an effect, in its order, a
+    `keeper` of everything that is put into something else.
     """
     machine = Machine(reader, start, budget)
-    machine.nested = partial(interpret, trace=trace) if arrays else None
+    machine.nested = partial(interpret, trace=trace, keeper=keeper) if arrays else None
     machine.trace = trace
+    machine.keeper = keeper
     broken = ""
     complete = exhausted = False
     try:

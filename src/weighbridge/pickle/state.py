@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.core.facts import CallMode, Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
+    from weighbridge.pickle.keeper import Keeper
     from weighbridge.pickle.machine import Program
     from weighbridge.pickle.trace import Trace
 
@@ -97,6 +98,7 @@ class Machine:
         self.value: object = None
         self.nested: Callable[[Reader, int, Budget], Program] | None = None
         self.trace: Trace | None = None
+        self.keeper: Keeper | None = None
         self.imports: dict[tuple[str, str], _Seen] = {}
         self.calls: dict[tuple[str, CallMode, str], _Seen] = {}
         self.shapes: dict[tuple[str, str], int] = {}

@@ -1,4 +1,4 @@
-"""Gate one: source → quarantine → scan → verdict → bill of materials → signature → registry, or nothing at all."""
+"""Gate one: source → quarantine → scan → conversion → bill of materials → signature → registry, or nothing at all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from functools import partial
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.model_signing import sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
+from weighbridge.convert.folder import stamps
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
+from weighbridge.pipelines.conversion import without_pickles
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.collect import collect
 from weighbridge.sbom.cyclonedx import CycloneDxBill
@@ -79,13 +81,29 @@ def take_in(
         if place.kept and kept is not None:
             kept(place.folder)
         fetched = place.take(source, watcher)
+        before = stamps(fetched.folder, limits)
         inspection = inspect(fetched.folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
         report = inspection.report
         refusal = _refusal(report, policy)
         if refusal:
             return Intake(report, refusal, None, "")
+        settled = without_pickles(
+            fetched,
+            inspection,
+            before,
+            place.beside("converted"),
+            policy=policy,
+            knowledge=knowledge,
+            limits=limits,
+            watcher=watcher,
+        )
+        report = settled.inspection.report
+        refusal = settled.refusal or _refusal(report, policy)
+        if refusal:
+            return Intake(report, refusal, None, "")
+        records = (settled.record,) if settled.record else ()
         tag = destination.tag or report.artifact.digest.hex[:12]
-        published = _publish(inspection, fetched, destination, tag, signer, made_at)
+        published = _publish(settled.inspection, settled.fetched, records, destination, tag, signer, made_at)
         return Intake(report, "", published, tag)
 
 
@@ -102,7 +120,13 @@ def _refusal(report: ScanReport, policy: StagePolicy) -> str:
 
 
 def _publish(
-    inspection: Inspection, fetched: Fetched, destination: Destination, tag: str, signer: Signer, made_at: str
+    inspection: Inspection,
+    fetched: Fetched,
+    more: Sequence[Evidence],
+    destination: Destination,
+    tag: str,
+    signer: Signer,
+    made_at: str,
 ) -> Published:
     report = inspection.report
     bill = collect(inspection, source=fetched.origin.place, revision=fetched.origin.revision or None)
@@ -111,7 +135,7 @@ def _publish(
 
     def evidence(manifest: Descriptor) -> Sequence[EvidenceBlob]:
         subjects = [Subject("manifest", manifest.digest), Subject("files", report.artifact.digest)]
-        records: tuple[Evidence, ...] = (report, inspection.facts, CycloneDxBill(bill, made_at))
+        records: tuple[Evidence, ...] = (report, inspection.facts, CycloneDxBill(bill, made_at), *more)
         blobs = [
             EvidenceBlob(record.kind, record.predicate_type, seal(statement(record, subjects), PAYLOAD_TYPE, signer))
             for record in records

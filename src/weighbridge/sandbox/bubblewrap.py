@@ -34,6 +34,8 @@ def words(order: Order, source: int, report: int) -> list[str]:
             said += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             said += ["--ro-bind", path, path]
+    for folder in _above(SYSTEM_FILES):
+        said += ["--perms", "0755", "--dir", folder]
     for path in SYSTEM_FILES:
         said += ["--ro-bind-try", path, path]
     size = str(order.bounds.scratch)

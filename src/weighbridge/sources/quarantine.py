@@ -8,6 +8,7 @@
     PARENT/intake-…/finished    those of them that somebody else could go on with, by what they were expected to be
     PARENT/intake-…/arriving    the model's files, as they are laid out
     PARENT/intake-…/model       the same folder, renamed once the model is whole: what is inspected
+    PARENT/intake-…/converted   what is made of it
 
 With the setting `keep` the folder is called kept-… and stays. Folders are the owner's alone, files are read-only and
 not executable, and the folder of an intake has no name that a module could have. It is removed at the end whatever
@@ -57,7 +58,20 @@ class Quarantine(NamedTuple):
         os.mkdir(arriving, 0o700)
         fetched = source.fetch(arriving, watcher)
         os.rename(arriving, model)
-        return fetched._replace(folder=model)
+        objects = fetched.origin.objects
+        origin = fetched.origin._replace(objects=_moved(objects, arriving, model) if objects else "")
+        return fetched._replace(folder=_moved(fetched.folder, arriving, model), origin=origin)
+
+    def beside(self, name: str) -> str:
+        """A new empty folder of this intake, for what is made of its model."""
+        folder = os.path.join(self.folder, name)
+        os.mkdir(folder, 0o700)
+        return folder
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    """Where `path`, which lay in the folder `old`, lies since that is called `new`."""
+    return os.path.normpath(os.path.join(new, os.path.relpath(path, old)))
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class Npy:
             raise FormatError(f"the header says that it is {size} bytes long", 8)
         payload = Child("object-array", start, data.size - start, data.part(start, data.size - start))
         try:
-            descr, shape = _header(
+            descr, shape, _ = parse_header(
                 data.peek(8 + width, min(size, MOST_HEADER + 1)), "utf-8" if major == 3 else "latin-1"
             )
             item, objects = _item(descr)
@@ -97,8 +97,8 @@ class Npy:
             yield Oddity("trailing-bytes", f"{data.size - start - total} bytes behind the array", start + total)
 
 
-def _header(raw: bytes, encoding: str) -> tuple[Any, tuple[int, ...]]:
-    """The element type and the shape. Only literals are understood; nothing is evaluated."""
+def parse_header(raw: bytes, encoding: str) -> tuple[Any, tuple[int, ...], bool]:
+    """The element type, the shape, and whether it is in Fortran order. Only literals are understood."""
     if len(raw) > MOST_HEADER:
         raise FormatError(f"the header has more than {MOST_HEADER} bytes", 8)
     try:
@@ -113,7 +113,7 @@ def _header(raw: bytes, encoding: str) -> tuple[Any, tuple[int, ...]]:
     _times(1, shape)
     if type(tree["fortran_order"]) is not bool:
         raise FormatError("fortran_order is neither True nor False", 8)
-    return tree["descr"], shape
+    return tree["descr"], shape, tree["fortran_order"]
 
 
 def _literal(text: str) -> Any:

@@ -59,14 +59,16 @@ class TorchZip:
     extensions: frozenset[str] = frozenset()
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
-        """YES for a zip archive with a `data.pkl` in a top folder; seen in its central directory."""
-        begins = info.head.startswith(b"PK\x03\x04")
-        return Match.YES if begins and b"/data.pkl" in directory_end(data) else Match.NO
+        """YES for a zip archive with a `data.pkl` in a top folder: torch writes it first, whoever else anywhere."""
+        if not info.head.startswith(b"PK\x03\x04"):
+            return Match.NO
+        first = info.head[30 : 30 + int.from_bytes(info.head[26:28], "little")].endswith(b"/data.pkl")
+        return Match.YES if first or b"/data.pkl" in directory_end(data) else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield the storages as tensors, and everything else as a zip archive's members."""
         directory = read_directory(data, budget)
-        top = _top(directory.members)
+        top = top_folder(directory.members)
         if top is None:
             yield from Zip().parse(data, info, budget)
             return
@@ -90,7 +92,7 @@ class TorchZip:
                 yield from read_member(member, data, budget)
 
 
-def _top(members: tuple[Member, ...]) -> str | None:
+def top_folder(members: tuple[Member, ...]) -> str | None:
     """The folder whose `data.pkl` comes first: torch takes the name of the first record."""
     for member in members:
         top, slash, rest = member.name.partition("/")
@@ -100,17 +102,18 @@ def _top(members: tuple[Member, ...]) -> str | None:
 
 
 def _storages(members: tuple[Member, ...], name: str, data: Reader, budget: Budget) -> Mapping[str, tuple[str, int]]:
+    reader = pickle_member(members, name, data, budget)
+    return interpret(reader, 0, budget).storages if reader else {}
+
+
+def pickle_member(members: tuple[Member, ...], name: str, data: Reader, budget: Budget) -> Reader | None:
+    """The content of a member, stored or deflated, as torch reads it; None if there is none of this name."""
     for member in members:
-        if member.name == name:
-            if member.method == 0:
-                reader = data.part(member.data, member.compressed)
-            elif member.method == 8:
-                engine = decompressor("deflate")
-                reader = expand(data, member.data, member.compressed, engine, budget)[0].reader()
-            else:
-                return {}
-            return interpret(reader, 0, budget).storages
-    return {}
+        if member.name == name and member.method == 0:
+            return data.part(member.data, member.compressed)
+        if member.name == name and member.method == 8:
+            return expand(data, member.data, member.compressed, decompressor("deflate"), budget)[0].reader()
+    return None
 
 
 def _storage(member: Member, key: str, storage: tuple[str, int], data: Reader, budget: Budget) -> Iterator[Fact | Span]:
