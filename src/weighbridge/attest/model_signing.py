@@ -146,6 +146,21 @@ def verify_model(
 
 def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str, Digest], bool]:
     """The signed files in their order, and whether `.git` is left out."""
+    signed, ignored = signed_files(statement)
+    if unacceptable := ignored - ALWAYS_LISTED - {signature_name, GIT_FOLDER}:
+        raise malformed(
+            f"a signature that leaves out {_names(unacceptable)}",
+            f"one that leaves out nothing but {plain(signature_name, 200)} and {GIT_FOLDER}",
+        )
+    return signed, GIT_FOLDER in ignored
+
+
+def signed_files(statement: Statement) -> tuple[dict[str, Digest], frozenset[str]]:
+    """The files that a model signature names, in their order, and the paths that its signer chose to leave out.
+
+    What the signer left out must not matter to whoever compares: it says what is not signed, not that it need not be.
+    Raises Rejected (evidence-malformed) for another way to sign a model, or names and digests that do not fit.
+    """
     predicate = statement.predicate
     serialization = field(predicate, "serialization", dict, "the model signature")
     if unknown := serialization.keys() - SERIALIZATION:
@@ -155,12 +170,7 @@ def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str
             raise malformed(f"a model signed with the {setting} {plain(str(found), 40)!r}", repr(wanted))
     if field(serialization, "allow_symlinks", bool, "the serialization"):
         raise malformed("a model signed with symbolic links allowed", "a signature over regular files")
-    ignored = set(map(str, field({"ignore_paths": [], **serialization}, "ignore_paths", list, "the serialization")))
-    if unacceptable := ignored - ALWAYS_LISTED - {signature_name, GIT_FOLDER}:
-        raise malformed(
-            f"a signature that leaves out {_names(unacceptable)}",
-            f"one that leaves out nothing but {plain(signature_name, 200)} and {GIT_FOLDER}",
-        )
+    ignored = frozenset(map(str, field({"ignore_paths": [], **serialization}, "ignore_paths", list, "the serialization")))
     signed: dict[str, Digest] = {}
     for resource in field(predicate, "resources", list, "the model signature"):
         if not isinstance(resource, dict) or resource.get("algorithm") != "sha256":
@@ -176,7 +186,7 @@ def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str
     root = root_digest(signed.values())
     if statement.subjects[0].digest != root:
         raise malformed(f"a root digest {statement.subjects[0].digest}", f"{root}, which the listed files have")
-    return signed, GIT_FOLDER in ignored
+    return signed, ignored
 
 
 def _walk(folder: str, *, ignores_git: bool) -> tuple[set[str], list[str]]:

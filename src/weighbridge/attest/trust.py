@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from weighbridge.attest.dsse import open_bundle
+from weighbridge.attest.identities import TrustedAuthority, TrustedIdentity
 from weighbridge.attest.signers import key_id_of
 from weighbridge.attest.statement import Statement, read_statement
 from weighbridge.core.digests import Digest
@@ -28,9 +29,16 @@ class TrustedKey(NamedTuple):
 
 
 class TrustPolicy(NamedTuple):
-    """All keys that are trusted for something."""
+    """All keys that are trusted for something, and who else may vouch for a model that comes from outside.
+
+    `sigstore_root` is the trusted_root.json that Sigstore identities are checked with; empty: that of the public
+    instance.
+    """
 
     keys: tuple[TrustedKey, ...]
+    identities: tuple[TrustedIdentity, ...] = ()
+    authorities: tuple[TrustedAuthority, ...] = ()
+    sigstore_root: bytes = b""
 
     def by_id(self) -> dict[str, TrustedKey]:
         """The keys by key id, which is derived from the PEM text and never taken from a setting.
