@@ -17,6 +17,7 @@ import re
 from typing import Any, Literal, NamedTuple
 
 from weighbridge.attest.dsse import decoded, pae
+from weighbridge.attest.signers import digest_signature_holds, signature_holds
 from weighbridge.attest.statement import PAYLOAD_TYPE, field, malformed, strict_object
 from weighbridge.core.plain import plain
 
@@ -47,10 +48,11 @@ class Bundle(NamedTuple):
     message_digest: str
     signature: bytes
 
-    @property
-    def signed(self) -> bytes:
-        """The bytes that the signature is over; empty for a signature over a file."""
-        return b"" if self.message_digest else pae(PAYLOAD_TYPE, self.payload)
+    def signed_by(self, pem: bytes) -> bool:
+        """Whether the private half of this public key made the signature. Raises KeyMissing for another kind of key."""
+        if self.message_digest:
+            return digest_signature_holds(pem, bytes.fromhex(self.message_digest), self.signature)
+        return signature_holds(pem, pae(PAYLOAD_TYPE, self.payload), self.signature)
 
 
 def read_bundles(raw: bytes) -> tuple[Bundle, ...]:
@@ -131,4 +133,3 @@ def _timestamps(material: dict[str, Any]) -> tuple[bytes, ...]:
     ):
         raise malformed("timestamps that are no short list", f"at most {MAX_TIMESTAMPS}")
     return tuple(decoded(field(entry, "signedTimestamp", str, "a timestamp"), "timestamp") for entry in entries)
-

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.identities import matches_one
-from weighbridge.attest.signers import signature_holds
 from weighbridge.attest.statement import malformed
 from weighbridge.attest.timestamps import proven_time
 from weighbridge.core.errors import KeyMissing, Rejected
@@ -99,7 +98,7 @@ def check_signature(leaf: Certificate, bundle: Bundle) -> None:
 
     try:
         pem = leaf.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        holds = signature_holds(pem, bundle.signed, bundle.signature)
+        holds = bundle.signed_by(pem)
     except (KeyMissing, ValueError, UnsupportedAlgorithm) as error:
         raise malformed("a certificate with a key that signs no bundle", "a key on P-256, P-384 or P-521") from error
     if not holds:
@@ -207,7 +206,7 @@ def _chains(chain: Sequence[Certificate], authority: TrustedAuthority, at: datet
 def _not_valid(leaf: Certificate, shown: str, signed_at: datetime | None, now: datetime) -> tuple[str, str]:
     start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if signed_at is not None:
-        got = f"a certificate of {shown} that is valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}, used {signed_at:%Y-%m-%d}"
+        got = f"a certificate of {shown}, valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}, used on {signed_at:%Y-%m-%d}"
         return got, "one that was valid when it was used"
     if now > end:
         got = f"a certificate of {shown} that ended on {end:%Y-%m-%d}, with no trusted timestamp from before"

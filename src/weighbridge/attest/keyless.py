@@ -95,6 +95,7 @@ def _verify(bundle: Bundle, root: bytes) -> None:
         raise KeyMissing(
             f"the trusted root of Sigstore cannot be used: {plain(str(error), 120)}", "name a trusted_root.json"
         ) from error
+    payload = b""
     try:
         theirs = TheirBundle.from_json(bundle.raw)
         if bundle.message_digest:
@@ -102,10 +103,6 @@ def _verify(bundle: Bundle, root: bytes) -> None:
             verifier.verify_artifact(digest, theirs, _Whoever())
         else:
             _, payload = verifier.verify_dsse(theirs, _Whoever())
-            if payload != bundle.payload:
-                raise malformed("a bundle that two readers read differently", "one payload")
-    except Rejected:
-        raise
     except CertValidationError as error:
         raise Rejected(
             "signer-unknown",
@@ -116,6 +113,8 @@ def _verify(bundle: Bundle, root: bytes) -> None:
         raise Rejected(
             "signature-invalid", f"a Sigstore bundle that does not hold: {plain(str(error), 200)}", "every link to hold"
         ) from error
+    if payload != bundle.payload:
+        raise malformed("a bundle that two readers read differently", "one payload")
 
 
 class _Whoever:

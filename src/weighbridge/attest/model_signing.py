@@ -170,7 +170,9 @@ def signed_files(statement: Statement) -> tuple[dict[str, Digest], frozenset[str
             raise malformed(f"a model signed with the {setting} {plain(str(found), 40)!r}", repr(wanted))
     if field(serialization, "allow_symlinks", bool, "the serialization"):
         raise malformed("a model signed with symbolic links allowed", "a signature over regular files")
-    ignored = frozenset(map(str, field({"ignore_paths": [], **serialization}, "ignore_paths", list, "the serialization")))
+    ignored = frozenset(
+        map(str, field({"ignore_paths": [], **serialization}, "ignore_paths", list, "the serialization"))
+    )
     signed: dict[str, Digest] = {}
     for resource in field(predicate, "resources", list, "the model signature"):
         if not isinstance(resource, dict) or resource.get("algorithm") != "sha256":

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from cryptography.x509 import Certificate
+    from rfc3161_client import TimeStampResponse
+
     from weighbridge.attest.bundles import Bundle
     from weighbridge.attest.identities import TrustedAuthority
 
@@ -47,7 +50,7 @@ def proven_time(bundle: Bundle, authorities: Sequence[TrustedAuthority]) -> date
     return min(times, default=None)
 
 
-def _says(response: object, message: bytes, authority: TrustedAuthority) -> bool:
+def _says(response: TimeStampResponse, message: bytes, authority: TrustedAuthority) -> bool:
     import rfc3161_client
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -74,8 +77,7 @@ def _says(response: object, message: bytes, authority: TrustedAuthority) -> bool
     return True
 
 
-def _is_issuer(certificate: object) -> bool:
+def _is_issuer(certificate: Certificate) -> bool:
     from cryptography import x509
 
-    assert isinstance(certificate, x509.Certificate)  # noqa: S101 -- for the type checker
     return any(isinstance(entry.value, x509.BasicConstraints) and entry.value.ca for entry in certificate.extensions)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weighbridge.attest.certificates import certificate_holder
 from weighbridge.attest.identities import ANYWHERE, matches_one
 from weighbridge.attest.keyless import identified
-from weighbridge.attest.signers import signature_holds
 from weighbridge.core.errors import Rejected
 from weighbridge.core.plain import plain
 
@@ -57,9 +56,7 @@ def voucher(bundle: Bundle, trust: TrustPolicy, *, predicate_type: str, place: s
     if bundle.method == "certificate":
         holder = certificate_holder(bundle, trust.authorities, predicate_type=predicate_type, place=place, now=now)
         return Voucher(holder.authority, "certificate", holder.identity, "", holder.signed_at)
-    found = identified(
-        bundle, trust.identities, trust.sigstore_root, predicate_type=predicate_type, place=place
-    )
+    found = identified(bundle, trust.identities, trust.sigstore_root, predicate_type=predicate_type, place=place)
     return Voucher(found.name, "sigstore", found.identity, found.issuer, found.signed_at, found.extensions)
 
 
@@ -69,7 +66,7 @@ def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str)
         raise Rejected(
             "signer-unknown", f"a signature by the key {plain(bundle.hint, 80)!r}", "a signature by a trusted key"
         )
-    if not signature_holds(key.pem, bundle.signed, bundle.signature):
+    if not bundle.signed_by(key.pem):
         raise Rejected(
             "signature-invalid",
             f"a signature that the key {plain(key.name, 80)!r} did not make over this payload",

@@ -103,6 +103,36 @@ def trust_policy(settings: Settings) -> TrustPolicy:
     return TrustPolicy(tuple(keys))
 
 
+def publisher_trust(settings: Settings) -> TrustPolicy:
+    """Who may vouch for a model that comes from outside; nobody, if nobody is trusted."""
+    from weighbridge.attest.trust import TrustPolicy
+
+    return trust_policy(settings) if settings.trust else TrustPolicy(())
+
+
+def add_attestations(parser: argparse.ArgumentParser) -> None:
+    """--attestation FILE, as often as there are files."""
+    text = "a Sigstore bundle that is not among the files: a model signature or SLSA provenance (repeatable)"
+    parser.add_argument("--attestation", metavar="FILE", action="append", default=[], help=text)
+
+
+def attestations(options: argparse.Namespace) -> list[tuple[str, bytes]]:
+    """Name and content of each file that --attestation names."""
+    from weighbridge.attest.bundles import MAX_SIGNATURE_FILE
+    from weighbridge.core.artifact import escape_name
+
+    found = []
+    for path in options.attestation:
+        try:
+            with open(path, "rb") as file:
+                found.append((escape_name(os.path.basename(path)), file.read(MAX_SIGNATURE_FILE + 1)))
+        except OSError as error:
+            raise UsageError(
+                f"the attestation {path!r} cannot be read: {error.strerror}", "name another file"
+            ) from error
+    return found
+
+
 def progress_for(options: argparse.Namespace) -> Progress:
     """Progress on a terminal, none anywhere else or with --quiet."""
     from weighbridge.cli import progress

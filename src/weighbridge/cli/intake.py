@@ -37,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="a folder or a file")
     parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
+    common.add_attestations(parser)
     common.add_output(parser, ("text", "json"))
 
 
@@ -52,11 +53,13 @@ def run(options: argparse.Namespace) -> int:
             LocalFolder(options.source, settings.limits.files),
             destination,
             signer=signer,
+            trust=common.publisher_trust(settings),
             policy=common.stage_policy(settings, options.stage),
             knowledge=load_knowledge(),
             limits=settings.limits,
             watcher=progress,
-            made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            now=now,
+            attestations=common.attestations(options),
         )
     finally:
         progress.finish()
@@ -102,18 +105,22 @@ def _document(outcome: Intake, reference: str) -> dict[str, Any]:
             {"type": item.annotations.get("dev.sigstore.bundle.predicateType", ""), "digest": str(item.digest)}
             for item in (published.evidence if published else ())
         ],
+        "provenance": outcome.provenance.predicate(),
         "report": outcome.report.predicate(),
     }
 
 
 def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
     from weighbridge.core.plain import plain
+    from weighbridge.render.provenance import provenance_section
     from weighbridge.render.terminal import scan_text, style_for
 
     environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-    report = scan_text(outcome.report, style=style_for(sys.stdout, environ)).rstrip("\n")
+    style = style_for(sys.stdout, environ)
+    report = scan_text(outcome.report, style=style).rstrip("\n")
+    report = f"{report}\n\n{provenance_section(outcome.provenance, style=style)}"
     if outcome.published is None:
-        return f"{report}\n\nREFUSED  {outcome.refusal}\n  nothing was stored"
+        return f"{report}\n\nREFUSED  {plain(outcome.refusal)}\n  nothing was stored"
     lines = [report, "", f"ADMITTED  {plain(reference)}", f"  {outcome.published.manifest.digest}"]
     for item in outcome.published.evidence:
         kind = item.annotations.get("dev.weighbridge.evidence.kind", "")

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sbom": ("Inspect", "write the bill of materials of a model"),
     "explain": ("Inspect", "say what a rule finds, why it matters and what to do"),
     "rules": ("Inspect", "list every rule"),
+    "provenance": ("Prove", "say where a model comes from, and what of it is proven"),
     "sign": ("Prove", "sign a model folder (OpenSSF Model Signing)"),
     "verify": ("Prove", "verify the signature of a model folder"),
     "intake": ("Gates", "gate one: inspect, sign and store a model in the registry, or refuse it"),

@@ -1,5 +1,6 @@
 """One model as it is judged: files, members inside them, and how a place in them is written."""
 
+import os
 from typing import NamedTuple
 
 from weighbridge.core.digests import Digest
@@ -23,6 +24,13 @@ def escape_name(name: str) -> str:
         else:
             out.append(char)
     return "".join(out)
+
+
+def unescape_name(path: str) -> str:
+    """The name that `escape_name` made this of, as the system's calls take it."""
+    from urllib.parse import unquote_to_bytes
+
+    return os.fsdecode(unquote_to_bytes(path.encode()))
 
 
 class Location(NamedTuple):

@@ -30,11 +30,22 @@ class StagePolicy(NamedTuple):
     """Whether a signed bill of materials that names every file is needed."""
     model_signature: bool = True
     """Whether an OpenSSF model signature over every file is needed."""
+    provenance: tuple[str, ...] = ()
+    """Claims of the provenance report that must be verified (`commit-signature`, `model-signature`, …)."""
+    contradicted: bool = False
+    """Whether a model may pass although the evidence speaks against one of its claims."""
+    acknowledged: tuple[str, ...] = ()
+    """Claims that a person has to confirm and has confirmed (`regulated-data/hipaa`; `*` at the end: all such)."""
 
 
 DEFAULT_STAGES: dict[str, StagePolicy] = {
     "sandbox": StagePolicy(
-        ("clean", "incomplete", "suspicious"), max_scan_age_days=365, sbom=False, model_signature=False
+        ("clean", "incomplete", "suspicious"),
+        max_scan_age_days=365,
+        sbom=False,
+        model_signature=False,
+        contradicted=True,
+        acknowledged=("*",),
     ),
     "staging": StagePolicy(max_scan_age_days=30),
     "production": StagePolicy(max_scan_age_days=7),
@@ -193,6 +204,10 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
         if type(value) is int and value > 0:
             return value
         raise UsageError(f"{where}: {key} is not a number of days above zero", "write a whole number")
+    if key in ("provenance", "acknowledged"):
+        if _is_texts(value):
+            return tuple(value)
+        raise UsageError(f"{where}: {key} is no list of claims", f'write {key} = ["commit-signature"]')
     if type(value) is bool:
         return value
     raise UsageError(f"{where}: {key} is neither true nor false", "write true or false")

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import Rejected
-from weighbridge.core.evidence import CYCLONEDX_PREDICATE, MODEL_SIGNATURE_PREDICATE, SCAN_PREDICATE
+from weighbridge.core.evidence import (
+    CYCLONEDX_PREDICATE,
+    MODEL_SIGNATURE_PREDICATE,
+    PROVENANCE_PREDICATE,
+    SCAN_PREDICATE,
+)
 from weighbridge.gate.case import Case, Problem, Proof
 from weighbridge.gate.decision import Decision, decide
 from weighbridge.registry.read import StoredEvidence, StoredModel, load_model
@@ -51,6 +56,7 @@ def assemble(model: StoredModel, trust: TrustPolicy) -> Case:
         sbom=proofs.get(CYCLONEDX_PREDICATE),
         signature=proofs.get(MODEL_SIGNATURE_PREDICATE),
         problems=tuple(problems),
+        provenance=proofs.get(PROVENANCE_PREDICATE),
     )
 
 
