@@ -81,7 +81,8 @@ def _library() -> None:
 
 def _verify(bundle: Bundle, root: bytes) -> None:
     _library()
-    from sigstore.errors import CertValidationError
+    from cryptography import exceptions, x509
+    from sigstore.errors import CertValidationError, Error
     from sigstore.hashes import Hashed
     from sigstore.models import Bundle as TheirBundle
     from sigstore.models import TrustedRoot
@@ -91,10 +92,16 @@ def _verify(bundle: Bundle, root: bytes) -> None:
 
     try:
         verifier = Verifier(trusted_root=TrustedRoot(RootRecord.from_json(root)))
-    except Exception as error:
+    except (Error, ValueError, TypeError) as error:
         raise KeyMissing(
             f"the trusted root of Sigstore cannot be used: {plain(str(error), 120)}", "name a trusted_root.json"
         ) from error
+    # What the library and those below it raise on hostile bytes; whatever else it is ends in status 2.
+    hostile = (
+        *(Error, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError),
+        *(exceptions.InvalidSignature, exceptions.UnsupportedAlgorithm, x509.ExtensionNotFound),
+        *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
+    )
     payload = b""
     try:
         theirs = TheirBundle.from_json(bundle.raw)
@@ -109,7 +116,7 @@ def _verify(bundle: Bundle, root: bytes) -> None:
             f"a Sigstore certificate that does not lead to the trusted root ({plain(str(error), 160)})",
             "a certificate by an authority of the trusted root, valid when it was used",
         ) from error
-    except Exception as error:  # a library on hostile bytes: whatever it raises, nothing is proven
+    except hostile as error:
         raise Rejected(
             "signature-invalid", f"a Sigstore bundle that does not hold: {plain(str(error), 200)}", "every link to hold"
         ) from error
