@@ -165,9 +165,8 @@ def _said(name: str, path: str, text: str, certain: str, *, verified: bool) -> C
 
 
 def _workflow(said: Mapping[str, str]) -> str:
-    """The workflow that a certificate names, in the form `path@ref` of a statement."""
-    address, repository = said.get("build-config", ""), said.get("source-repository", "")
-    return address.removeprefix(f"{repository}/") if repository and address.startswith(f"{repository}/") else ""
+    """The workflow that a certificate names, as a statement does: `path@ref`; whole, if of another repository."""
+    return said.get("build-config", "").removeprefix(said.get("source-repository", "") + "/")
 
 
 def _repository(uri: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from weighbridge.core.claims import Status
@@ -20,6 +21,8 @@ _MARKS = {Status.VERIFIED: "✓", Status.DECLARED: "~", Status.ABSENT: "·", Sta
 _ASCII = {Status.VERIFIED: "+", Status.DECLARED: "~", Status.ABSENT: ".", Status.CONTRADICTED: "x"}
 SHOWN_TEXT = 600
 """Characters of one sentence; the JSON report has all of it."""
+_OURS = {ord(sign): f"\\u{ord(sign):04x}" for sign in "├└│─✓✗·"}
+"""Signs that only the tree itself may draw: a sentence of the model shall not look like a branch."""
 
 
 def provenance_text(name: str, report: ProvenanceReport, *, style: Style) -> str:
@@ -40,8 +43,8 @@ def provenance_section(report: ProvenanceReport, *, style: Style) -> str:
     lines = ["provenance:"]
     for claim in report.claims:
         if claim.status in (Status.VERIFIED, Status.CONTRADICTED) or claim.confirm:
-            head = f"  {style.paint(marks[claim.status], COLOURS[claim.status])} {plain(claim.claim, 60)}: "
-            lines.append(head + plain(claim.evidence, 160))
+            head = f"  {style.paint(marks[claim.status], COLOURS[claim.status])} {_safe(claim.claim, 60)}: "
+            lines.append(head + _safe(claim.evidence, 160))
     lines.append(f"  {summary(report, style)}")
     return "\n".join(lines)
 
@@ -56,6 +59,11 @@ def summary(report: ProvenanceReport, style: Style) -> str:
     return ", ".join(counts) + (f"; {waiting} for a person to confirm" if waiting else "")
 
 
+def _safe(text: str, limit: int) -> str:
+    """Hostile text on one line, with single spaces and none of the tree's own signs."""
+    return plain(re.sub(" +", " ", text).translate(_OURS), limit)
+
+
 def _branches(claims: Sequence[Claim], margin: str, style: Style) -> list[str]:
     marks = _MARKS if style.unicode else _ASCII
     fork, corner, bar = ("├─ ", "└─ ", "│  ") if style.unicode else ("|- ", "`- ", "|  ")
@@ -65,8 +73,8 @@ def _branches(claims: Sequence[Claim], margin: str, style: Style) -> list[str]:
         below = margin + ("   " if last else bar)
         status = style.paint(f"{marks[claim.status]} {claim.status.value}", COLOURS[claim.status])
         confirm = style.paint("  to be confirmed", "33") if claim.confirm else ""
-        lines.append(f"{margin}{corner if last else fork}{plain(claim.claim, 80)}  {status}{confirm}")
+        lines.append(f"{margin}{corner if last else fork}{_safe(claim.claim, 80)}  {status}{confirm}")
         inside = below + ((bar if claim.parts else "   ") + " ")
-        lines += wrapped(inside, plain(claim.evidence, SHOWN_TEXT), style.width, again=inside)
+        lines += wrapped(inside, _safe(claim.evidence, SHOWN_TEXT), style.width, again=inside)
         lines += _branches(claim.parts, below, style)
     return lines
