@@ -143,6 +143,13 @@ def test_whom_an_authority_may_vouch_for_is_limited() -> None:
     assert check(raw, CORPORATE._replace(sources=("hf://another/*",)), CORPORATE).authority == "corporate"
 
 
+def test_an_authority_that_was_revoked_counts_for_nothing() -> None:
+    gone = CORPORATE._replace(refusal="it was revoked as retired on 2026-11-01")
+    assert "2026-11-01" in refused("signer-revoked", certificate_bundle(STATEMENT, holder(ROOT)), gone)
+    ada = holder(ROOT, end=ENDED)
+    refused("evidence-stale", dated(ada, BEFORE), CORPORATE, DATING._replace(refusal="it was revoked"))
+
+
 @pytest.mark.parametrize(
     "extensions",
     [

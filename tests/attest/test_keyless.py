@@ -14,6 +14,7 @@ import pytest
 from build.authorities import ISSUER, NOW, WORKFLOW, authority, b64, sigstore
 from build.keys import private_key
 from weighbridge.attest.bundles import read_bundle
+from weighbridge.attest.certificates import certificate_holder
 from weighbridge.attest.identities import TrustedIdentity
 from weighbridge.attest.keyless import Identified, identified, public_root
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
@@ -135,6 +136,20 @@ def test_another_identity_may_not_vouch(identity: TrustedIdentity) -> None:
     refused("signer-unknown", OURS.bundle(STATEMENT), identity)
 
 
+def test_an_identity_that_was_revoked_counts_for_nothing() -> None:
+    revoked = RELEASE._replace(refusal="it was revoked as compromised (2026-11-01)")
+    assert "2026-11-01" in refused("signer-revoked", OURS.bundle(STATEMENT), revoked)
+
+
+def test_without_its_log_entry_a_bundle_is_a_certificate_by_a_stranger() -> None:
+    document = json.loads(OURS.bundle(STATEMENT))
+    document["verificationMaterial"]["tlogEntries"] = []
+    bundle = read_bundle(json.dumps(document).encode())
+    assert bundle.method == "certificate"
+    with pytest.raises(Rejected, match="unknown authority"):
+        certificate_holder(bundle, (), predicate_type="t", place="", now=NOW)
+
+
 def test_one_of_several_identities_is_enough() -> None:
     assert check(OURS.bundle(STATEMENT), RELEASE._replace(name="x", sources=()), RELEASE).name == "release"
 
@@ -176,7 +191,9 @@ class TestAPublishedAttestation:
     """A real one, with the root of the public instance that the library brings."""
 
     IDENTITY = TrustedIdentity(
-        "publisher", "https://github.com/trailofbits/pypi-attestations/*", "https://token.actions.githubusercontent.com"
+        "publisher",
+        "https://github.com/trailofbits/pypi-attestations/**",
+        "https://token.actions.githubusercontent.com",
     )
 
     def test_it_holds(self) -> None:

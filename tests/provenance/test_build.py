@@ -49,7 +49,7 @@ V02 = {
     },
 }
 OURS = sigstore()
-RELEASE = TrustedIdentity("release", f"{REPOSITORY}/.github/workflows/*", ISSUER)
+RELEASE = TrustedIdentity("release", f"{REPOSITORY}/.github/workflows/**", ISSUER)
 TRUST = TrustPolicy((), (RELEASE,), (), OURS.trusted_root())
 SAID = {9: WORKFLOW, 12: REPOSITORY, 13: COMMIT, 18: WORKFLOW}
 """What the certificate says of the build."""
@@ -226,7 +226,9 @@ def test_a_published_attestation_is_about_its_release_and_nothing_else() -> None
     raw = (Path(__file__).parent / "data" / "slsa-of-a-release.sigstore.json").read_bytes()
     release = "9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3"
     identity = TrustedIdentity(
-        "publisher", "https://github.com/trailofbits/pypi-attestations/*", "https://token.actions.githubusercontent.com"
+        "publisher",
+        "https://github.com/trailofbits/pypi-attestations/**",
+        "https://token.actions.githubusercontent.com",
     )
     found = find_signatures("", {}, [("attestation", raw)])
     policy = TrustPolicy((), (identity,))

@@ -14,7 +14,7 @@ from build.authorities import ISSUER, NOW, WORKFLOW, Entity, authority, b64, cer
 from build.keys import public_pem, signer, trust
 from build.weighing import weighed
 from weighbridge.attest.dsse import seal
-from weighbridge.attest.identities import TrustedAuthority, TrustedIdentity
+from weighbridge.attest.identities import ANYWHERE, TrustedAuthority, TrustedIdentity
 from weighbridge.attest.model_signing import sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE
 from weighbridge.attest.trust import TrustedKey, TrustPolicy
@@ -23,6 +23,7 @@ from weighbridge.core.digests import digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
 MODEL_TYPE = "https://model_signing/signature/v1.0"
@@ -97,6 +98,21 @@ def test_a_key_for_other_sources_is_declared(model: Path) -> None:
     policy = TrustPolicy((Limited("builder", public_pem(), frozenset("*")),))
     assert claim(model, policy).status is Status.DECLARED
     assert claim(model, policy, place="hf://org/net").status is Status.VERIFIED
+
+
+def test_a_key_that_was_revoked_contradicts(model: Path) -> None:
+    class Gone:
+        @staticmethod
+        def refusal(_at: datetime) -> str:
+            return "it was revoked as compromised (2026-11-01), which no time heals"
+
+    class Revoked(TrustedKey):
+        validity = Gone
+
+    (model / "model.sig").write_bytes(signed())
+    found = claim(model, TrustPolicy((Revoked("builder", public_pem(), frozenset("*")),)))
+    assert found.status is Status.CONTRADICTED
+    assert "revoked as compromised" in found.evidence
 
 
 def add(model: Path) -> None:
@@ -230,7 +246,7 @@ def statement() -> bytes:
 
 
 def corporate(root: Entity, *sources: str) -> TrustPolicy:
-    return TrustPolicy((), (), (TrustedAuthority("corporate", root.pem, sources=sources or ("*",)),))
+    return TrustPolicy((), (), (TrustedAuthority("corporate", root.pem, sources=sources or ANYWHERE),))
 
 
 def test_a_certificate_of_a_trusted_authority_is_verified(model: Path) -> None:

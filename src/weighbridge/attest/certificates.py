@@ -51,8 +51,8 @@ def certificate_holder(
     """Who signed this bundle, by a certificate of one of these authorities.
 
     Raises Rejected: evidence-malformed, signature-invalid, signer-unknown (no authority knows it, or none that may
-    vouch for this place and type), evidence-stale (the certificate is not valid now and no timestamp says when it was
-    used).
+    vouch for this place and type), signer-revoked (the authority counts no more), evidence-stale (the certificate is
+    not valid now and no timestamp says when it was used).
     """
     chain = [read_certificate(raw) for raw in bundle.certificates]
     leaf = chain[0]
@@ -60,7 +60,8 @@ def certificate_holder(
     _check_usage(leaf)
     names = certificate_names(leaf)
     shown = plain(names[0], 120)
-    signed_at = proven_time(bundle, [entry for entry in authorities if entry.purpose == "timestamp"])
+    clocks = [entry for entry in authorities if entry.purpose == "timestamp" and not entry.refusal]
+    signed_at = proven_time(bundle, clocks)
     signing = [entry for entry in authorities if entry.purpose == "sign"]
     knowing = [entry for entry in signing if _chains(chain, entry, signed_at or now)]
     if not knowing:
@@ -69,6 +70,12 @@ def certificate_holder(
             raise Rejected("evidence-stale", *_not_valid(leaf, shown, signed_at, now))
         raise Rejected(
             "signer-unknown", f"a certificate of {shown} by an unknown authority", "one by a trusted authority"
+        )
+    if refused := next((entry for entry in knowing if entry.refusal), None):
+        raise Rejected(
+            "signer-revoked",
+            f"a certificate by {plain(refused.name, 80)!r}, which does not count: {plain(refused.refusal, 200)}",
+            "an authority that counts today",
         )
     for entry in knowing:
         named = [name for name in names if matches_one(entry.subjects, name)]

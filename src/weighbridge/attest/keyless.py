@@ -46,7 +46,7 @@ def identified(
     """Who signed this bundle, if it is one of these identities. `root` is a trusted_root.json (empty: the public one).
 
     Raises Rejected: evidence-malformed, signature-invalid (a link of the chain does not hold; the sentence says which),
-    signer-unknown. Raises UsageError without the library, KeyMissing for a root that cannot be read.
+    signer-unknown, signer-revoked. Raises UsageError without the library, KeyMissing for a root that cannot be read.
     """
     text = root or public_root()
     _verify(bundle, text)
@@ -180,6 +180,12 @@ def _one_of(
     who = f"{plain(names[0], 160)} (by {plain(issuer, 120) or 'nobody'})"
     if not known:
         raise Rejected("signer-unknown", f"a Sigstore signature by {who}", "one by a trusted identity")
+    if refused := next((entry for entry, _ in known if entry.refusal), None):
+        raise Rejected(
+            "signer-revoked",
+            f"a Sigstore signature by {plain(refused.name, 80)!r}, who does not count: {plain(refused.refusal, 200)}",
+            "an identity that counts today",
+        )
     for entry, name in known:
         if matches_one(entry.sources, place) and entry.allows(predicate_type):
             return Identified(entry.name, name, issuer, signed_at, extensions)

@@ -48,11 +48,12 @@ class Voucher(NamedTuple):
 def voucher(bundle: Bundle, trust: TrustPolicy, *, predicate_type: str, place: str, now: datetime) -> Voucher:
     """Who vouches for a bundle that comes from `place`. The payload is judged by whoever asked.
 
-    Raises Rejected: evidence-malformed, signature-invalid, signer-unknown, evidence-stale. Raises UsageError if a
-    library is missing that is needed to find out, KeyMissing if an entry of the trust store cannot be read.
+    Raises Rejected: evidence-malformed, signature-invalid, signer-unknown, signer-revoked, evidence-stale. Raises
+    UsageError if a library is missing that is needed to find out, KeyMissing if an entry of the trust store cannot be
+    read.
     """
     if bundle.method == "key":
-        return _by_key(bundle, trust, predicate_type, place)
+        return _by_key(bundle, trust, predicate_type, place, now)
     if bundle.method == "certificate":
         holder = certificate_holder(bundle, trust.authorities, predicate_type=predicate_type, place=place, now=now)
         return Voucher(holder.authority, "certificate", holder.identity, "", holder.signed_at)
@@ -60,7 +61,7 @@ def voucher(bundle: Bundle, trust: TrustPolicy, *, predicate_type: str, place: s
     return Voucher(found.name, "sigstore", found.identity, found.issuer, found.signed_at, found.extensions)
 
 
-def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str) -> Voucher:
+def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str, now: datetime) -> Voucher:
     key = trust.by_id().get(bundle.hint)
     if key is None:
         raise Rejected(
@@ -71,6 +72,12 @@ def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str)
             "signature-invalid",
             f"a signature that the key {plain(key.name, 80)!r} did not make over this payload",
             "a valid signature",
+        )
+    if why := _refusal(key, now):
+        raise Rejected(
+            "signer-revoked",
+            f"a signature by the key {plain(key.name, 80)!r}, which does not count: {plain(why, 200)}",
+            "a key that counts today",
         )
     if not key.allows(predicate_type) or not matches_one(_sources(key), place):
         raise Rejected(
@@ -83,3 +90,9 @@ def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str)
 
 def _sources(entry: Any) -> tuple[str, ...]:
     return getattr(entry, "sources", ANYWHERE) or ANYWHERE
+
+
+def _refusal(entry: Any, now: datetime) -> str:
+    """Why an entry that has a validity does not count today."""
+    validity = getattr(entry, "validity", None)
+    return validity.refusal(now) if validity is not None else ""

@@ -82,13 +82,13 @@ def take_in(
     """
     with quarantine() as folder:
         fetched = source.fetch(folder, watcher)
-        inspection = inspect(folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
+        inspection = inspect(fetched.folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
         report = inspection.report
         provenance = provenance_report(
             fetched,
             report.artifact.digest,
             {file.path: file.sha256.hex for file in report.artifact.files},
-            no_files(walk(folder, limits.files)),
+            no_files(walk(fetched.folder, limits.files)),
             trust=trust,
             policy=policy,
             now=now,

@@ -38,7 +38,7 @@ def weigh_provenance(
     """The name of a model and its provenance report; at most `most` files. Raises SourceError."""
     with quarantine() as folder:
         fetched = source.fetch(folder, watcher)
-        entries = walk(folder, most)
+        entries = walk(fetched.folder, most)
         digests = [(entry.path, *_digest(entry, watcher)) for entry in entries if _is_file(entry)]
         report = provenance_report(
             fetched,

@@ -93,7 +93,7 @@ def signer_and_claim(
     try:
         signer = voucher(entry.bundle, trust, predicate_type=predicate_type, place=place, now=now)
     except Rejected as error:
-        forged = error.code in ("signature-invalid", "evidence-malformed")
+        forged = error.code in ("signature-invalid", "evidence-malformed", "signer-revoked")
         return None, Claim(name, Status.CONTRADICTED if forged else Status.DECLARED, f"{entry.path}: {error.cause}")
     except UsageError as error:
         return None, Claim(name, Status.ABSENT, f"{entry.path}: {error.cause}: {error.mend}")
