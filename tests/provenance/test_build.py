@@ -16,6 +16,7 @@ from weighbridge.attest.statement import PAYLOAD_TYPE
 from weighbridge.attest.trust import TrustPolicy
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.digests import digest_bytes
+from weighbridge.core.errors import SourceError
 from weighbridge.provenance.build import SLSA_V02, SLSA_V1, Build, build_provenance, read_build
 from weighbridge.provenance.signature_files import find_signatures
 from weighbridge.provenance.weighing import by_name
@@ -217,6 +218,43 @@ def test_what_the_two_versions_say() -> None:
 def test_a_predicate_of_another_shape_says_nothing(kind: str, predicate: dict[str, Any]) -> None:
     build = read_build(predicate, kind)
     assert build.builder == build.commit == build.workflow == ""
+
+
+def test_an_absurdly_long_address_is_none(model: Path) -> None:
+    raw = seal(statement(predicate={"runDetails": {"builder": {"id": "x" * 5000}}}), PAYLOAD_TYPE, signer())
+    found = claim(model, trust(1), raw)
+    assert found.status is Status.DECLARED
+    assert "names no builder" in found.evidence
+
+
+def test_more_signatures_than_are_weighed_prove_nothing(model: Path) -> None:
+    """A flood of signature files ends in a claim that is not verified, and not in hours of work."""
+    raw = seal(statement(), PAYLOAD_TYPE, signer())
+    for index in range(502):
+        (model / f"{index:04}.sig").write_bytes(raw)
+    (model / "z.sigstore.json").write_bytes(attested())
+    found = find_signatures(str(model), {path.name: digest_bytes(path.read_bytes()).hex for path in model.iterdir()})
+    assert len(found.signed) <= 500
+    assert found.unusable[-1].path == "z.sigstore.json"
+    assert "more signatures than are weighed" in found.unusable[-1].why
+
+
+def test_a_download_of_github_is_known_by_its_name(model: Path) -> None:
+    (model / f"sha256:{'a' * 64}.jsonl").write_bytes(attested() + b"\n" + attested() + b"\n")
+    assert claim(model).status is Status.VERIFIED
+
+
+def test_a_file_that_changed_after_it_was_inspected_is_noticed(model: Path) -> None:
+    (model / "net.sigstore.json").write_bytes(attested())
+    with pytest.raises(SourceError, match="not what was inspected"):
+        find_signatures(str(model), {"net.sigstore.json": "0" * 64})
+
+
+def test_a_given_attestation_never_excuses_a_file_of_its_name(model: Path) -> None:
+    (model / "given-0.json").write_bytes(b"anything")
+    found = claim(model, TRUST, attested())
+    assert found.status is Status.DECLARED
+    assert "not about given-0.json" in found.evidence
 
 
 def test_a_published_attestation_is_about_its_release_and_nothing_else() -> None:

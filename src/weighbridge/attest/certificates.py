@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, ExtensionType
 
     from weighbridge.attest.bundles import Bundle
     from weighbridge.attest.identities import TrustedAuthority
@@ -90,11 +90,14 @@ def certificate_holder(
 
 def read_certificate(raw: bytes) -> Certificate:
     """A certificate from DER. Raises Rejected (evidence-malformed)."""
+    import warnings
+
     from cryptography import x509
 
     try:
-        return x509.load_der_x509_certificate(raw)
-    except ValueError as error:
+        with warnings.catch_warnings(action="ignore"):  # what a hostile certificate makes the library say
+            return x509.load_der_x509_certificate(raw)
+    except (ValueError, x509.InvalidVersion) as error:
         raise malformed(f"a certificate that cannot be read ({plain(str(error), 120)})", "X.509 in DER") from error
 
 
@@ -121,32 +124,40 @@ def certificate_names(leaf: Certificate) -> list[str]:
     from cryptography import x509
 
     names: list[str] = []
+    for found in _extensions(leaf):
+        if isinstance(found, x509.SubjectAlternativeName):
+            for kind in (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName):
+                names += map(str, found.get_values_for_type(kind))
     try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        for kind in (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName):
-            names += map(str, found.get_values_for_type(kind))
-    except (x509.ExtensionNotFound, ValueError, x509.UnsupportedGeneralNameType):
-        pass
-    return [*names, leaf.subject.rfc4514_string()] if leaf.subject or not names else names
+        subject = leaf.subject.rfc4514_string()
+    except ValueError as error:
+        raise malformed("a certificate with a subject that cannot be read", "a distinguished name") from error
+    return [*names, subject] if subject or not names else names
 
 
 def sigstore_extensions(leaf: Certificate) -> dict[str, str]:
-    """The issuer (`issuer`) and the build that a Sigstore certificate names. What cannot be read is left out."""
+    """The issuer (`issuer`) and the build that a Sigstore certificate names. What is no text is left out."""
     from cryptography import x509
 
-    found: dict[str, str] = {}
+    extensions = {
+        found.oid.dotted_string: found.value
+        for found in _extensions(leaf)
+        if isinstance(found, x509.UnrecognizedExtension)
+    }
+    said = {name: _utf8_string(extensions.get(oid, b"")) for oid, name in ((ISSUER, "issuer"), *FULCIO.items())}
+    if ISSUER not in extensions:
+        said["issuer"] = extensions.get(ISSUER_OLD, b"").decode("utf-8", "replace")
+    return {name: text for name, text in said.items() if text}
+
+
+def _extensions(leaf: Certificate) -> list[ExtensionType]:
+    """Raises Rejected (evidence-malformed) for extensions that cannot be read."""
+    from cryptography import x509
+
     try:
-        extensions = {entry.oid.dotted_string: entry.value for entry in leaf.extensions}
-    except ValueError:
-        return found
-    for oid, name in ((ISSUER, "issuer"), *FULCIO.items()):
-        value = extensions.get(oid)
-        if isinstance(value, x509.UnrecognizedExtension) and (text := _utf8_string(value.value)):
-            found[name] = text
-    old = extensions.get(ISSUER_OLD)
-    if "issuer" not in found and isinstance(old, x509.UnrecognizedExtension):
-        found["issuer"] = old.value.decode("utf-8", "replace")
-    return found
+        return [found.value for found in leaf.extensions]
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise malformed("a certificate with extensions that cannot be read", "X.509 version 3") from error
 
 
 def _utf8_string(raw: bytes) -> str:
@@ -167,13 +178,10 @@ def _check_usage(leaf: Certificate) -> None:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    try:
-        extensions = leaf.extensions
-        usage = [entry.value for entry in extensions if isinstance(entry.value, x509.KeyUsage)]
-        extended = [entry.value for entry in extensions if isinstance(entry.value, x509.ExtendedKeyUsage)]
-        basic = [entry.value for entry in extensions if isinstance(entry.value, x509.BasicConstraints)]
-    except ValueError as error:
-        raise malformed("a certificate with extensions that cannot be read", "X.509 version 3") from error
+    found = _extensions(leaf)
+    usage = [entry for entry in found if isinstance(entry, x509.KeyUsage)]
+    extended = [entry for entry in found if isinstance(entry, x509.ExtendedKeyUsage)]
+    basic = [entry for entry in found if isinstance(entry, x509.BasicConstraints)]
     fits = (
         bool(usage or extended)
         and all(entry.digital_signature for entry in usage)

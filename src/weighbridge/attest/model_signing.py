@@ -24,9 +24,20 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.attest.bundles import read_bundle
 from weighbridge.attest.dsse import seal
-from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, field, malformed, read_sha256, write_statement
-from weighbridge.attest.trust import TrustPolicy, open_statement
+from weighbridge.attest.statement import (
+    PAYLOAD_TYPE,
+    Subject,
+    field,
+    malformed,
+    read_sha256,
+    read_statement,
+    strict_object,
+    write_statement,
+)
+from weighbridge.attest.trust import TrustPolicy, Verified, open_statement
+from weighbridge.attest.vouching import voucher
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.core.errors import Rejected, SourceError
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
@@ -35,6 +46,7 @@ from weighbridge.core.reader import FileSource, hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.statement import Statement
@@ -49,10 +61,10 @@ NAMED_IN_ERROR = 20
 
 
 class VerifiedModel(NamedTuple):
-    """A folder whose files are exactly those that a trusted key signed.
+    """A folder whose files are exactly those that were signed by somebody who is trusted.
 
-    `name` is what the signer called it, `digest` the root digest. `unsigned` lists every file that the signature
-    does not cover: the signature file itself and what lies below `.git`.
+    `key_id` is the key, or what the certificate names. `name` is what the signer called it, `digest` the root digest.
+    `unsigned` lists every file that the signature does not cover: the signature file itself and what lies below `.git`.
     """
 
     name: str
@@ -110,15 +122,21 @@ def root_digest(digests: Iterable[Digest]) -> Digest:
 
 
 def verify_model(
-    folder: str, bundle: bytes, trust: TrustPolicy, *, signature_name: str = SIGNATURE_FILE
+    folder: str,
+    bundle: bytes,
+    trust: TrustPolicy,
+    *,
+    signature_name: str = SIGNATURE_FILE,
+    now: datetime | None = None,
 ) -> VerifiedModel:
-    """Verify that a folder holds exactly the files that a trusted key signed, by hashing all of them here.
+    """Verify that a folder holds exactly the files that somebody signed who is trusted, by hashing all of them here.
 
-    Raises Rejected: evidence-malformed, signer-unknown or signature-invalid for the bundle; digest-mismatch for a
-    changed, missing or extra file, a symbolic link, or anything else that is not a regular file. The error names the
-    files. Raises SourceError if the folder cannot be read.
+    At `now` a certificate must be valid; without it only signatures by key are verified. Raises Rejected:
+    evidence-malformed, signer-unknown, signer-revoked, evidence-stale or signature-invalid for the bundle;
+    digest-mismatch for a changed, missing or extra file, a symbolic link, or anything else that is not a regular file.
+    The error names the files. Raises SourceError if the folder cannot be read.
     """
-    verified = open_statement(bundle, trust, predicate_type=MODEL_SIGNATURE_PREDICATE, keyid_optional=True)
+    verified = _open(bundle, trust, now)
     signed, ignores_git = _read_resources(verified.statement, signature_name)
     present, unsigned = _walk(folder, ignores_git=ignores_git)
     if signature_name in present and signature_name not in signed:
@@ -142,6 +160,20 @@ def verify_model(
         tuple(signed.items()),
         tuple(sorted(unsigned)),
     )
+
+
+def _open(bundle: bytes, trust: TrustPolicy, now: datetime | None) -> Verified:
+    """The statement of a bundle and who signed it: a key, or (only here) a certificate or an identity of Sigstore."""
+    kind = MODEL_SIGNATURE_PREDICATE
+    material = strict_object(bundle, "a bundle").get("verificationMaterial")
+    if now is None or not isinstance(material, dict) or not material.keys() & {"certificate", "x509CertificateChain"}:
+        return open_statement(bundle, trust, predicate_type=kind, keyid_optional=True)
+    read = read_bundle(bundle)
+    signer = voucher(read, trust, predicate_type=kind, place="", now=now)
+    statement = read_statement(read.payload)
+    if statement.predicate_type != kind:
+        raise malformed(f"a statement of type {plain(statement.predicate_type, 120)}", kind)
+    return Verified(signer.name, signer.identity, statement)
 
 
 def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str, Digest], bool]:

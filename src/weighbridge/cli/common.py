@@ -14,6 +14,7 @@ from weighbridge.core.settings import Settings, find_settings, load_settings
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from datetime import datetime
 
     from weighbridge.attest.signers import LocalKey
     from weighbridge.attest.trust import TrustPolicy
@@ -103,11 +104,29 @@ def trust_policy(settings: Settings) -> TrustPolicy:
     return TrustPolicy(tuple(keys))
 
 
-def publisher_trust(settings: Settings) -> TrustPolicy:
-    """Who may vouch for a model that comes from outside; nobody, if nobody is trusted."""
+def publisher_trust(settings: Settings, now: datetime) -> TrustPolicy:
+    """Who may vouch for a model that comes from outside, today; nobody, if nobody is trusted."""
+    from weighbridge.attest.identities import authorities_of, identities_of
     from weighbridge.attest.trust import TrustPolicy
 
-    return trust_policy(settings) if settings.trust else TrustPolicy(())
+    policy = trust_policy(settings) if settings.trust else TrustPolicy(())
+    entries = getattr(policy, "entries", ())
+    return policy._replace(
+        identities=identities_of(entries, now),
+        authorities=authorities_of(entries, now),
+        sigstore_root=_sigstore_root(settings),
+    )
+
+
+def _sigstore_root(settings: Settings) -> bytes:
+    if not settings.sigstore_root:
+        return b""
+    try:
+        with open(settings.sigstore_root, "rb") as file:
+            return file.read(4 * 1024 * 1024)
+    except OSError as error:
+        cause = f"the trusted root of Sigstore cannot be read from {settings.sigstore_root}: {error.strerror}"
+        raise KeyMissing(cause, "mend the path in sigstore_root") from error
 
 
 def add_attestations(parser: argparse.ArgumentParser) -> None:

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             LocalFolder(options.source, settings.limits.files),
             destination,
             signer=signer,
-            trust=common.publisher_trust(settings),
+            trust=common.publisher_trust(settings, now),
             policy=common.stage_policy(settings, options.stage),
             knowledge=load_knowledge(),
             limits=settings.limits,

@@ -40,15 +40,16 @@ def run(options: argparse.Namespace) -> int:
     """Weigh the claims and print them."""
     settings = common.settings_for(options, [options.source])
     policy = common.stage_policy(settings, options.stage)
+    now = datetime.now(UTC)
     progress = common.progress_for(options)
     try:
         name, report = weigh_provenance(
             LocalFolder(options.source, settings.limits.files),
-            trust=common.publisher_trust(settings),
+            trust=common.publisher_trust(settings, now),
             policy=policy,
             most=settings.limits.files,
             watcher=progress,
-            now=datetime.now(UTC),
+            now=now,
             attestations=common.attestations(options),
         )
     finally:

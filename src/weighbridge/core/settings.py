@@ -89,6 +89,8 @@ class Settings(NamedTuple):
     """The private key that signs."""
     fail_on: str = "high"
     trust: tuple[TrustSetting, ...] = ()
+    sigstore_root: str = ""
+    """A trusted_root.json that Sigstore identities are checked with; empty: that of the public instance."""
     limits: Limits = Limits()
     stages: dict[str, StagePolicy] = DEFAULT_STAGES
     engines: EngineSettings = EngineSettings()
@@ -141,19 +143,21 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = ("registry", "key", "fail_on", "trust", "limits", "stage", "engines")
+    known = ("registry", "key", "fail_on", "trust", "sigstore_root", "limits", "stage", "engines")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
     if registry.startswith("oci:"):
         registry = f"oci:{os.path.join(folder, registry.removeprefix('oci:'))}"
     key = _text(table, "key", where)
+    root = _text(table, "sigstore_root", where)
     return Settings(
         file=path,
         registry=registry,
         key=os.path.join(folder, key) if key else "",
         fail_on=_text(table, "fail_on", where) or "high",
         trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
+        sigstore_root=os.path.join(folder, root) if root else "",
         limits=_limits(table.get("limits", {}), f"{where}, [limits]"),
         stages=_stages(table.get("stage", {}), where),
         engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),

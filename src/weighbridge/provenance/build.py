@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BUILD = "build-provenance"
 SLSA_V1 = "https://slsa.dev/provenance/v1"
 SLSA_V02 = "https://slsa.dev/provenance/v0.2"
+LONGEST = 2000
+"""Characters of an address. A longer one is no address and counts as missing."""
 NO_EXTENSIONS: Mapping[str, str] = {}
 
 
@@ -181,4 +183,4 @@ def _table(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _text(record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and len(value) <= LONGEST else ""

@@ -6,18 +6,20 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.bundles import MAX_SIGNATURE_FILE, Bundle, read_bundles
-from weighbridge.attest.statement import Statement, read_statement
+from weighbridge.attest.statement import Statement, malformed, read_statement
 from weighbridge.core.artifact import unescape_name
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import Rejected, SourceError
 from weighbridge.core.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SUFFIXES = (".sig", ".sigstore", ".sigstore.json", ".intoto.jsonl", ".intoto.json", ".attestation.json")
-MOST_FILES = 200
-"""Signature files that are read; one for each file of a large model."""
+MOST_BUNDLES = 500
+"""Bundles that are weighed; one for each file of a large model. Checking one may take milliseconds."""
+MOST_BYTES = 6 * 1024 * 1024
+"""Bytes of all signature files that are read."""
 
 
 class Signed(NamedTuple):
@@ -53,19 +55,35 @@ def find_signatures(folder: str, files: Mapping[str, str], given: Sequence[tuple
 
     Raises SourceError if a file is not what was inspected.
     """
-    named = [path for path in sorted(files) if path.lower().endswith(SUFFIXES)]
-    contents = [(path, _content(folder, path, files[path]), False) for path in named[:MOST_FILES]]
     signed: list[Signed] = []
-    unusable = [Unusable(path, "it is one signature file too many") for path in named[MOST_FILES:]]
-    for path, raw, was_given in (*contents, *((name, raw, True) for name, raw in given)):
+    unusable: list[Unusable] = []
+    left = MOST_BYTES
+    for path, raw in _contents(folder, files, given):
+        left -= len(raw)
         try:
-            signed += _signed(path, raw, given=was_given)
+            if left < 0 or len(signed) >= MOST_BUNDLES:
+                raise malformed("more signatures than are weighed", f"{MOST_BUNDLES} in {MOST_BYTES} bytes")
+            signed += _signed(path, raw, given=path not in files)
         except Rejected as error:
             unusable.append(Unusable(path, error.cause))
     return Found(tuple(signed), tuple(unusable))
 
 
-def _signed(path: str, raw: bytes, *, given: bool) -> Iterable[Signed]:
+def _contents(folder: str, files: Mapping[str, str], given: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Given attestations come first: whoever names one wants it weighed. Their names are not those of files."""
+    for name, raw in given:
+        yield (f"{name} (given)" if name in files else name), raw
+    for path in sorted(files):
+        if _is_named_so(path.rpartition("/")[2].lower()):
+            yield path, _content(folder, path, files[path])
+
+
+def _is_named_so(name: str) -> bool:
+    downloaded = name.startswith(("sha256:", "sha256-")) and name.endswith(".jsonl")
+    return name.endswith(SUFFIXES) or downloaded
+
+
+def _signed(path: str, raw: bytes, *, given: bool) -> list[Signed]:
     return [
         Signed(path, bundle, None if bundle.message_digest else read_statement(bundle.payload), given)
         for bundle in read_bundles(raw)
