@@ -345,9 +345,9 @@ def test_a_certificate_and_an_identity_can_sign_a_folder(folder):
     ours = sigstore()
     policy = TrustPolicy(
         (),
-        (TrustedIdentity("release", WORKFLOW, ISSUER),),
-        (TrustedAuthority("corporate", root.pem),),
-        ours.trusted_root(),
+        identities=(TrustedIdentity("release", WORKFLOW, ISSUER),),
+        authorities=(TrustedAuthority("corporate", root.pem),),
+        sigstore_root=ours.trusted_root(),
     )
     for bundle, signer_name, who in (
         (certificate_bundle(payload, holder(root)), "corporate", "ada@example.org"),
@@ -366,5 +366,5 @@ def test_a_certificate_over_another_kind_of_statement_signs_no_model(folder):
     root = authority()
     other = write_statement([Subject("m", Digest("00" * 32))], "https://example.org/review", {})
     (folder / "model.sig").write_bytes(certificate_bundle(other, holder(root)))
-    policy = TrustPolicy((), (), (TrustedAuthority("corporate", root.pem),))
+    policy = TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem),))
     refused("evidence-malformed", folder, policy=policy, now=NOW)

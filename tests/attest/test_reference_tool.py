@@ -121,7 +121,7 @@ def verified_there(tmp_path, folder):
 
 
 def claim_here(folder, root):
-    policy = TrustPolicy((), (), (TrustedAuthority("corporate", root.pem),))
+    policy = TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem),))
     return by_name(weighed(folder, policy).claims)["model-signature"]
 
 

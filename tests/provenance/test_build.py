@@ -51,7 +51,7 @@ V02 = {
 }
 OURS = sigstore()
 RELEASE = TrustedIdentity("release", f"{REPOSITORY}/.github/workflows/**", ISSUER)
-TRUST = TrustPolicy((), (RELEASE,), (), OURS.trusted_root())
+TRUST = TrustPolicy((), identities=(RELEASE,), sigstore_root=OURS.trusted_root())
 SAID = {9: WORKFLOW, 12: REPOSITORY, 13: COMMIT, 18: WORKFLOW}
 """What the certificate says of the build."""
 
@@ -269,7 +269,7 @@ def test_a_published_attestation_is_about_its_release_and_nothing_else() -> None
         "https://token.actions.githubusercontent.com",
     )
     found = find_signatures("", {}, [("attestation", raw)])
-    policy = TrustPolicy((), (identity,))
+    policy = TrustPolicy((), identities=(identity,))
     files = {"pypi_attestations-0.0.19.tar.gz": release}
     whole = build_provenance(found, files, policy, place="", now=NOW)
     assert whole.status is Status.VERIFIED

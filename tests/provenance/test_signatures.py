@@ -246,7 +246,7 @@ def statement() -> bytes:
 
 
 def corporate(root: Entity, *sources: str) -> TrustPolicy:
-    return TrustPolicy((), (), (TrustedAuthority("corporate", root.pem, sources=sources or ANYWHERE),))
+    return TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem, sources=sources or ANYWHERE),))
 
 
 def test_a_certificate_of_a_trusted_authority_is_verified(model: Path) -> None:
@@ -272,7 +272,7 @@ def test_an_identity_of_sigstore_is_verified(model: Path) -> None:
     ours = sigstore()
     (model / "model.sig").write_bytes(ours.bundle(statement()))
     release = TrustedIdentity("release", WORKFLOW, ISSUER)
-    policy = TrustPolicy((), (release,), (), ours.trusted_root())
+    policy = TrustPolicy((), identities=(release,), sigstore_root=ours.trusted_root())
     found = claim(model, policy)
     assert (found.status, found.value) == (Status.VERIFIED, "sigstore:release")
     wrong = claim(model, policy._replace(identities=(release._replace(identity="https://git.example/evil/*"),)))
@@ -288,7 +288,7 @@ def test_without_the_library_nothing_is_proven_and_the_mend_is_said(
     ours = sigstore()
     (model / "model.sig").write_bytes(ours.bundle(statement()))
     monkeypatch.setitem(sys.modules, "sigstore.models", None)
-    found = claim(model, TrustPolicy((), (), (), ours.trusted_root()))
+    found = claim(model, TrustPolicy((), sigstore_root=ours.trusted_root()))
     assert found.status is Status.DECLARED
     assert "weighbridge[sigstore]" in found.evidence
     assert parts(found)["signer"] is Status.ABSENT
