@@ -130,12 +130,13 @@ def test_removing_the_report_helps_nobody(model: Path) -> None:
 
 def test_a_report_by_a_stranger_does_not_count(model: Path) -> None:
     assert take_in().status == 0
-    text = Path("weighbridge.toml").read_text()
+    place = next(path for path in map(Path, ("trust.toml", "weighbridge.toml")) if path.exists())
+    text = place.read_text()
     types = ["scan/v1", "facts/v1"]
     allowed = [f"https://weighbridge.dev/predicate/{kind}" for kind in types]
     allowed += ["https://cyclonedx.org/bom", "https://model_signing/signature/v1.0"]
     assert 'may_sign = ["*"]' in text
-    Path("weighbridge.toml").write_text(text.replace('may_sign = ["*"]', f"may_sign = {json.dumps(allowed)}"))
+    place.write_text(text.replace('may_sign = ["*"]', f"may_sign = {json.dumps(allowed)}"))
     outcome = admitted()
     assert unmet(outcome) == {"provenance-verified": "unmet", "confirmations": "unknown"}
     assert "signer-unknown" in outcome.out

@@ -105,7 +105,7 @@ def test_a_build_by_a_trusted_identity_is_verified(model: Path, name: str) -> No
     assert found.value == WORKFLOW
     assert values(found) == {
         "signer": "sigstore:release",
-        "subjects": "2 of 2 files" if name == "given" else "2 of 3 files",
+        "subjects": "2 of 2 files",
         "builder": WORKFLOW,
         "source": REPOSITORY,
         "commit": COMMIT,

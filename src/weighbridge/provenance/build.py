@@ -131,8 +131,9 @@ def _claim(one: _Judged, judged: list[_Judged], files: Mapping[str, str], eviden
             if other.build == one.build and not other.wrong and other.signer.value == one.signer.value
         )
     )
-    uncovered = files.keys() - together_covered - evidence
-    count = f"{len(files.keys() & together_covered)} of {len(files)} files"
+    model = files.keys() - evidence
+    uncovered = model - together_covered
+    count = f"{len(model & together_covered)} of {len(model)} files"
     name = f"{BUILD}/subjects"
     if one.wrong:
         subjects = Claim(name, Status.CONTRADICTED, f"{path}: {one.wrong}")

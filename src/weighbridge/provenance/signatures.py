@@ -123,7 +123,7 @@ def _content(
     ):
         if odd:
             return Claim(name, Status.CONTRADICTED, f"{entry.path}: {named(odd)} {what}")
-    covered = f"{len(signed)} of {len(files)} files"
+    covered = f"{len(signed)} of {len(files.keys() - (evidence - signed.keys()))} files"
     if excused:
         return Claim(name, Status.DECLARED, f"{entry.path} is over {covered}, not over {named(excused)}", covered)
     status = Status.VERIFIED if signer.status is Status.VERIFIED else Status.DECLARED

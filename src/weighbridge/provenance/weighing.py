@@ -17,10 +17,11 @@ _STRENGTH = {Status.CONTRADICTED: 0, Status.ABSENT: 1, Status.DECLARED: 2, Statu
 def together(name: str, of: str, parts: tuple[Claim, ...], value: str = "") -> Claim:
     """The claim that these parts make up: contradicted by one, verified by all, declared otherwise.
 
-    The evidence is that of the part that decides; `of` is what it is about. The value counts only if all is verified.
+    The evidence is that of the part that decides, or of the first two if all are verified; `of` is what it is about.
+    The value counts only if all is verified.
     """
     if all(part.status is Status.VERIFIED for part in parts):
-        evidence = "; ".join(part.evidence.removeprefix(f"{of}: ") for part in parts)
+        evidence = "; ".join(part.evidence.removeprefix(f"{of}: ") for part in parts[:2])
         return Claim(name, Status.VERIFIED, f"{of}: {evidence}", value, parts=parts)
     deciding = min(parts, key=lambda part: _STRENGTH[part.status])
     status = Status.CONTRADICTED if deciding.status is Status.CONTRADICTED else Status.DECLARED

@@ -75,6 +75,7 @@ def _branches(claims: Sequence[Claim], margin: str, style: Style) -> list[str]:
         confirm = style.paint("  to be confirmed", "33") if claim.confirm else ""
         lines.append(f"{margin}{corner if last else fork}{_safe(claim.claim, 80)}  {status}{confirm}")
         inside = below + ((bar if claim.parts else "   ") + " ")
-        lines += wrapped(inside, _safe(claim.evidence, SHOWN_TEXT), style.width, again=inside)
+        if all(part.evidence != claim.evidence for part in claim.parts):  # the part that decides says it
+            lines += wrapped(inside, _safe(claim.evidence, SHOWN_TEXT), style.width, again=inside)
         lines += _branches(claim.parts, below, style)
     return lines
