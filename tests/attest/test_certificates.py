@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import random
+import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +28,7 @@ from build.authorities import (
 from weighbridge.attest.bundles import read_bundle
 from weighbridge.attest.certificates import Holder, certificate_holder
 from weighbridge.attest.identities import TrustedAuthority
-from weighbridge.core.errors import KeyMissing, Rejected
+from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -174,3 +177,34 @@ def test_what_is_no_certificate_is_malformed() -> None:
 def test_an_authority_that_cannot_be_read_is_said() -> None:
     with pytest.raises(KeyMissing, match="cannot be read"):
         check(certificate_bundle(STATEMENT, holder(ROOT)), TrustedAuthority("broken", b"no certificate"))
+
+
+def test_without_the_library_a_timestamp_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    with pytest.raises(UsageError) as caught:
+        check(dated(holder(ROOT, end=ENDED), BEFORE))
+    assert "weighbridge[sigstore]" in caught.value.mend
+    assert check(certificate_bundle(STATEMENT, holder(ROOT))).authority == "corporate"
+
+
+def test_damaged_certificates_and_timestamps_are_refused_and_nothing_else() -> None:
+    """Bytes inside of what libraries take apart: whatever they make of it, it is a refusal or the same signer."""
+    document = json.loads(dated(holder(ROOT), NOW))
+    material = document["verificationMaterial"]
+    dice = random.Random(7)
+    for _ in range(400):
+        places = (
+            (material["x509CertificateChain"]["certificates"][0], "rawBytes"),
+            (
+                material["timestampVerificationData"]["rfc3161Timestamps"][0],
+                "signedTimestamp",
+            ),
+        )
+        record, key = dice.choice(places)
+        kept = record[key]
+        raw = bytearray(base64.b64decode(kept))
+        raw[dice.randrange(len(raw))] = dice.randrange(256)
+        record[key] = b64(bytes(raw[: dice.choice((len(raw), len(raw), dice.randrange(len(raw))))]))
+        with suppress(Rejected):
+            assert check(json.dumps(document).encode())[:2] == ("corporate", "ada@example.org")
+        record[key] = kept
