@@ -33,7 +33,7 @@ from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
 from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
-from weighbridge.formats.started import started_by
+from weighbridge.formats.python.started import started_by
 from weighbridge.rules import rules_on
 from weighbridge.rules.base import RuleContext
 from weighbridge.scan.external import Claims, order, settle_external
