@@ -14,12 +14,13 @@ sigstore_common.proto; github.com/in-toto/attestation, spec/v1/bundle.md.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from weighbridge.attest.dsse import decoded, pae
 from weighbridge.attest.signers import digest_signature_holds, signature_holds
 from weighbridge.attest.statement import PAYLOAD_TYPE, field, malformed, strict_object
 from weighbridge.core.plain import plain
+from weighbridge.core.records import NamedTuple
 
 MAX_SIGNATURE_FILE = 4 * 1024 * 1024
 """Bytes of a signature file: 15,000 file names with their digests. Hostile JSON takes twenty times its size."""

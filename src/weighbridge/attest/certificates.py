@@ -7,13 +7,12 @@ Revocation lists are not asked (there is no network here): take the authority or
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.attest.identities import matches_one
 from weighbridge.attest.statement import malformed
 from weighbridge.attest.timestamps import proven_time
 from weighbridge.core.errors import KeyMissing, Rejected
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,11 +7,13 @@ that is true: `https://example.org**` is also `https://example.org.evil.example`
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from typing import Any, Literal
 
 ANYWHERE = ("**",)
 """In `sources`: whatever place a model comes from. In `subjects`: whoever holds the certificate."""

@@ -10,16 +10,17 @@ Source: sigstore/protobuf-specs, sigstore_trustroot.proto.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.attest.certificates import certificate_names, read_certificate, sigstore_extensions
 from weighbridge.attest.identities import matches, matches_one
 from weighbridge.attest.statement import malformed, strict_object
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from cryptography.x509 import Certificate
 

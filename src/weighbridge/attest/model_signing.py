@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.bundles import read_bundle
 from weighbridge.attest.dsse import seal
@@ -43,6 +42,7 @@ from weighbridge.core.errors import Rejected, SourceError
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.reader import FileSource, hash_file
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,10 +6,9 @@ The timestamp is over the bytes of the signature. It needs the library `rfc3161-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.attest.certificates import certificate_holder
 from weighbridge.attest.identities import ANYWHERE, matches_one
 from weighbridge.attest.keyless import identified
 from weighbridge.core.errors import Rejected
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from typing import Any
 
     from weighbridge.attest.bundles import Bundle, Method
     from weighbridge.attest.trust import TrustPolicy

@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.provenance import weigh_provenance
 from weighbridge.sources.local import LocalFolder

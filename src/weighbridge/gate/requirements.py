@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.evidence import (
@@ -13,6 +12,7 @@ from weighbridge.core.evidence import (
     PROVENANCE_PREDICATE,
     SCAN_PREDICATE,
 )
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.claims import contradiction, read_claims, unconfirmed
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
@@ -12,6 +11,7 @@ from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.core.artifact import unescape_name
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
@@ -25,7 +25,7 @@ from weighbridge.sources.quarantine import quarantine
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.trust import TrustPolicy

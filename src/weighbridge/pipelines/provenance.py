@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.digests import Digest, model_digest
 from weighbridge.core.errors import SourceError
 from weighbridge.core.plain import plain
 from weighbridge.core.reader import FileSource, hash_file
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
 from weighbridge.scan.report import Envelope
 from weighbridge.scan.walk import Entry, walk

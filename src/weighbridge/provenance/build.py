@@ -14,17 +14,17 @@ docs/oid-info.md.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.signatures import signer_and_claim
 from weighbridge.provenance.weighing import least, named, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from typing import Any
 
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.provenance.signature_files import Found, Signed

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import unescape_name
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.errors import SourceError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.provenance.weighing import named
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ Same bytes, same origin, same trust store, same day: the same JSON, but for the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.claims import Status
 from weighbridge.core.evidence import PROVENANCE_PREDICATE, Tool
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.build import BUILD, build_provenance
 from weighbridge.provenance.commits import claims as commit_claims
 from weighbridge.provenance.declared import declared_claims
@@ -25,6 +24,7 @@ from weighbridge.provenance.weighing import by_name, every
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.claims import Claim

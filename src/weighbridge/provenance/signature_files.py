@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.bundles import MAX_SIGNATURE_FILE, Bundle, read_bundles
 from weighbridge.attest.statement import Statement, malformed, read_statement
@@ -11,6 +10,7 @@ from weighbridge.core.artifact import unescape_name
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import Rejected, SourceError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,14 +8,13 @@ reference tool always leaves out: with one of them unsigned the claim is not ver
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.attest.model_signing import ALWAYS_LISTED, signed_files
 from weighbridge.attest.vouching import voucher
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.provenance.weighing import least, named, together
 
 if TYPE_CHECKING:
