@@ -25,13 +25,16 @@ from weighbridge.cli.doctor import Check
 from weighbridge.cli.trust import TrustRow
 from weighbridge.convert.record import ConversionRecord
 from weighbridge.core.artifact import Artifact, CoverageBytes, InspectedFile, Unread
+from weighbridge.core.claims import Claim
 from weighbridge.core.digests import Digest
 from weighbridge.core.evidence import Tool
 from weighbridge.core.facts import Fact
 from weighbridge.core.findings import Finding, Verdict
+from weighbridge.core.origin import Origin
 from weighbridge.core.settings import STAGES
 from weighbridge.engines.base import EngineReport
 from weighbridge.gate.requirements import Reason
+from weighbridge.provenance.report import ProvenanceReport
 from weighbridge.rules.base import Rule
 from weighbridge.sandbox.probe import Wall
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
@@ -43,12 +46,26 @@ FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://weighbridge.dev/schemas"
 
+SOURCE_FIELDS = ("kind", "place", "asked", "revision")
+"""What a provenance report repeats of the origin."""
 Hex = NewType("Hex", str)
 """A sha256 digest as 64 digits, without the name of its algorithm."""
 NAMES: Mapping[str, Any] = MappingProxyType(
     {
         record.__name__: record
-        for record in (Artifact, Digest, Envelope, Finding, InspectedFile, BlobFacts, Tool, Unread, Verdict)
+        for record in (
+            Artifact,
+            BlobFacts,
+            Claim,
+            Digest,
+            Envelope,
+            Finding,
+            InspectedFile,
+            Origin,
+            Tool,
+            Unread,
+            Verdict,
+        )
     }
     | {"Fact": Fact, "Callable": Callable, "Iterator": Iterator}
 )
@@ -197,6 +214,7 @@ def intake_shape() -> Shape:
         "reference": str,
         "digest": Digest | Literal[""],
         "evidence": ListOf(evidence),
+        "provenance": provenance_shape(),
         "report": scan_shape(),
     }
     return _top("Intake", "The outcome of gate one.", "weighbridge.intake/1", fields)
@@ -224,6 +242,24 @@ def convert_shapes() -> OneOf:
             _top("NotConverted", about[1], "weighbridge.convert/1", refused),
         )
     )
+
+
+def provenance_shape() -> Shape:
+    """A provenance report, as `provenance.report.ProvenanceReport.predicate` writes it."""
+    fields = fields_of(ProvenanceReport)
+    origin = fields_of(Origin)
+    source = Shape("Source", "Where the model came from.", {name: origin[name] for name in SOURCE_FIELDS})
+    claim = Shape("Claim", first_sentence(Claim.__doc__), {})
+    claim = claim._replace(fields={**fields_of(Claim), "parts": ListOf(claim)})
+    written = {
+        "digest": fields["subject"],
+        "source": source,
+        "signer": str,
+        "claims": ListOf(claim),
+        "tool": fields["tool"],
+        "envelope": fields["envelope"],
+    }
+    return _top("ProvenanceReport", first_sentence(ProvenanceReport.__doc__), "weighbridge.provenance/1", written)
 
 
 def decision_shape() -> Shape:
@@ -290,6 +326,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "facts": facts_shape(),
         "intake": intake_shape(),
         "convert": convert_shapes(),
+        "provenance": provenance_shape(),
         "decision": decision_shape(),
         "verify": verify_shapes(),
         "rules": rules_shape(),

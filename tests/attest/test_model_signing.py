@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build.authorities import ISSUER, NOW, WORKFLOW, authority, certificate_bundle, holder, sigstore
 from build.keys import signer, trust
 from build.models import TINY, write_model
 from weighbridge.attest import model_signing
 from weighbridge.attest.dsse import seal
+from weighbridge.attest.identities import TrustedAuthority, TrustedIdentity
 from weighbridge.attest.model_signing import root_digest, sign_model, verify_model
-from weighbridge.attest.statement import PAYLOAD_TYPE
+from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
+from weighbridge.attest.trust import TrustPolicy
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.core.errors import Rejected, SourceError
 
@@ -334,3 +337,34 @@ def test_the_order_of_files_does_not_matter(files):
     assert forward == backward
     names = [resource["name"] for resource in forward["predicate"]["resources"]]
     assert names == sorted(names, key=lambda name: tuple(name.split("/")))
+
+
+def test_a_certificate_and_an_identity_can_sign_a_folder(folder):
+    root = authority()
+    payload = base64.b64decode(json.loads((folder / "model.sig").read_bytes())["dsseEnvelope"]["payload"])
+    ours = sigstore()
+    policy = TrustPolicy(
+        (),
+        identities=(TrustedIdentity("release", WORKFLOW, ISSUER),),
+        authorities=(TrustedAuthority("corporate", root.pem),),
+        sigstore_root=ours.trusted_root(),
+    )
+    for bundle, signer_name, who in (
+        (certificate_bundle(payload, holder(root)), "corporate", "ada@example.org"),
+        (ours.bundle(payload), "release", WORKFLOW),
+    ):
+        (folder / "model.sig").write_bytes(bundle)
+        model = check(folder, policy=policy, now=NOW)
+        assert (model.signer_name, model.key_id, model.unsigned) == (signer_name, who, ("model.sig",))
+        refused("signer-unknown", folder, policy=policy)  # without a time nothing of this kind is judged
+        refused("signer-unknown", folder, policy=trust(1), now=NOW)
+    (folder / "README.md").write_bytes(b"# tinY\n")
+    assert "README.md" in refused("digest-mismatch", folder, policy=policy, now=NOW)
+
+
+def test_a_certificate_over_another_kind_of_statement_signs_no_model(folder):
+    root = authority()
+    other = write_statement([Subject("m", Digest("00" * 32))], "https://example.org/review", {})
+    (folder / "model.sig").write_bytes(certificate_bundle(other, holder(root)))
+    policy = TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem),))
+    refused("evidence-malformed", folder, policy=policy, now=NOW)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
+from build.authorities import NOW, authority, certificate_bundle, holder
 from build.keys import CURVES, private_pem, public_pem, signer, trust
 from build.models import write_model
+from build.weighing import weighed
+from weighbridge.attest.identities import TrustedAuthority
 from weighbridge.attest.model_signing import sign_model, verify_model
+from weighbridge.attest.trust import TrustPolicy
 from weighbridge.core.errors import Rejected
+from weighbridge.provenance.weighing import by_name
 
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "model_signing")
 ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
@@ -84,3 +92,70 @@ def test_what_the_reference_tool_leaves_out_is_refused_here(tmp_path, folder):
     assert verify_there(tmp_path, folder).returncode == 0, "the trap that is closed here"
     with pytest.raises(Rejected, match=r"leaves out evil\.py"):
         verify_model(str(folder), signature.read_bytes(), trust())
+
+
+def chain_of(tmp_path, **times):
+    """A root and a holder below it as files; gives back the root."""
+    root = authority()
+    ada = holder(root, 1, **times)
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    (tmp_path / "ada.pem").write_bytes(ada.pem)
+    (tmp_path / "ada.key").write_bytes(private_pem(1))
+    return root, ada
+
+
+def sign_there(tmp_path, folder):
+    done = run(
+        "sign", "certificate", "--signature", folder / "model.sig", "--private_key", tmp_path / "ada.key",
+        "--signing_certificate", tmp_path / "ada.pem", "--certificate_chain", tmp_path / "root.pem", folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def verified_there(tmp_path, folder):
+    done = run(
+        "verify", "certificate", "--signature", folder / "model.sig",
+        "--certificate_chain", tmp_path / "root.pem", folder,
+    )  # fmt: skip
+    return done.returncode == 0
+
+
+def claim_here(folder, root):
+    policy = TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem),))
+    return by_name(weighed(folder, policy).claims)["model-signature"]
+
+
+def test_we_verify_what_the_reference_tool_signs_by_certificate(tmp_path, folder):
+    root, _ = chain_of(tmp_path)
+    sign_there(tmp_path, folder)
+    found = claim_here(folder, root)
+    assert (found.status.value, found.value) == ("verified", "certificate:corporate")
+    (folder / "README.md").write_bytes(b"# tinY\n")
+    assert "README.md is not what was signed" in claim_here(folder, root).evidence
+
+
+def test_the_reference_tool_verifies_the_bundles_that_our_tests_sign_by_certificate(tmp_path, folder):
+    _, ada = chain_of(tmp_path)
+    keyed = json.loads(sign_model("tiny", write_model(str(folder)), signer()))
+    payload = base64.b64decode(keyed["dsseEnvelope"]["payload"])
+    (folder / "model.sig").write_bytes(certificate_bundle(payload, ada))
+    assert verified_there(tmp_path, folder)
+
+
+def test_an_ended_certificate_verifies_there_and_not_here(tmp_path, folder):
+    root, _ = chain_of(tmp_path, end=NOW - timedelta(days=100))
+    sign_there(tmp_path, folder)
+    assert verified_there(tmp_path, folder), "the trap that is closed here"
+    found = claim_here(folder, root)
+    assert found.status.value == "declared"
+    assert "ended on" in found.evidence
+
+
+def test_a_git_file_that_was_added_verifies_there_and_not_here(tmp_path, folder):
+    root, _ = chain_of(tmp_path)
+    sign_there(tmp_path, folder)
+    (folder / ".gitattributes").write_bytes(b"* filter=evil\n")
+    assert verified_there(tmp_path, folder), "the trap that is closed here"
+    found = claim_here(folder, root)
+    assert found.status.value == "declared"
+    assert "not over .gitattributes" in found.evidence

@@ -22,6 +22,24 @@ SCAN: dict[str, Any] = {
     "envelope": {"finished": "2026-11-23T12:00:00Z"},
 }
 SBOM = {"components": [{"hashes": [{"alg": "SHA-256", "content": FILE.hex}]}]}
+ANNOTATIONS = {
+    "security.scan.result": "clean",
+    "security.provenance.source": "hf://org/net",
+    "security.provenance.signer": "none",
+}
+
+
+def claim(name: str, status: str, *parts: dict[str, Any], confirm: bool = False) -> dict[str, Any]:
+    sentence = f"what decides {name}"
+    return {"claim": name, "status": status, "evidence": sentence, "confirm": confirm, "parts": list(parts)}
+
+
+def provenance(*claims: dict[str, Any]) -> Proof:
+    predicate = {"source": {"place": "hf://org/net"}, "signer": "none", "claims": list(claims)}
+    return Proof("ci", MANIFEST, predicate)
+
+
+PROVENANCE = provenance(claim("source", "verified"))
 SIGNATURE = {"resources": [{"name": "m.safetensors", "algorithm": "sha256", "digest": FILE.hex}]}
 
 
@@ -31,11 +49,12 @@ def case(**changes: Any) -> Case:
     whole = Case(
         manifest=MANIFEST,
         files=frozenset({("m.safetensors", 5, FILE.hex)}),
-        annotations={"security.scan.result": "clean"},
+        annotations={**ANNOTATIONS, **changes.pop("annotated", {})},
         scan=Proof("ci", MANIFEST, scan),
         sbom=Proof("ci", MANIFEST, SBOM),
         signature=Proof("ci", MANIFEST, SIGNATURE),
         problems=(),
+        provenance=PROVENANCE,
     )
     return whole._replace(**changes)
 
@@ -63,7 +82,7 @@ def test_a_whole_case_is_allowed() -> None:
         ({"scan_fields": {"artifact": {"files": []}}}, {"files-match": "unmet"}),
         ({"scan_fields": {"artifact": None}}, {"files-match": "unknown"}),
         ({"annotations": {}}, {"annotations-agree": "unmet"}),
-        ({"annotations": {"security.scan.result": "findings"}}, {"annotations-agree": "unmet"}),
+        ({"annotated": {"security.scan.result": "findings"}}, {"annotations-agree": "unmet"}),
         ({"sbom": None}, {"sbom-present": "unmet"}),
         ({"sbom": Proof("ci", MANIFEST, {"components": []})}, {"sbom-present": "unmet"}),
         ({"signature": None}, {"model-signed": "unmet"}),
@@ -91,14 +110,18 @@ def test_anything_less_is_denied_and_says_which(changes: dict[str, Any], denied:
 
 def test_malicious_never_passes_whatever_the_policy_says() -> None:
     policy = POLICY._replace(verdicts=("clean", "malicious"))
-    judged = case(scan_fields={"verdict": "malicious"}, annotations={"security.scan.result": "blocked"})
+    judged = case(scan_fields={"verdict": "malicious"}, annotated={"security.scan.result": "blocked"})
     assert results(judged, policy) == {"scan-verdict": "unmet"}
 
 
 def test_a_stage_can_ask_for_less() -> None:
     policy = DEFAULT_STAGES["sandbox"]
     judged = case(
-        sbom=None, signature=None, scan_fields={"verdict": "incomplete"}, annotations={"security.scan.result": "error"}
+        sbom=None,
+        signature=None,
+        provenance=None,
+        scan_fields={"verdict": "incomplete"},
+        annotated={"security.scan.result": "error"},
     )
     assert results(judged, policy) == {}
 
@@ -115,3 +138,81 @@ def test_the_age_counts_to_the_second() -> None:
     over = (NOW - timedelta(days=7, seconds=1)).isoformat()
     assert results(case(scan_fields={"envelope": {"finished": at_limit}})) == {}
     assert results(case(scan_fields={"envelope": {"finished": over}})) == {"scan-fresh": "unmet"}
+
+
+def named(judged: Case, policy: StagePolicy, requirement: str) -> str:
+    decision = decide(judged, "production", policy, NOW)
+    return next(reason.why for reason in decision.reasons if reason.requirement == requirement)
+
+
+SIGNED = POLICY._replace(provenance=("commit-signature",))
+FLAGGED = provenance(claim("regulated-data", "declared", claim("regulated-data/hipaa", "declared", confirm=True)))
+
+
+@pytest.mark.parametrize(
+    ("proof", "policy", "denied"),
+    [
+        (provenance(claim("commit-signature", "verified")), SIGNED, {}),
+        (provenance(claim("commit-signature", "declared")), SIGNED, {"provenance-verified": "unmet"}),
+        (provenance(claim("commit-signature", "absent")), SIGNED, {"provenance-verified": "unmet"}),
+        (provenance(claim("model-signature", "verified")), SIGNED, {"provenance-verified": "unknown"}),
+        (
+            # What counts is the claim itself, not another signature of the same name that does not count.
+            provenance(
+                claim("commit-signature", "declared"), claim("x", "verified", claim("commit-signature", "verified"))
+            ),
+            SIGNED,
+            {"provenance-verified": "unmet"},
+        ),
+        (provenance(claim("a", "declared", claim("a/b", "contradicted"))), POLICY, {"provenance-verified": "unmet"}),
+        (provenance(claim("a", "contradicted")), POLICY._replace(contradicted=True), {}),
+        (None, POLICY, {"provenance-verified": "unmet", "confirmations": "unknown"}),
+        (None, POLICY._replace(contradicted=True), {"confirmations": "unknown"}),
+        (None, POLICY._replace(contradicted=True, acknowledged=("*",)), {}),
+        (None, SIGNED._replace(contradicted=True, acknowledged=("*",)), {"provenance-verified": "unmet"}),
+        (FLAGGED, POLICY, {"confirmations": "unmet"}),
+        (FLAGGED, POLICY._replace(acknowledged=("regulated-data/hipaa",)), {}),
+        (FLAGGED, POLICY._replace(acknowledged=("regulated-data/*",)), {}),
+        (FLAGGED, POLICY._replace(acknowledged=("regulated-data/hip",)), {"confirmations": "unmet"}),
+        (FLAGGED, POLICY._replace(acknowledged=("regulated-data/pci",)), {"confirmations": "unmet"}),
+    ],
+)
+def test_what_is_said_of_the_origin_is_judged(proof: Proof | None, policy: StagePolicy, denied: dict[str, str]) -> None:
+    assert results(case(provenance=proof), policy) == denied
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        None,
+        [],
+        [5],
+        [{"claim": "a", "status": "verified"}],
+        [{**claim("a", "verified"), "confirm": "no"}],
+        [{**claim("a", "verified"), "parts": None}],
+        [claim("a", "proven")],
+        [{**claim("a", "verified"), "evidence": 5}],
+    ],
+)
+def test_a_report_that_is_not_one_is_unknown(claims: Any) -> None:
+    predicate = {"source": {"place": "hf://org/net"}, "signer": "none", "claims": claims}
+    judged = case(provenance=Proof("ci", MANIFEST, predicate))
+    assert results(judged) == {"provenance-verified": "unknown", "confirmations": "unknown"}
+
+
+def test_claims_nested_without_end_are_unknown() -> None:
+    nested = claim("a", "verified")
+    for _ in range(50):
+        nested = claim("a", "verified", nested)
+    assert results(case(provenance=provenance(nested)))["provenance-verified"] == "unknown"
+
+
+def test_the_reason_names_the_link_that_broke() -> None:
+    judged = case(provenance=provenance(claim("model-signature", "contradicted")))
+    assert "what decides model-signature" in named(judged, POLICY, "provenance-verified")
+
+
+@pytest.mark.parametrize("key", ["source", "signer"])
+def test_annotations_that_say_another_origin_are_denied(key: str) -> None:
+    judged = case(annotated={f"security.provenance.{key}": "somebody else"})
+    assert results(judged) == {"annotations-agree": "unmet"}

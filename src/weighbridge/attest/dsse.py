@@ -94,8 +94,8 @@ def open_bundle(bundle: bytes, trusted: Mapping[str, TrustedKey], *, keyid_optio
     key_id = signatures[0].get("keyid", "")
     if key_id != hint and not (keyid_optional and key_id == ""):
         raise malformed(f"the keyid {plain(str(key_id), 80)!r} beside the hint {plain(hint, 80)!r}", "the same in both")
-    payload = _decode(field(envelope, "payload", str, "an envelope"), "payload")
-    signature = _decode(field(signatures[0], "sig", str, "a signature"), "signature")
+    payload = decoded(field(envelope, "payload", str, "an envelope"), "payload")
+    signature = decoded(field(signatures[0], "sig", str, "a signature"), "signature")
     key = trusted.get(hint)
     if key is None:
         raise Rejected("signer-unknown", f"a signature by the key {plain(hint, 80)!r}", "a signature by a trusted key")
@@ -113,8 +113,11 @@ def _check_size(bundle: bytes) -> None:
         raise malformed(f"a bundle of {len(bundle)} bytes", f"at most {MAX_BUNDLE} bytes")
 
 
-def _decode(text: str, what: str) -> bytes:
-    """Base64 in the standard or the URL-safe alphabet: DSSE asks verifiers to take both."""
+def decoded(text: str, what: str) -> bytes:
+    """Base64 in the standard or the URL-safe alphabet, for DSSE asks verifiers to take both.
+
+    Raises Rejected (evidence-malformed) for anything else.
+    """
     try:
         return base64.b64decode(text.replace("-", "+").replace("_", "/").encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:

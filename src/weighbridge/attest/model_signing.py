@@ -23,9 +23,20 @@ from __future__ import annotations
 import os
 import stat
 
+from weighbridge.attest.bundles import read_bundle
 from weighbridge.attest.dsse import seal
-from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, field, malformed, read_sha256, write_statement
-from weighbridge.attest.trust import TrustPolicy, open_statement
+from weighbridge.attest.statement import (
+    PAYLOAD_TYPE,
+    Subject,
+    field,
+    malformed,
+    read_sha256,
+    read_statement,
+    strict_object,
+    write_statement,
+)
+from weighbridge.attest.trust import TrustPolicy, Verified, open_statement
+from weighbridge.attest.vouching import voucher
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.core.errors import Rejected, SourceError
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
@@ -50,10 +61,10 @@ NAMED_IN_ERROR = 20
 
 
 class VerifiedModel(NamedTuple):
-    """A folder whose files are exactly those that a trusted key signed.
+    """A folder whose files are exactly those that were signed by somebody who is trusted.
 
-    `name` is what the signer called it, `digest` the root digest. `unsigned` lists every file that the signature
-    does not cover: the signature file itself and what lies below `.git`.
+    `key_id` is the key, or what the certificate names. `name` is what the signer called it, `digest` the root digest.
+    `unsigned` lists every file that the signature does not cover: the signature file itself and what lies below `.git`.
     """
 
     name: str
@@ -118,13 +129,14 @@ def verify_model(
     signature_name: str = SIGNATURE_FILE,
     now: datetime | None = None,
 ) -> VerifiedModel:
-    """Verify that a folder holds exactly the files that a trusted key signed, by hashing all of them here.
+    """Verify that a folder holds exactly the files that somebody signed who is trusted, by hashing all of them here.
 
-    Raises Rejected: evidence-malformed, signer-unknown or signature-invalid for the bundle; digest-mismatch for a
-    changed, missing or extra file, a symbolic link, or anything else that is not a regular file. The error names the
-    files. Raises SourceError if the folder cannot be read.
+    At `now` a certificate must be valid; without it only signatures by key are verified. Raises Rejected:
+    evidence-malformed, signer-unknown, signer-revoked, evidence-stale or signature-invalid for the bundle;
+    digest-mismatch for a changed, missing or extra file, a symbolic link, or anything else that is not a regular file.
+    The error names the files. Raises SourceError if the folder cannot be read.
     """
-    verified = open_statement(bundle, trust, predicate_type=MODEL_SIGNATURE_PREDICATE, keyid_optional=True, now=now)
+    verified = _open(bundle, trust, now)
     signed, ignores_git = _read_resources(verified.statement, signature_name)
     present, unsigned = _walk(folder, ignores_git=ignores_git)
     if signature_name in present and signature_name not in signed:
@@ -150,8 +162,37 @@ def verify_model(
     )
 
 
+def _open(bundle: bytes, trust: TrustPolicy, now: datetime | None) -> Verified:
+    """The statement of a bundle and who signed it: a key, or (only here) a certificate or an identity of Sigstore."""
+    kind = MODEL_SIGNATURE_PREDICATE
+    material = strict_object(bundle, "a bundle").get("verificationMaterial")
+    if now is None or not isinstance(material, dict) or not material.keys() & {"certificate", "x509CertificateChain"}:
+        return open_statement(bundle, trust, predicate_type=kind, keyid_optional=True, now=now)
+    read = read_bundle(bundle)
+    signer = voucher(read, trust, predicate_type=kind, place="", now=now)
+    statement = read_statement(read.payload)
+    if statement.predicate_type != kind:
+        raise malformed(f"a statement of type {plain(statement.predicate_type, 120)}", kind)
+    return Verified(signer.name, signer.identity, statement)
+
+
 def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str, Digest], bool]:
     """The signed files in their order, and whether `.git` is left out."""
+    signed, ignored = signed_files(statement)
+    if unacceptable := ignored - ALWAYS_LISTED - {signature_name, GIT_FOLDER}:
+        raise malformed(
+            f"a signature that leaves out {_names(unacceptable)}",
+            f"one that leaves out nothing but {plain(signature_name, 200)} and {GIT_FOLDER}",
+        )
+    return signed, GIT_FOLDER in ignored
+
+
+def signed_files(statement: Statement) -> tuple[dict[str, Digest], frozenset[str]]:
+    """The files that a model signature names, in their order, and the paths that its signer chose to leave out.
+
+    What the signer left out must not matter to whoever compares: it says what is not signed, not that it need not be.
+    Raises Rejected (evidence-malformed) for another way to sign a model, or names and digests that do not fit.
+    """
     predicate = statement.predicate
     serialization = field(predicate, "serialization", dict, "the model signature")
     if unknown := serialization.keys() - SERIALIZATION:
@@ -161,12 +202,9 @@ def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str
             raise malformed(f"a model signed with the {setting} {plain(str(found), 40)!r}", repr(wanted))
     if field(serialization, "allow_symlinks", bool, "the serialization"):
         raise malformed("a model signed with symbolic links allowed", "a signature over regular files")
-    ignored = set(map(str, field({"ignore_paths": [], **serialization}, "ignore_paths", list, "the serialization")))
-    if unacceptable := ignored - ALWAYS_LISTED - {signature_name, GIT_FOLDER}:
-        raise malformed(
-            f"a signature that leaves out {_names(unacceptable)}",
-            f"one that leaves out nothing but {plain(signature_name, 200)} and {GIT_FOLDER}",
-        )
+    ignored = frozenset(
+        map(str, field({"ignore_paths": [], **serialization}, "ignore_paths", list, "the serialization"))
+    )
     signed: dict[str, Digest] = {}
     for resource in field(predicate, "resources", list, "the model signature"):
         if not isinstance(resource, dict) or resource.get("algorithm") != "sha256":
@@ -182,7 +220,7 @@ def _read_resources(statement: Statement, signature_name: str) -> tuple[dict[str
     root = root_digest(signed.values())
     if statement.subjects[0].digest != root:
         raise malformed(f"a root digest {statement.subjects[0].digest}", f"{root}, which the listed files have")
-    return signed, GIT_FOLDER in ignored
+    return signed, ignored
 
 
 def _walk(folder: str, *, ignores_git: bool) -> tuple[set[str], list[str]]:

@@ -146,6 +146,22 @@ def signature_holds(pem: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
+def digest_signature_holds(pem: bytes, digest: bytes, signature: bytes) -> bool:
+    """As `signature_holds`, for a SHA-256 that was taken already. Only P-256 signs one."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+    key = _public_key(pem)
+    if not isinstance(key.curve, ec.SECP256R1):
+        return False
+    try:
+        key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    except InvalidSignature:
+        return False
+    return True
+
+
 def _public_key(pem: bytes) -> EllipticCurvePublicKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from weighbridge.attest.dsse import open_bundle
+from weighbridge.attest.identities import TrustedAuthority, TrustedIdentity
 from weighbridge.attest.signers import key_id_of
 from weighbridge.attest.statement import Statement, read_statement
 from weighbridge.core.digests import Digest
@@ -107,10 +108,18 @@ def matches(pattern: str, place: str) -> bool:
 
 
 class TrustPolicy(NamedTuple):
-    """All keys that are trusted for something: those that sign evidence, and every entry of the trust store."""
+    """All keys that are trusted for something: those that sign evidence, every entry of the trust store, and who else
+    may vouch for a model that comes from outside.
+
+    `sigstore_root` is the trusted_root.json that Sigstore identities are checked with; empty: that of the public
+    instance.
+    """
 
     keys: tuple[TrustedKey, ...]
     entries: tuple[TrustEntry, ...] = ()
+    identities: tuple[TrustedIdentity, ...] = ()
+    authorities: tuple[TrustedAuthority, ...] = ()
+    sigstore_root: bytes = b""
 
     def by_id(self) -> dict[str, TrustedKey]:
         """The keys by key id, which is derived from the PEM text and never taken from a setting.

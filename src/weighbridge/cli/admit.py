@@ -56,7 +56,12 @@ def run(options: argparse.Namespace) -> int:
         from weighbridge.render.terminal import style_for
 
         environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-        proofs = (("scan", case.scan), ("sbom", case.sbom), ("model-signature", case.signature))
+        proofs = (
+            ("scan", case.scan),
+            ("sbom", case.sbom),
+            ("model-signature", case.signature),
+            ("provenance", case.provenance),
+        )
         evidence = [(kind, str(proof.digest), proof.signer) for kind, proof in proofs if proof is not None]
         common.write(options, decision_text(decision, str(reference), evidence, style_for(sys.stdout, environ)))
     return 0 if decision.allowed else 1

@@ -14,6 +14,7 @@ from weighbridge.core.settings import Settings, find_settings, load_settings
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from datetime import datetime
 
     from weighbridge.attest.signers import LocalKey
     from weighbridge.attest.trust import TrustPolicy
@@ -105,6 +106,52 @@ def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
             "no key is trusted, so nothing can be verified", "run weighbridge init or weighbridge trust add"
         )
     return policy
+
+
+def publisher_trust(settings: Settings, now: datetime) -> TrustPolicy:
+    """Who may vouch for a model that comes from outside, today; nobody, if nobody is trusted."""
+    from weighbridge.attest.identities import authorities_of, identities_of
+
+    policy = trust_policy(settings, needed=False)
+    return policy._replace(
+        identities=identities_of(policy.entries, now),
+        authorities=authorities_of(policy.entries, now),
+        sigstore_root=_sigstore_root(settings),
+    )
+
+
+def _sigstore_root(settings: Settings) -> bytes:
+    if not settings.sigstore_root:
+        return b""
+    try:
+        with open(settings.sigstore_root, "rb") as file:
+            return file.read(4 * 1024 * 1024)
+    except OSError as error:
+        cause = f"the trusted root of Sigstore cannot be read from {settings.sigstore_root}: {error.strerror}"
+        raise KeyMissing(cause, "mend the path in sigstore_root") from error
+
+
+def add_attestations(parser: argparse.ArgumentParser) -> None:
+    """--attestation FILE, as often as there are files."""
+    text = "a Sigstore bundle that is not among the files: a model signature or SLSA provenance (repeatable)"
+    parser.add_argument("--attestation", metavar="FILE", action="append", default=[], help=text)
+
+
+def attestations(options: argparse.Namespace) -> list[tuple[str, bytes]]:
+    """Name and content of each file that --attestation names."""
+    from weighbridge.attest.bundles import MAX_SIGNATURE_FILE
+    from weighbridge.core.artifact import escape_name
+
+    found = []
+    for path in options.attestation:
+        try:
+            with open(path, "rb") as file:
+                found.append((escape_name(os.path.basename(path)), file.read(MAX_SIGNATURE_FILE + 1)))
+        except OSError as error:
+            raise UsageError(
+                f"the attestation {path!r} cannot be read: {error.strerror}", "name another file"
+            ) from error
+    return found
 
 
 def progress_for(options: argparse.Namespace) -> Progress:

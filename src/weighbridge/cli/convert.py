@@ -97,10 +97,13 @@ def _place(options: argparse.Namespace, settings: Settings, progress: Progress) 
     from weighbridge.sources.local import LocalFolder
     from weighbridge.sources.quarantine import quarantine
 
-    with quarantine() as folder:
-        LocalFolder(options.path, settings.limits.files).fetch(folder, progress)
-        open_up(folder)
-        yield folder if os.path.isdir(options.path) else os.path.join(folder, os.path.basename(options.path))
+    with quarantine(settings.quarantine) as place:
+        fetched = place.take(LocalFolder(options.path, settings.limits.files), progress)
+        open_up(fetched.folder)
+        if os.path.isdir(options.path):
+            yield fetched.folder
+        else:
+            yield os.path.join(fetched.folder, os.path.basename(options.path))
 
 
 def _convert(

@@ -37,9 +37,14 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `intake` takes."""
-    parser.add_argument("source", metavar="SOURCE", help="a folder, a file, hf://ORG/NAME@REVISION or https://…")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder, a file, or where a model can be had: git+https://…@COMMIT, hf://ORG/NAME@REVISION, https://…",
+    )
     parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
+    common.add_attestations(parser)
     common.add_output(parser, ("text", "json"))
 
 
@@ -55,11 +60,13 @@ def run(options: argparse.Namespace) -> int:
             open_source(options.source, settings),
             destination,
             signer=signer,
+            trust=common.publisher_trust(settings, now),
             policy=common.stage_policy(settings, options.stage),
             knowledge=load_knowledge(),
             limits=settings.limits,
             watcher=progress,
-            made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            now=now,
+            attestations=common.attestations(options),
             settings=settings.quarantine,
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
         )
@@ -115,18 +122,22 @@ def _document(outcome: Intake, reference: str) -> dict[str, Any]:
             {"type": item.annotations.get("dev.sigstore.bundle.predicateType", ""), "digest": str(item.digest)}
             for item in (published.evidence if published else ())
         ],
+        "provenance": outcome.provenance.predicate(),
         "report": outcome.report.predicate(),
     }
 
 
 def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
     from weighbridge.core.plain import plain
+    from weighbridge.render.provenance import provenance_section
     from weighbridge.render.terminal import scan_text, style_for
 
     environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-    report = scan_text(outcome.report, style=style_for(sys.stdout, environ)).rstrip("\n")
+    style = style_for(sys.stdout, environ)
+    report = scan_text(outcome.report, style=style).rstrip("\n")
+    report = f"{report}\n\n{provenance_section(outcome.provenance, style=style)}"
     if outcome.published is None:
-        return f"{report}\n\nREFUSED  {outcome.refusal}\n  nothing was stored"
+        return f"{report}\n\nREFUSED  {plain(outcome.refusal)}\n  nothing was stored"
     lines = [report, "", f"ADMITTED  {plain(reference)}", f"  {outcome.published.manifest.digest}"]
     for item in outcome.published.evidence:
         kind = item.annotations.get("dev.weighbridge.evidence.kind", "")

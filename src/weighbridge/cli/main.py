@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("Inspect", "say what a rule finds, why it matters and what to do"),
     "rules": ("Inspect", "list every rule"),
     "convert": ("Convert", "turn pickle checkpoints into safetensors, without running them"),
+    "provenance": ("Prove", "say where a model comes from, and what of it is proven"),
     "sign": ("Prove", "sign a model folder (OpenSSF Model Signing)"),
     "verify": ("Prove", "verify the signature of a model folder"),
     "intake": ("Gates", "gate one: inspect, sign and store a model in the registry, or refuse it"),

@@ -38,11 +38,12 @@ def run(options: argparse.Namespace) -> int:
     """Verify and say what was verified and how."""
     if not os.path.isdir(options.path):
         raise SourceError(f"{options.path!r} is no folder", "name the folder of the model")
-    trust = _trust(options)
+    now = datetime.now(UTC)
+    trust = _trust(options, now)
     signature = options.signature or os.path.join(options.path, SIGNATURE_FILE)
     bundle = _read(signature)
     try:
-        model = verify_model(options.path, bundle, trust, now=datetime.now(UTC))
+        model = verify_model(options.path, bundle, trust, now=now)
     except Rejected as error:
         if options.format == "json":
             _json(options, {"verified": False, "code": error.code, "got": error.got, "expected": error.expected})
@@ -70,9 +71,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _trust(options: argparse.Namespace) -> TrustPolicy:
+def _trust(options: argparse.Namespace, now: datetime) -> TrustPolicy:
     if not options.key:
-        return common.trust_policy(common.settings_for(options, [options.path]))
+        return common.publisher_trust(common.settings_for(options, [options.path]), now)
     return TrustPolicy((TrustedKey(os.path.basename(options.key), _read(options.key), frozenset("*")),))
 
 

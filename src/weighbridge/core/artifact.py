@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from weighbridge.core.digests import Digest
 from weighbridge.core.records import NamedTuple
 
@@ -24,6 +26,13 @@ def escape_name(name: str) -> str:
         else:
             out.append(char)
     return "".join(out)
+
+
+def unescape_name(path: str) -> str:
+    """The name that `escape_name` made this of, as the system's calls take it."""
+    from urllib.parse import unquote_to_bytes
+
+    return os.fsdecode(unquote_to_bytes(path.encode()))
 
 
 class Location(NamedTuple):

@@ -73,7 +73,8 @@ class KeyMissing(WeighbridgeError):
 class Rejected(WeighbridgeError):
     """Evidence was read and is not acceptable. `code` is stable and made for programs.
 
-    Codes: evidence-missing, signer-unknown, signature-invalid, digest-mismatch, evidence-stale, evidence-malformed.
+    Codes: evidence-missing, signer-unknown, signer-revoked, signature-invalid, digest-mismatch, evidence-stale,
+    evidence-malformed.
     """
 
     def __init__(self, code: str, got: str, expected: str) -> None:

@@ -40,11 +40,23 @@ class StagePolicy(NamedTuple):
     """Licences that a model may declare, as SPDX or the Hub writes them (`apache-2.0`); empty: any."""
     pickle: PicklePolicy = "convert"
     """What intake does with a file whose loading runs a pickle: make safetensors of it, refuse it, or let it be."""
+    provenance: tuple[str, ...] = ()
+    """Claims of the provenance report that must be verified (`commit-signature`, `model-signature`, …)."""
+    contradicted: bool = False
+    """Whether a model may pass although the evidence speaks against one of its claims."""
+    acknowledged: tuple[str, ...] = ()
+    """Claims that a person has to confirm and has confirmed (`regulated-data/hipaa`; `*` at the end: all such)."""
 
 
 DEFAULT_STAGES: dict[str, StagePolicy] = {
     "sandbox": StagePolicy(
-        ("clean", "incomplete", "suspicious"), max_scan_age_days=365, sbom=False, model_signature=False, pickle="allow"
+        ("clean", "incomplete", "suspicious"),
+        max_scan_age_days=365,
+        sbom=False,
+        model_signature=False,
+        contradicted=True,
+        acknowledged=("*",),
+        pickle="allow",
     ),
     "staging": StagePolicy(max_scan_age_days=30),
     "production": StagePolicy(max_scan_age_days=7),
@@ -113,6 +125,8 @@ class Settings(NamedTuple):
     trust: tuple[TrustSetting, ...] = ()
     trust_store: str = ""
     """The trust store; if it is not set, the file trust.toml beside the settings, if there is one."""
+    sigstore_root: str = ""
+    """A trusted_root.json that Sigstore identities are checked with; empty: that of the public instance."""
     limits: Limits = Limits()
     stages: dict[str, StagePolicy] = DEFAULT_STAGES
     engines: EngineSettings = EngineSettings()
@@ -167,7 +181,7 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = ("registry", "key", "fail_on", "trust", "trust_store", "limits", "stage", "engines", "quarantine", "https")
+    known = (*(field for field in Settings._fields if field not in ("file", "stages")), "stage")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
@@ -176,6 +190,7 @@ def _from_file(path: str) -> Settings:
     key = _text(table, "key", where)
     store = _text(table, "trust_store", where)
     beside = os.path.join(folder, TRUST_STORE)
+    root = _text(table, "sigstore_root", where)
     return Settings(
         file=path,
         registry=registry,
@@ -183,6 +198,7 @@ def _from_file(path: str) -> Settings:
         fail_on=_text(table, "fail_on", where) or "high",
         trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
         trust_store=os.path.join(folder, store) if store else beside if os.path.lexists(beside) else "",
+        sigstore_root=os.path.join(folder, root) if root else "",
         limits=_limits(table.get("limits", {}), f"{where}, [limits]"),
         stages=_stages(table.get("stage", {}), where),
         engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),
@@ -243,6 +259,10 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
         if value in get_args(PicklePolicy):
             return value
         raise UsageError(f"{where}: pickle can be convert, block or allow", 'write pickle = "convert"')
+    if key in ("provenance", "acknowledged"):
+        if _is_texts(value):
+            return tuple(value)
+        raise UsageError(f"{where}: {key} is no list of claims", f'write {key} = ["commit-signature"]')
     if type(value) is bool:
         return value
     raise UsageError(f"{where}: {key} is neither true nor false", "write true or false")

@@ -31,7 +31,7 @@ class Problem(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What a gate judges. Only verified evidence is in `scan`, `sbom` and `signature`."""
+    """What a gate judges. Only verified evidence is in `scan`, `sbom`, `signature` and `provenance`."""
 
     manifest: Digest
     files: frozenset[FileIdentity]
@@ -40,3 +40,4 @@ class Case(NamedTuple):
     sbom: Proof | None
     signature: Proof | None
     problems: tuple[Problem, ...]
+    provenance: Proof | None = None

@@ -6,8 +6,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from weighbridge.core.artifact import escape_name
-from weighbridge.core.evidence import CYCLONEDX_PREDICATE, MODEL_SIGNATURE_PREDICATE, SCAN_PREDICATE
+from weighbridge.core.evidence import (
+    CYCLONEDX_PREDICATE,
+    MODEL_SIGNATURE_PREDICATE,
+    PROVENANCE_PREDICATE,
+    SCAN_PREDICATE,
+)
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.gate.claims import contradiction, read_claims, unconfirmed
 
 if TYPE_CHECKING:
     from weighbridge.core.settings import StagePolicy
@@ -89,16 +95,25 @@ def files_match(case: Case, policy: StagePolicy, now: datetime) -> Reason:
 
 
 def annotations_agree(case: Case, policy: StagePolicy, now: datetime) -> Reason:
-    """What the manifest claims about its scan is what the signed scan says."""
+    """What the manifest claims about its scan and its origin is what the signed reports say."""
     del policy, now
-    needs = "annotations that repeat the signed scan"
+    needs = "annotations that repeat the signed reports"
     if case.scan is None:
         return Reason("annotations-agree", Result.UNKNOWN, "there is no scan to go by", needs)
     claimed = case.annotations.get("security.scan.result")
     signed = scan_result(str(case.scan.predicate.get("verdict")))
-    if claimed == signed:
-        return Reason("annotations-agree", Result.MET, f"both say {signed}", needs)
-    return Reason("annotations-agree", Result.UNMET, f"the manifest says {claimed}, the signed scan {signed}", needs)
+    if claimed != signed:
+        why = f"the manifest says {claimed}, the signed scan {signed}"
+        return Reason("annotations-agree", Result.UNMET, why, needs)
+    if case.provenance is not None:
+        source = case.provenance.predicate.get("source")
+        place = source.get("place") if isinstance(source, dict) else None
+        for key, said in (("source", place), ("signer", case.provenance.predicate.get("signer"))):
+            found = case.annotations.get(f"security.provenance.{key}")
+            if found != said:
+                why = f"the manifest says {key} {found}, the signed provenance {said}"
+                return Reason("annotations-agree", Result.UNMET, why, needs)
+    return Reason("annotations-agree", Result.MET, f"both say {signed}", needs)
 
 
 def sbom_present(case: Case, policy: StagePolicy, now: datetime) -> Reason:
@@ -133,6 +148,51 @@ def model_signed(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     return Reason("model-signed", Result.UNMET, "the signature is over other files", needs)
 
 
+def provenance_verified(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Nothing speaks against what is claimed about the origin, and the claims that the stage names are verified."""
+    del now
+    name = "provenance-verified"
+    needs = f"verified: {', '.join(policy.provenance)}" if policy.provenance else "no claim that is contradicted"
+    if policy.contradicted and not policy.provenance:
+        return Reason(name, Result.MET, "not needed at this stage", "nothing")
+    if case.provenance is None:
+        return _missing(name, case, PROVENANCE_PREDICATE, f"a signed provenance report; {needs}")
+    claims = read_claims(case.provenance.predicate)
+    if claims is None:
+        return Reason(name, Result.UNKNOWN, "the provenance report does not list its claims", needs)
+    broken = contradiction(claims)
+    if broken and not policy.contradicted:
+        return Reason(name, Result.UNMET, f"{broken.claim} is contradicted: {broken.evidence}", needs)
+    found = {claim.claim: claim for claim in reversed(claims)}
+    for wanted in policy.provenance:
+        if wanted not in found:
+            return Reason(name, Result.UNKNOWN, f"the provenance report says nothing of {wanted}", needs)
+        if found[wanted].status != "verified":
+            why = f"{wanted} is {found[wanted].status}: {found[wanted].evidence}"
+            return Reason(name, Result.UNMET, why, needs)
+    count = f"{len(policy.provenance)} of {len(policy.provenance)} claims verified" if policy.provenance else ""
+    return Reason(name, Result.MET, count or "no claim is contradicted", needs)
+
+
+def confirmations(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Whatever a person has to confirm about the model, the stage's policy acknowledges."""
+    del now
+    name, needs = "confirmations", "every flag acknowledged in the policy of the stage"
+    if "*" in policy.acknowledged:
+        return Reason(name, Result.MET, "not needed at this stage", "nothing")
+    if case.provenance is None:
+        return Reason(name, Result.UNKNOWN, "there is no provenance report to go by", needs)
+    claims = read_claims(case.provenance.predicate)
+    if claims is None:
+        return Reason(name, Result.UNKNOWN, "the provenance report does not list its claims", needs)
+    left = unconfirmed(claims, policy.acknowledged)
+    if left:
+        more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
+        why = f"nobody has confirmed {left[0].claim}: {left[0].evidence}{more}"
+        return Reason(name, Result.UNMET, why, needs)
+    return Reason(name, Result.MET, "nothing is left to confirm", needs)
+
+
 REQUIREMENTS = (
     scan_present,
     scan_verdict,
@@ -141,6 +201,8 @@ REQUIREMENTS = (
     annotations_agree,
     sbom_present,
     model_signed,
+    provenance_verified,
+    confirmations,
 )
 
 

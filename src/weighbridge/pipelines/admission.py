@@ -5,7 +5,12 @@ from __future__ import annotations
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import Rejected
-from weighbridge.core.evidence import CYCLONEDX_PREDICATE, MODEL_SIGNATURE_PREDICATE, SCAN_PREDICATE
+from weighbridge.core.evidence import (
+    CYCLONEDX_PREDICATE,
+    MODEL_SIGNATURE_PREDICATE,
+    PROVENANCE_PREDICATE,
+    SCAN_PREDICATE,
+)
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.gate.case import Case, Problem, Proof
 from weighbridge.gate.decision import Decision, decide
@@ -50,6 +55,7 @@ def assemble(model: StoredModel, trust: TrustPolicy, now: datetime) -> Case:
         sbom=proofs.get(CYCLONEDX_PREDICATE),
         signature=proofs.get(MODEL_SIGNATURE_PREDICATE),
         problems=tuple(problems),
+        provenance=proofs.get(PROVENANCE_PREDICATE),
     )
 
 

@@ -1,4 +1,7 @@
-"""Gate one: source → quarantine → scan → conversion → bill of materials → signature → registry, or nothing at all."""
+"""Gate one: source → quarantine → scan, provenance → conversion → bill of materials → signature → registry.
+
+If one step refuses, nothing is stored.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,32 @@ import os
 from functools import partial
 
 from weighbridge.attest.dsse import seal
-from weighbridge.attest.model_signing import sign_model
+from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.convert.folder import stamps
+from weighbridge.core.artifact import unescape_name
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import without_pickles
+from weighbridge.pipelines.provenance import at, no_files
+from weighbridge.provenance.report import ProvenanceReport, provenance_report
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.collect import collect
 from weighbridge.sbom.cyclonedx import CycloneDxBill
 from weighbridge.scan.engine import Watcher, inspect
+from weighbridge.scan.walk import walk
 from weighbridge.sources.quarantine import quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
     from typing import Any, BinaryIO
 
     from weighbridge.attest.signers import Signer
+    from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.artifact import InspectedFile
     from weighbridge.core.evidence import Evidence
     from weighbridge.core.knowledge import Knowledge
@@ -48,6 +57,7 @@ class Intake(NamedTuple):
     """The outcome of gate one. `published` is None if the model was refused; then `refusal` says why."""
 
     report: ScanReport
+    provenance: ProvenanceReport
     refusal: str
     published: Published | None
     tag: str
@@ -63,15 +73,18 @@ def take_in(
     destination: Destination,
     *,
     signer: Signer,
+    trust: TrustPolicy,
     policy: StagePolicy,
     knowledge: Knowledge,
     limits: Limits,
     watcher: Watcher,
-    made_at: str,
+    now: datetime,
+    attestations: Sequence[tuple[str, bytes]] = (),
     settings: QuarantineSettings = DEFAULT_QUARANTINE,
     kept: Callable[[str], None] | None = None,
 ) -> Intake:
-    """Run gate one. `made_at` is the time of the bill of materials (UTC, RFC 3339).
+    """Run gate one. `now` is the time of the bill of materials and of the provenance report; `trust` says who may
+    vouch for the model; `attestations` (name, content) come from beside the source.
 
     `settings` say where the quarantine is; `kept` is told its folder if it stays.
 
@@ -84,9 +97,20 @@ def take_in(
         before = stamps(fetched.folder, limits)
         inspection = inspect(fetched.folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
         report = inspection.report
-        refusal = _refusal(report, policy)
+        provenance = provenance_report(
+            fetched,
+            report.artifact.digest,
+            {file.path: file.sha256.hex for file in report.artifact.files},
+            no_files(walk(fetched.folder, limits.files)),
+            trust=trust,
+            policy=policy,
+            now=now,
+            envelope=at(now),
+            attestations=attestations,
+        )
+        refusal = _refusal(report, policy) or _broken_provenance(provenance, policy)
         if refusal:
-            return Intake(report, refusal, None, "")
+            return Intake(report, provenance, refusal, None, "")
         settled = without_pickles(
             fetched,
             inspection,
@@ -100,11 +124,21 @@ def take_in(
         report = settled.inspection.report
         refusal = settled.refusal or _refusal(report, policy)
         if refusal:
-            return Intake(report, refusal, None, "")
+            return Intake(report, provenance, refusal, None, "")
         records = (settled.record,) if settled.record else ()
         tag = destination.tag or report.artifact.digest.hex[:12]
-        published = _publish(settled.inspection, settled.fetched, records, destination, tag, signer, made_at)
-        return Intake(report, "", published, tag)
+        published = _publish(settled.inspection, provenance, settled.fetched, records, destination, tag, signer, now)
+        return Intake(report, provenance, "", published, tag)
+
+
+def _broken_provenance(provenance: ProvenanceReport, policy: StagePolicy) -> str:
+    """The link that broke, or the claim that this stage wants verified and that is not."""
+    if provenance.contradicted and not policy.contradicted:
+        claim = provenance.contradicted[0]
+        return f"{claim.claim} is contradicted: {plain(claim.evidence, 400)}"
+    if missing := provenance.unverified(policy.provenance):
+        return f"this stage takes in models whose {missing[0]} is verified; here it is not"
+    return ""
 
 
 def _refusal(report: ScanReport, policy: StagePolicy) -> str:
@@ -114,28 +148,33 @@ def _refusal(report: ScanReport, policy: StagePolicy) -> str:
     if not report.artifact.files:
         return "there is no file to store"
     for file in report.artifact.files:
-        if not _unescape(file.path).isprintable() or any("\udc80" <= char <= "\udcff" for char in _unescape(file.path)):
+        if not unescape_name(file.path).isprintable() or any(
+            "\udc80" <= char <= "\udcff" for char in unescape_name(file.path)
+        ):
             return f"the name {file.path} cannot be signed: rename the file to printable UTF-8"
     return ""
 
 
 def _publish(
     inspection: Inspection,
+    provenance: ProvenanceReport,
     fetched: Fetched,
     more: Sequence[Evidence],
     destination: Destination,
     tag: str,
     signer: Signer,
-    made_at: str,
+    now: datetime,
 ) -> Published:
     report = inspection.report
     bill = collect(inspection, source=fetched.origin.place, revision=fetched.origin.revision or None)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
-    signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer)
+    own = _signature_name({file.path for file in files})
+    signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)
 
     def evidence(manifest: Descriptor) -> Sequence[EvidenceBlob]:
         subjects = [Subject("manifest", manifest.digest), Subject("files", report.artifact.digest)]
-        records: tuple[Evidence, ...] = (report, inspection.facts, CycloneDxBill(bill, made_at), *more)
+        made_at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        records: tuple[Evidence, ...] = (report, inspection.facts, provenance, CycloneDxBill(bill, made_at), *more)
         blobs = [
             EvidenceBlob(record.kind, record.predicate_type, seal(statement(record, subjects), PAYLOAD_TYPE, signer))
             for record in records
@@ -148,13 +187,13 @@ def _publish(
         tag=tag,
         files=files,
         config=_config(bill, fetched),
-        annotations=_annotations(report, fetched, signer),
+        annotations=_annotations(report, provenance, fetched),
         evidence=evidence,
     )
 
 
 def _model_file(folder: str, file: InspectedFile) -> ModelFile:
-    path = _unescape(file.path)
+    path = unescape_name(file.path)
     kind = {"safetensors": "weight", "torch-zip": "weight", "pickle": "weight", "hub-config": "weight.config"}
     media_type = f"application/vnd.cncf.model.{kind.get(file.format, 'doc')}.v1.raw"
     return ModelFile(path, file.size, file.sha256, media_type, partial(_open, os.path.join(folder, path)))
@@ -164,13 +203,16 @@ def _open(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
-def _unescape(path: str) -> str:
-    from urllib.parse import unquote_to_bytes
+def _signature_name(taken: Collection[str]) -> str:
+    """The name that our signature would have as a file: another than that of a signature which came with the model."""
+    name, number = SIGNATURE_FILE, 1
+    while name in taken:
+        number += 1
+        name = f"model-{number}.sig"
+    return name
 
-    return os.fsdecode(unquote_to_bytes(path.encode()))
 
-
-def _annotations(report: ScanReport, fetched: Fetched, signer: Signer) -> dict[str, str]:
+def _annotations(report: ScanReport, provenance: ProvenanceReport, fetched: Fetched) -> dict[str, str]:
     return {
         "org.opencontainers.image.title": plain(fetched.name, 200),
         "org.opencontainers.image.source": fetched.origin.place,
@@ -179,7 +221,7 @@ def _annotations(report: ScanReport, fetched: Fetched, signer: Signer) -> dict[s
         "security.scan.result": scan_result(report.verdict.value),
         "security.scan.date": report.envelope.finished[:10],
         "security.provenance.source": fetched.origin.place,
-        "security.provenance.signer": signer.key_id,
+        "security.provenance.signer": provenance.signer,
         "dev.weighbridge.model.digest": str(report.artifact.digest),
     }
 

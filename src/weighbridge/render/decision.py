@@ -20,7 +20,7 @@ def decision_text(decision: Decision, reference: str, evidence: list[tuple[str, 
     lines = [f"{_coloured(word, decision.allowed, style)}  {plain(reference)}  for {decision.stage}"]
     lines.append(f"  {decision.digest}")
     for reason in decision.reasons:
-        line = f"  {marks[reason.result.value]} {reason.requirement:<18} {plain(reason.why, 120)}"
+        line = f"  {marks[reason.result.value]} {reason.requirement:<19} {plain(reason.why, 120)}"
         if reason.result.value != "met":
             line += f"\n      needs: {plain(reason.needs, 120)}"
         if reason.result.value == "unknown":
