@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from build import keys
 from build.models import TINY
 from build.repositories import needs, repository
+from weighbridge.attest.trust import TrustPolicy
 from weighbridge.cli.progress import silent
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.limits import Limits
@@ -29,7 +32,8 @@ def test_a_commit_is_admitted(tmp_path):
         knowledge=load_knowledge(),
         limits=Limits(),
         watcher=silent(),
-        made_at="2026-03-01T12:00:00Z",
+        trust=TrustPolicy(()),
+        now=datetime(2026, 3, 1, 12, tzinfo=UTC),
     )
     assert outcome.admitted, outcome.refusal
     assert outcome.report.artifact.name == "model"

@@ -196,7 +196,7 @@ def test_every_type_of_fact_fits_and_no_other() -> None:
 
 def test_intake_and_its_refusal_fit(models: Path) -> None:
     assert command("init", "--quiet").status == 0
-    admitted = command("intake", models / "clean", "--format", "json").json()
+    admitted = command("intake", models / "clean", "--stage", "sandbox", "--format", "json").json()
     assert admitted["decision"] == "admitted"
     assert complaints("intake", admitted) == []
     refused = command("intake", models / "malicious", "--format", "json").json()

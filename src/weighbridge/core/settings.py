@@ -7,7 +7,6 @@ is a finding of the scan). An unknown key is an error that names the nearest kno
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, get_args
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 FILE = "weighbridge.toml"
 TRUST_STORE = "trust.toml"
 STAGES = ("sandbox", "staging", "production")
-
-
-PicklePolicy = Literal["convert", "block", "allow"]
+PICKLE = ("convert", "block", "allow")
+"""What a stage can do with pickles."""
 
 
 class StagePolicy(NamedTuple):
@@ -38,14 +36,16 @@ class StagePolicy(NamedTuple):
     """Whether an OpenSSF model signature over every file is needed."""
     licences: tuple[str, ...] = ()
     """Licences that a model may declare, as SPDX or the Hub writes them (`apache-2.0`); empty: any."""
-    pickle: PicklePolicy = "convert"
+    pickle: str = "convert"
     """What intake does with a file whose loading runs a pickle: make safetensors of it, refuse it, or let it be."""
     provenance: tuple[str, ...] = ()
     """Claims of the provenance report that must be verified (`commit-signature`, `model-signature`, …)."""
     contradicted: bool = False
     """Whether a model may pass although the evidence speaks against one of its claims."""
+    confirm: tuple[str, ...] = ("regulated-data/*",)
+    """Flags of the provenance report that keep a model out until a person confirms them (`*` at the end: all such)."""
     acknowledged: tuple[str, ...] = ()
-    """Claims that a person has to confirm and has confirmed (`regulated-data/hipaa`; `*` at the end: all such)."""
+    """Flags that a person has confirmed (`regulated-data/hipaa`; `*` at the end: all such)."""
 
 
 DEFAULT_STAGES: dict[str, StagePolicy] = {
@@ -55,7 +55,7 @@ DEFAULT_STAGES: dict[str, StagePolicy] = {
         sbom=False,
         model_signature=False,
         contradicted=True,
-        acknowledged=("*",),
+        confirm=(),
         pickle="allow",
     ),
     "staging": StagePolicy(max_scan_age_days=30),
@@ -256,10 +256,10 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
             return value
         raise UsageError(f"{where}: {key} is not a number of days above zero", "write a whole number")
     if key == "pickle":
-        if value in get_args(PicklePolicy):
+        if value in PICKLE:
             return value
         raise UsageError(f"{where}: pickle can be convert, block or allow", 'write pickle = "convert"')
-    if key in ("provenance", "acknowledged"):
+    if key in ("provenance", "confirm", "acknowledged"):
         if _is_texts(value):
             return tuple(value)
         raise UsageError(f"{where}: {key} is no list of claims", f'write {key} = ["commit-signature"]')

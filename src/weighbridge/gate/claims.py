@@ -34,15 +34,15 @@ def contradiction(claims: Sequence[StoredClaim]) -> StoredClaim | None:
     return broken[0] if broken else None
 
 
-def unconfirmed(claims: Sequence[StoredClaim], acknowledged: Collection[str]) -> list[StoredClaim]:
-    """Claims that a person has to confirm and that are not acknowledged, by name or by `family/*`."""
-    return [claim for claim in claims if claim.confirm and not _is_acknowledged(claim.claim, acknowledged)]
+def flags(claims: Sequence[StoredClaim]) -> list[StoredClaim]:
+    """Claims that a person has to confirm before somebody counts on them."""
+    return [claim for claim in claims if claim.confirm]
 
 
-def _is_acknowledged(name: str, acknowledged: Collection[str]) -> bool:
-    return any(
-        name == entry or (entry.endswith("*") and name.startswith(entry.removesuffix("*"))) for entry in acknowledged
-    )
+def named_by(claim: StoredClaim, entries: Collection[str]) -> bool:
+    """Whether a policy names a claim, by its name or by `family/*`."""
+    name = claim.claim
+    return any(name == entry or (entry.endswith("*") and name.startswith(entry.removesuffix("*"))) for entry in entries)
 
 
 def _read(value: object, found: list[StoredClaim], depth: int) -> bool:

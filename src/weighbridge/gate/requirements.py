@@ -13,7 +13,7 @@ from weighbridge.core.evidence import (
     SCAN_PREDICATE,
 )
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.gate.claims import contradiction, read_claims, unconfirmed
+from weighbridge.gate.claims import contradiction, flags, named_by, read_claims
 
 if TYPE_CHECKING:
     from weighbridge.core.settings import StagePolicy
@@ -175,22 +175,27 @@ def provenance_verified(case: Case, policy: StagePolicy, now: datetime) -> Reaso
 
 
 def confirmations(case: Case, policy: StagePolicy, now: datetime) -> Reason:
-    """Whatever a person has to confirm about the model, the stage's policy acknowledges."""
+    """Of what a person has to confirm about the model, the stage's policy acknowledges what it asks for."""
     del now
-    name, needs = "confirmations", "every flag acknowledged in the policy of the stage"
-    if "*" in policy.acknowledged:
+    name, needs = "confirmations", f"a person's word for every flag of {', '.join(policy.confirm)}"
+    if not policy.confirm:
         return Reason(name, Result.MET, "not needed at this stage", "nothing")
     if case.provenance is None:
         return Reason(name, Result.UNKNOWN, "there is no provenance report to go by", needs)
     claims = read_claims(case.provenance.predicate)
     if claims is None:
         return Reason(name, Result.UNKNOWN, "the provenance report does not list its claims", needs)
-    left = unconfirmed(claims, policy.acknowledged)
+    flagged = flags(claims)
+    asked = [claim for claim in flagged if named_by(claim, policy.confirm)]
+    left = [claim for claim in asked if not named_by(claim, policy.acknowledged)]
     if left:
         more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
         why = f"nobody has confirmed {left[0].claim}: {left[0].evidence}{more}"
         return Reason(name, Result.UNMET, why, needs)
-    return Reason(name, Result.MET, "nothing is left to confirm", needs)
+    others = len(flagged) - len(asked)
+    why = f"{len(asked)} of {len(asked)} confirmed" if asked else "there is no such flag"
+    told = f"; others in the report: {others}" if others else ""
+    return Reason(name, Result.MET, why + told, needs)
 
 
 REQUIREMENTS = (
