@@ -63,4 +63,5 @@ def publish_tiny(store: Store, tag: str = "1.0", files: dict[str, bytes] = TINY)
             EvidenceBlob("scan", "https://example.test/scan", b'{"about":"%s"}' % str(manifest.digest).encode()),
             EvidenceBlob("sbom", "https://example.test/sbom", b'{"sbom":"%s"}' % str(manifest.digest).encode()),
         ],
+        replace=True,
     )

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol
 
 from weighbridge.core.digests import Digest, parse_digest
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import NotFound, UsageError
 from weighbridge.core.plain import plain
 
 if TYPE_CHECKING:
@@ -65,6 +65,16 @@ class Reference(NamedTuple):
 class Store(Protocol):
     """One repository. Raises NotFound, DigestMismatch, and RegistryError for everything else that goes wrong."""
 
+    @property
+    def lanes(self) -> int:
+        """How many blobs may well be put at a time, by threads."""
+        ...
+
+    @property
+    def removes_safely(self) -> bool:
+        """Whether `remove` can never take away what somebody else tags in the same moment."""
+        ...
+
     def reference(self, *, tag: str | None = None, digest: Digest | None = None) -> Reference:
         """How people write a manifest of this repository; exactly one of the two is given."""
         ...
@@ -99,8 +109,11 @@ class Store(Protocol):
         """All tags that people set, sorted; not those that tools use to attach signatures."""
         ...
 
-    def tag(self, manifest: Descriptor, name: str) -> None:
-        """Make a tag name this manifest, atomically. What it named before stays available by digest."""
+    def tag(self, manifest: Descriptor, name: str, *, replace: bool = True) -> None:
+        """Make a tag name this manifest, atomically. What it named before stays available by digest.
+
+        Without `replace`, UsageError if it names another manifest already.
+        """
         ...
 
     def remove(self, manifest: Descriptor) -> None:
@@ -149,6 +162,24 @@ def check_tag(tag: str) -> str:
     if is_fallback_tag(tag):
         raise UsageError(f"the tag {tag!r} has the form that tools use for signatures", "choose another tag")
     return tag
+
+
+def check_free(store: Store, digest: Digest, tag: str) -> None:
+    """Raises UsageError if a tag of a repository names another manifest than the given one."""
+    try:
+        there = store.resolve(store.reference(tag=tag)).digest
+    except NotFound:
+        return
+    if there != digest:
+        raise taken(store.reference(tag=tag), there)
+
+
+def taken(reference: Reference, there: Digest) -> UsageError:
+    """The refusal to let a tag name something else than it does."""
+    return UsageError(
+        f"{plain(str(reference))} is there already and names {there.short}",
+        "choose another tag, or give --replace; what it names now stays available by its digest",
+    )
 
 
 def is_fallback_tag(tag: str) -> bool:

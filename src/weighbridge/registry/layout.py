@@ -26,10 +26,10 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from weighbridge.core.digests import Digest, canonical_json
+from weighbridge.core.digests import Digest, canonical_json, parse_digest
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
-from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag
+from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag, taken
 from weighbridge.registry.layout_index import SUBJECT, Entry, enter, is_meant, read_index, ref_name_of
 from weighbridge.registry.manifests import (
     IMAGE_MANIFEST,
@@ -91,6 +91,8 @@ class LayoutStore:
     """One repository of a layout folder; blobs and untagged manifests are shared by all of them. See `Store`."""
 
     __slots__ = ("folder", "repository")
+    lanes = 1
+    removes_safely = True
 
     def __init__(self, folder: str, repository: str) -> None:
         self.folder = folder
@@ -135,6 +137,9 @@ class LayoutStore:
             yield stream
 
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:
+        return self._put_manifest(raw, media_type, tag, replace=True)
+
+    def _put_manifest(self, raw: bytes, media_type: str, tag: str | None, *, replace: bool) -> Descriptor:
         ref_name = None if tag is None else f"{self.repository}:{check_tag(tag)}"
         manifest = check_manifest(raw, media_type)
         subject = None
@@ -147,6 +152,9 @@ class LayoutStore:
                     self._require(blob)
         self.put_blob(io.BytesIO(raw), expect=manifest.digest, size=manifest.size)
         with self._changing_index() as entries:
+            for entry in () if replace else entries:
+                if ref_name_of(entry) == ref_name and entry["digest"] != str(manifest.digest):
+                    raise taken(self.reference(tag=tag), parse_digest(entry["digest"]))
             enter(entries, manifest, ref_name, subject)
         return manifest
 
@@ -186,8 +194,8 @@ class LayoutStore:
         names = (ref_name_of(entry).rpartition(":") for entry in self._entries())
         return tuple(sorted({tag for name, _, tag in names if name == self.repository and not is_fallback_tag(tag)}))
 
-    def tag(self, manifest: Descriptor, name: str) -> None:
-        self.put_manifest(self.get_manifest(manifest), manifest.media_type, name)
+    def tag(self, manifest: Descriptor, name: str, *, replace: bool = True) -> None:
+        self._put_manifest(self.get_manifest(manifest), manifest.media_type, name, replace=replace)
 
     def remove(self, manifest: Descriptor) -> None:
         with self._changing_index() as entries:
