@@ -29,6 +29,11 @@ from weighbridge.core.findings import Finding, Verdict
 from weighbridge.core.settings import STAGES
 from weighbridge.engines.base import EngineReport
 from weighbridge.gate.requirements import Reason
+from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
+from weighbridge.registry.copy import Copied
+from weighbridge.registry.garbage import Garbage
+from weighbridge.registry.read import StoredFile
+from weighbridge.render.registry import Listing
 from weighbridge.rules.base import Rule
 from weighbridge.sandbox.probe import Wall
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
@@ -45,7 +50,7 @@ Hex = NewType("Hex", str)
 NAMES: Mapping[str, Any] = MappingProxyType(
     {
         record.__name__: record
-        for record in (Artifact, Digest, Envelope, Finding, InspectedFile, BlobFacts, Tool, Unread, Verdict)
+        for record in (Artifact, Digest, Envelope, Finding, InspectedFile, BlobFacts, StoredFile, Tool, Unread, Verdict)
     }
     | {"Fact": Fact, "Callable": Callable, "Iterator": Iterator}
 )
@@ -248,6 +253,22 @@ def rules_shape() -> Shape:
     return _top("Rules", "Every rule, by id.", "weighbridge.rules/1", {"rules": rows})
 
 
+def registry_shapes() -> dict[str, Shape]:
+    """What `weighbridge registry` says, as `render/registry.py` writes the records; a refused copy is a decision."""
+    records: dict[str, type] = {
+        "registry-list": Listing,
+        "registry-show": ShownModel,
+        "registry-tree": Tree,
+        "registry-verify": Verification,
+        "registry-copy": Copied,
+        "registry-gc": Garbage,
+    }
+    return {
+        name: _top(record.__name__, first_sentence(record.__doc__), f"weighbridge.{name}/1", fields_of(record))
+        for name, record in records.items()
+    }
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file."""
     reports = {"reports": ListOf(scan_shape())}
@@ -262,6 +283,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "rules": rules_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
+    bodies |= registry_shapes()
     return {name: document(name, body) for name, body in bodies.items()}
 
 

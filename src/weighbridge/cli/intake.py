@@ -5,6 +5,7 @@ Status 0: the model is in the registry. Status 1: it was refused, and the regist
 Examples:
   weighbridge intake ./model
   weighbridge intake ./model --to oci:registry:team/model:v1 --stage production
+  weighbridge intake ./model --to registry.example.com/team/model:v1
   weighbridge intake ./model --format json --output intake.json
 """
 
@@ -22,20 +23,20 @@ from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.intake import Destination, Intake, take_in
 from weighbridge.registry.base import parse_reference
-from weighbridge.registry.layout import open_layout
+from weighbridge.registry.open import open_store
 from weighbridge.sources.local import LocalFolder
 
 if TYPE_CHECKING:
     import argparse
 
     from weighbridge.core.settings import Settings
-    from weighbridge.registry.base import Store
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `intake` takes."""
     parser.add_argument("source", metavar="SOURCE", help="a folder or a file")
     parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
+    parser.add_argument("--replace", action="store_true", help="let the tag name this model if it names another one")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
     common.add_output(parser, ("text", "json"))
 
@@ -75,18 +76,14 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
         reference = parse_reference(options.to, settings.registry)
         if reference.tag is None:
             raise UsageError(f"{options.to!r} is a digest, not a place to store at", "write NAME:TAG")
-        return Destination(_store(reference.kind, reference.place, reference.name), reference.tag)
+        return Destination(open_store(reference, settings, create=True), reference.tag, options.replace)
     if not settings.registry:
-        raise UsageError("no registry is set", "run weighbridge init, or name one with --to oci:DIR:NAME:TAG")
+        raise UsageError(
+            "no registry is set", "run weighbridge init, or give --to HOST/NAME:TAG or --to oci:DIR:NAME:TAG"
+        )
     name = re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(options.source)).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
-    return Destination(_store(reference.kind, reference.place, reference.name), None)
-
-
-def _store(kind: str, place: str, name: str) -> Store:
-    if kind != "layout":
-        raise UsageError(f"the registry {place} is not a folder", "this version stores in oci:DIR:NAME:TAG")
-    return open_layout(place, name, create=True)
+    return Destination(open_store(reference, settings, create=True), None, options.replace)
 
 
 def _document(outcome: Intake, reference: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def open_layout(
     and remains of crashes are removed. Raises NotFound if there is no layout, UsageError for a bad name.
     """
     store = LayoutStore(folder, check_name(repository))
-    with _disk(f"open the layout folder {plain(folder)}"):
+    with on_disk(f"open the layout folder {plain(folder)}"):
         if create:
             _create(folder)
             _sweep_ingest(folder, now() - LEFTOVER_SECONDS)
@@ -104,12 +104,14 @@ class LayoutStore:
     def put_blob(self, data: BinaryIO, *, expect: Digest, size: int) -> Descriptor:
         blob = Descriptor("application/octet-stream", expect, size)
         path = self._blob_path(expect)
-        with suppress(NotFound, DigestMismatch), _disk(f"store {expect}"):
+        with suppress(NotFound, DigestMismatch), on_disk(f"store {expect}"):
             with self.open_blob(blob) as stored:
                 drain(stored)
+            with suppress(OSError):
+                os.utime(path)  # young again, so that nobody clears it away before a manifest names it
             _sync_folder(os.path.dirname(path))  # whoever stored it may have been killed before doing so
             return blob
-        with _disk(f"store {expect}"), _ingest(self.folder, path, 0o444) as file:
+        with on_disk(f"store {expect}"), _ingest(self.folder, path, 0o444) as file:
             state, count = hashlib.sha256(), 0
             while piece := data.read(PIECE):
                 count += len(piece)
@@ -143,15 +145,16 @@ class LayoutStore:
         ref_name = None if tag is None else f"{self.repository}:{check_tag(tag)}"
         manifest = check_manifest(raw, media_type)
         subject = None
+        needed: tuple[Descriptor, ...] = (manifest,)
         if media_type == IMAGE_MANIFEST:
             content = read_manifest(raw)
             manifest = manifest._replace(artifact_type=content.artifact_type)
             subject = content.subject
-            with _disk("look up the blobs of a manifest"):
-                for blob in (content.config, *content.layers):
-                    self._require(blob)
+            needed = (content.config, *content.layers, manifest)
+            self._require(*needed[:-1])
         self.put_blob(io.BytesIO(raw), expect=manifest.digest, size=manifest.size)
         with self._changing_index() as entries:
+            self._require(*needed)  # again, under the lock: somebody may clear the folder at this moment
             for entry in () if replace else entries:
                 if ref_name_of(entry) == ref_name and entry["digest"] != str(manifest.digest):
                     raise taken(self.reference(tag=tag), parse_digest(entry["digest"]))
@@ -204,14 +207,18 @@ class LayoutStore:
     def _blob_path(self, digest: Digest) -> str:
         return os.path.join(self.folder, "blobs", "sha256", digest.hex)
 
-    def _require(self, blob: Descriptor) -> None:
+    def _require(self, *blobs: Descriptor) -> None:
         """A manifest may only name blobs that are there, so that a visible model is a whole model."""
-        try:
-            size = os.stat(self._blob_path(blob.digest), follow_symlinks=False).st_size
-        except FileNotFoundError as error:
-            raise NotFound(f"the manifest names {blob.digest}, which is not stored", "store its blobs first") from error
-        if size != blob.size:
-            raise DigestMismatch(f"{blob.digest} has {size} bytes, not {blob.size}", "store its blobs again")
+        for blob in blobs:
+            with on_disk("look up the blobs of a manifest"):
+                try:
+                    size = os.stat(self._blob_path(blob.digest), follow_symlinks=False).st_size
+                except FileNotFoundError as error:
+                    raise NotFound(
+                        f"the manifest names {blob.digest}, which is not stored", "store its blobs first"
+                    ) from error
+            if size != blob.size:
+                raise DigestMismatch(f"{blob.digest} has {size} bytes, not {blob.size}", "store its blobs again")
 
     def _entries(self) -> list[Entry]:
         entries: list[Entry] = read_index(self.folder)["manifests"]
@@ -220,7 +227,7 @@ class LayoutStore:
     @contextmanager
     def _changing_index(self) -> Iterator[list[Entry]]:
         """The index entries, to be changed in place; written if the block ends well and something changed."""
-        with _disk(f"write {plain(self.folder)}/index.json"), _locked(self.folder):
+        with on_disk(f"write {plain(self.folder)}/index.json"), _locked(self.folder):
             index = read_index(self.folder)
             before = canonical_json(index)
             yield index["manifests"]
@@ -278,6 +285,13 @@ def _ingest(folder: str, target: str, mode: int) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def reading_index(folder: str) -> Iterator[list[Entry]]:
+    """The entries of the index, while nobody of ours can change it."""
+    with _locked(folder):
+        yield read_index(folder)["manifests"]
+
+
+@contextmanager
 def _locked(folder: str) -> Iterator[None]:
     fd = os.open(os.path.join(folder, ".weighbridge.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -288,7 +302,7 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _disk(action: str) -> Iterator[None]:
+def on_disk(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

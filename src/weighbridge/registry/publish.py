@@ -122,10 +122,7 @@ def publish_model(
         tagging = True
         store.tag(manifest, tag, replace=replace)
     except BaseException:
-        if store.removes_safely and not (tagging and _may_be_tagged(store, tag, manifest)):
-            for descriptor in reversed(added):
-                with suppress(RegistryError):
-                    store.remove(descriptor)
+        take_back(store, tag, manifest if tagging else None, added)
         raise
     return Published(manifest, attached)
 
@@ -189,6 +186,18 @@ def _put_files(store: Store, files: Sequence[ModelFile]) -> None:
             store.put_blob(data, expect=file.digest, size=file.size)
 
     in_lanes(store.lanes, [partial(put, file) for file in files])
+
+
+def take_back(store: Store, tag: str, manifest: Descriptor | None, added: Sequence[Descriptor]) -> None:
+    """After a failure: make invisible what was added, if the store can do so without harming others.
+
+    `manifest` is the one that the tag may name already; then nothing is taken back.
+    """
+    if not store.removes_safely or (manifest is not None and _may_be_tagged(store, tag, manifest)):
+        return
+    for descriptor in reversed(added):
+        with suppress(RegistryError):
+            store.remove(descriptor)
 
 
 def in_lanes(lanes: int, work: Sequence[Callable[[], object]]) -> None:

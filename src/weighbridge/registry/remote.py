@@ -1,8 +1,9 @@
 """A repository of a registry over HTTP, by the OCI distribution specification: the same promises as the folder's.
 
 What a registry says is not believed: every blob and every manifest is hashed while it is read, and the header
-`Docker-Content-Digest` is only compared. A registry cannot be asked to remove a manifest on the condition that no tag names it: `remove` looks
-first, so a tag that is set in that moment is lost with it. Publishing therefore never takes anything back here.
+`Docker-Content-Digest` is only compared. A registry cannot be asked to remove a manifest on the condition that no tag
+names it: `remove` looks first, so a tag that is set in that moment is lost with it. Publishing therefore never takes
+anything back here.
 Content named by its digest is asked of a mirror first, if the settings name one; tags, lists and writing never are.
 Source: github.com/opencontainers/distribution-spec, spec.md (1.1).
 """
