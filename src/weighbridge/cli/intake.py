@@ -6,6 +6,8 @@ Examples:
   weighbridge intake ./model
   weighbridge intake ./model --to oci:registry:team/model:v1 --stage production
   weighbridge intake ./model --to registry.example.com/team/model:v1
+  weighbridge intake hf://org/name@main --to oci:registry:team/model:v1
+  weighbridge intake https://models.example.com/net.safetensors#sha256=DIGEST
   weighbridge intake ./model --format json --output intake.json
 """
 
@@ -24,7 +26,7 @@ from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.intake import Destination, Intake, take_in
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
-from weighbridge.sources.local import LocalFolder
+from weighbridge.sources.open import is_remote, open_source
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `intake` takes."""
-    parser.add_argument("source", metavar="SOURCE", help="a folder or a file")
+    parser.add_argument("source", metavar="SOURCE", help="a folder, a file, hf://ORG/NAME@REVISION or https://…")
     parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
     parser.add_argument("--replace", action="store_true", help="let the tag name this model if it names another one")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
@@ -43,14 +45,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run gate one and print its outcome."""
-    settings = common.settings_for(options, [options.source])
+    settings = common.settings_for(options, [] if is_remote(options.source) else [options.source])
     signer = common.signing_key(settings)
     destination = _destination(options, settings)
     progress = common.progress_for(options)
     now = datetime.now(UTC)
     try:
         outcome = take_in(
-            LocalFolder(options.source, settings.limits.files),
+            open_source(options.source, settings),
             destination,
             signer=signer,
             policy=common.stage_policy(settings, options.stage),
@@ -58,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
             limits=settings.limits,
             watcher=progress,
             made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            settings=settings.quarantine,
         )
     finally:
         progress.finish()
@@ -81,9 +84,19 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
         raise UsageError(
             "no registry is set", "run weighbridge init, or give --to HOST/NAME:TAG or --to oci:DIR:NAME:TAG"
         )
-    name = re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(options.source)).lower()).strip("-") or "model"
+    name = re.sub(r"[^a-z0-9]+", "-", _last_part(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
     return Destination(open_store(reference, settings, create=True), None, options.replace)
+
+
+def _last_part(source: str) -> str:
+    """What people call a source: the last part of its path, without a revision, a tag, a query or a digest."""
+    if source.lower().startswith("oci:"):
+        return re.sub(r"(@sha256)?:[^:/]*$", "", source).rpartition(":")[2].rpartition("/")[2]
+    if is_remote(source):
+        host, _, path = re.split(r"[?#]", source)[0].rpartition("://")[2].partition("/")
+        return (path or host).partition("@")[0].rstrip("/").rpartition("/")[2]
+    return os.path.basename(os.path.abspath(source))
 
 
 def _document(outcome: Intake, reference: str) -> dict[str, Any]:

@@ -83,6 +83,26 @@ class RegistrySetting(NamedTuple):
     login: str = "auto"
 
 
+class QuarantineSettings(NamedTuple):
+    """Where models land before anybody trusts them."""
+
+    folder: str = ""
+    """The folder that has one private folder per intake; empty: one of this user in the place for temporary files."""
+    keep: bool = False
+    """Leave the folder of an intake behind for people to look at. Whoever wants it gone removes it."""
+    most_bytes: int = 256 * 1024**3
+    """Bytes that one intake may take there."""
+
+
+class HttpsSettings(NamedTuple):
+    """What may be done on the way to an address on the web. Hosts are names or addresses, without a port."""
+
+    plain_http: tuple[str, ...] = ()
+    """Hosts that may be asked without encryption. This machine itself always may."""
+    private_hosts: tuple[str, ...] = ()
+    """Hosts inside of the own network that others may redirect to."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -98,6 +118,8 @@ class Settings(NamedTuple):
     stages: dict[str, StagePolicy] = DEFAULT_STAGES
     engines: EngineSettings = EngineSettings()
     registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
+    quarantine: QuarantineSettings = QuarantineSettings()
+    https: HttpsSettings = HttpsSettings()
 
 
 def find_settings(start: str, artifacts: Iterable[str] = ()) -> tuple[str, str]:
@@ -147,7 +169,7 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = ("registry", "key", "fail_on", "trust", "limits", "stage", "engines", "registries")
+    known = ("registry", "key", "fail_on", "trust", "limits", "stage", "engines", "registries", "quarantine", "https")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
@@ -164,6 +186,8 @@ def _from_file(path: str) -> Settings:
         stages=_stages(table.get("stage", {}), where),
         engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),
         registries=_registries(table.get("registries", {}), folder, where),
+        quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
+        https=_https(table.get("https", {}), f"{where}, [https]"),
     )
 
 
@@ -261,6 +285,35 @@ def _registries(table: Any, folder: str, where: str) -> dict[str, RegistrySettin
             login=login,
         )
     return found
+
+
+def _quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [quarantine] and one setting per line")
+    default = QuarantineSettings()
+    _check_keys(table, QuarantineSettings._fields, where)
+    place, keep, most = (
+        _text(table, "folder", where),
+        table.get("keep", False),
+        table.get("most_bytes", default.most_bytes),
+    )
+    if type(keep) is not bool:
+        raise UsageError(f"{where}: keep is neither true nor false", "write true or false")
+    if type(most) is not int or most <= 0:
+        raise UsageError(f"{where}: most_bytes is not a number of bytes above zero", "write a whole number")
+    return QuarantineSettings(os.path.join(folder, place) if place else "", keep, most)
+
+
+def _https(table: Any, where: str) -> HttpsSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [https] and one setting per line")
+    _check_keys(table, HttpsSettings._fields, where)
+    hosts = {}
+    for key in table:
+        if not _is_texts(table[key]):
+            raise UsageError(f"{where}: {key} is no list of hosts", f'write {key} = ["models.example.com"]')
+        hosts[key] = tuple(host.lower() for host in table[key])
+    return HttpsSettings(**hosts)
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:

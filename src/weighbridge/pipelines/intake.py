@@ -11,6 +11,7 @@ from weighbridge.attest.model_signing import sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
+from weighbridge.core.settings import QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.collect import collect
@@ -69,14 +70,15 @@ def take_in(
     limits: Limits,
     watcher: Watcher,
     made_at: str,
+    settings: QuarantineSettings = QuarantineSettings(),
 ) -> Intake:
-    """Run gate one. `made_at` is the time of the bill of materials (UTC, RFC 3339).
+    """Run gate one. `settings` say where the quarantine is; `made_at` is the time of the bill of materials (UTC, RFC 3339).
 
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
-    with quarantine() as folder:
-        fetched = source.fetch(folder, watcher)
-        inspection = inspect(folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
+    with quarantine(settings) as place:
+        fetched = place.take(source, watcher)
+        inspection = inspect(fetched.folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
         report = inspection.report
         refusal = _refusal(report, policy)
         if refusal:

@@ -37,11 +37,9 @@ def inspect_with_engines(
     visitor: Visitor | None,
 ) -> tuple[Inspection, tuple[EngineReport, ...]]:
     """The inspection of a copy of `path`, and what each engine says of it."""
-    with quarantine() as folder:
-        source = LocalFolder(path, limits.files)
-        room = os.path.join(folder, "model")
-        os.mkdir(room, 0o700)
-        fetched = source.fetch(room, watcher)
+    with quarantine() as place:
+        fetched = place.take(LocalFolder(path, limits.files), watcher)
+        room = fetched.folder
         names = os.listdir(room)
         # A single file keeps its name, which engines choose their readers by; a folder is called `model`.
         top = room if os.path.isdir(path) else os.path.join(room, names[0])

@@ -18,14 +18,16 @@ PIECE = 1024 * 1024
 
 
 class LocalFolder(NamedTuple):
-    """A path on this machine; at most `most` files."""
+    """A path on this machine; at most `most` files, and at most `most_bytes` in quarantine (0: as many as fit)."""
 
     path: str
     most: int
+    most_bytes: int = 0
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Copy every entry as it is: links stay links, and what is no file stays none, so that the scan sees it."""
         name = escape_name(os.path.basename(os.path.abspath(self.path)))
+        left = self.most_bytes
         for entry in walk(self.path, self.most):
             if entry.kind == "left-out":
                 continue
@@ -33,20 +35,22 @@ class LocalFolder(NamedTuple):
             target = os.path.join(into, entry.path)
             try:
                 os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-                _copy(entry, target, watcher)
+                left -= _copy(entry, target, watcher, left if self.most_bytes else -1)
             except OSError as error:
                 cause = f"{entry.full!r} cannot be copied into quarantine: {error.strerror}"
                 raise SourceError(cause, "check the rights of the file and the space in TMPDIR") from error
         return Fetched(into, name, Origin("path", f"file:{name}"))
 
 
-def _copy(entry: Entry, target: str, watcher: Watcher) -> None:
+def _copy(entry: Entry, target: str, watcher: Watcher, most: int) -> int:
+    """Copy one entry; the number of its bytes. Raises SourceError for more than `most` (-1: any number)."""
     if entry.kind == "link":
         os.symlink(entry.target, target)
-        return
+        return 0
     if entry.kind == "other":
         os.mkfifo(target, 0o400)
-        return
+        return 0
+    size = 0
     source = os.open(entry.full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(source).st_mode):
@@ -54,6 +58,10 @@ def _copy(entry: Entry, target: str, watcher: Watcher) -> None:
         copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
         try:
             while piece := os.read(source, PIECE):
+                size += len(piece)
+                if 0 <= most < size:
+                    cause = "the model has more bytes than one intake may take in quarantine"
+                    raise SourceError(cause, "raise [quarantine] most_bytes if this is right")
                 view = memoryview(piece)
                 while view:
                     view = view[os.write(copy, view) :]
@@ -62,3 +70,4 @@ def _copy(entry: Entry, target: str, watcher: Watcher) -> None:
             os.close(copy)
     finally:
         os.close(source)
+    return size

@@ -1,36 +1,205 @@
 """The private place that a model lands in before anybody trusts it.
 
-One folder per intake, readable by its owner alone, never on a path that a loader looks into, removed at the end
-whatever happens. Files in it are read-only and not executable.
+    PARENT/lock                 held while folders are made or cleaned up
+    PARENT/unfinished/          files that arrived in part, by what they are to become: picked up by the next who wants them
+    PARENT/intake-…/alive       locked by the process that works here, and by nobody once that is dead
+    PARENT/intake-…/parts       bytes that arrive
+    PARENT/intake-…/objects     files that arrived whole and were checked, each named by the sha256 of its bytes
+    PARENT/intake-…/arriving    the model's files, as they are laid out
+    PARENT/intake-…/model       the same folder, renamed once the model is whole: what is inspected
+
+Folders are the owner's alone. Files are read-only and not executable, and no name between PARENT and a model can be a
+module's. An intake removes its folder at the end whatever happens; what a killed one left is found by its lock that
+nobody holds, and is cleaned up by the next one.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
 
-from weighbridge.core.errors import SourceError
+from weighbridge.core.errors import SourceError, UsageError
+from weighbridge.core.settings import QuarantineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from weighbridge.scan.engine import Watcher
+    from weighbridge.sources.base import Fetched, Source
+
+ALIVE = "alive"
+PARTS = "parts"
+OBJECTS = "objects"
+UNFINISHED = "unfinished"
+_ARRIVING = "arriving"
+_MODEL = "model"
+UNFINISHED_SECONDS = 24 * 3600
+"""How long a file that arrived in part waits for somebody who wants the rest of it."""
+
+
+class Quarantine(NamedTuple):
+    """The folder of one intake. `kept` says that it stays behind."""
+
+    folder: str
+    kept: bool = False
+
+    def take(self, source: Source, watcher: Watcher) -> Fetched:
+        """Let the source lay out its model, and make that visible only when it is whole. Raises what the source raises."""
+        arriving, model = os.path.join(self.folder, _ARRIVING), os.path.join(self.folder, _MODEL)
+        os.mkdir(arriving, 0o700)
+        fetched = source.fetch(arriving, watcher)
+        os.rename(arriving, model)
+        return fetched._replace(folder=model)
+
 
 @contextmanager
-def quarantine(parent: str | None = None) -> Iterator[str]:
-    """An empty private folder, in `parent` or the system's place for temporary files; gone afterwards."""
+def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[Quarantine]:
+    """A quarantine for one intake; gone afterwards, unless the settings keep it.
+
+    What dead intakes left behind is cleaned up before. Raises SourceError if there is no place for it.
+    """
     try:
-        folder = tempfile.mkdtemp(prefix="weighbridge-quarantine-", dir=parent)
+        parent = _parent(settings)
+        with _lock(os.path.join(parent, "lock")):
+            _clean(parent, settings)
+            folder = tempfile.mkdtemp(prefix="intake-", dir=parent)
+            alive = _held(os.path.join(folder, ALIVE))
     except OSError as error:
-        raise SourceError(
-            f"no quarantine can be set up: {error.strerror}", "set TMPDIR to a writable folder"
-        ) from error
+        cause = f"no quarantine can be set up: {error.strerror}"
+        raise SourceError(cause, "set TMPDIR, or [quarantine] folder, to a writable folder") from error
     try:
-        yield folder
+        yield Quarantine(folder, settings.keep)
+    except BaseException:
+        _salvage(folder, parent)
+        raise
     finally:
-        for place, folders, _ in os.walk(folder):
-            for name in folders:
-                os.chmod(os.path.join(place, name), 0o700)
-        shutil.rmtree(folder, ignore_errors=True)
+        if settings.keep:
+            with suppress(OSError):
+                os.rename(folder, os.path.join(parent, os.path.basename(folder).replace("intake-", "kept-", 1)))
+        else:
+            _remove(folder)
+        os.close(alive)
+
+
+def kept_folders(settings: QuarantineSettings) -> list[str]:
+    """The folders of intakes that were left behind for people."""
+    parent = settings.folder or _default()
+    with suppress(OSError):
+        return [os.path.join(parent, name) for name in sorted(os.listdir(parent)) if name.startswith("kept-")]
+    return []
+
+
+def _default() -> str:
+    return os.path.join(tempfile.gettempdir(), f"weighbridge-quarantine-{os.getuid()}")
+
+
+def _parent(settings: QuarantineSettings) -> str:
+    """The folder of all quarantines. In a place that everybody may write to it must be ours, and ours alone."""
+    parent = os.path.abspath(settings.folder or _default())
+    for place in _loaded_from():
+        if parent == place or parent.startswith(place + "/"):
+            cause = f"the quarantine {parent!r} would lie in {place!r}, where loaders look for models or code"
+            raise UsageError(cause, "set [quarantine] folder to a folder of its own")
+    os.makedirs(parent, mode=0o700, exist_ok=True)
+    found = os.lstat(parent)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        cause = f"the quarantine {parent!r} is not a folder of this user"
+        raise SourceError(cause, "set [quarantine] folder to a folder of your own")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        if settings.folder and os.listdir(parent):
+            cause = f"the quarantine {parent!r} is open to others"
+            raise SourceError(cause, f"close it with chmod 700 {parent}, or set [quarantine] folder to another")
+        os.chmod(parent, 0o700)
+    os.makedirs(os.path.join(parent, UNFINISHED), mode=0o700, exist_ok=True)
+    return parent
+
+
+def _loaded_from() -> list[str]:
+    """Folders that libraries load models or code from without being told to."""
+    home = os.path.expanduser("~")
+    caches = [os.environ.get("XDG_CACHE_HOME", os.path.join(home, ".cache"))]
+    places = [os.environ.get(name, "") for name in ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "KERAS_HOME")]
+    places += [os.path.join(cache, name) for cache in caches for name in ("huggingface", "torch")]
+    places += [os.path.join(home, name) for name in (".keras", ".ollama")]
+    return [os.path.abspath(place) for place in places if place]
+
+
+@contextmanager
+def _lock(path: str) -> Iterator[None]:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _held(path: str) -> int:
+    """A locked file: the lock is gone as soon as nobody has it open, however its process ends."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
+def _clean(parent: str, settings: QuarantineSettings) -> None:
+    """Remove what dead intakes left, but for files that can be finished; of those, remove the old and the many."""
+    for name in os.listdir(parent):
+        folder = os.path.join(parent, name)
+        if name.startswith("gone-"):
+            _remove(folder)
+        elif name.startswith("intake-") and not _is_alive(folder):
+            _salvage(folder, parent)
+            _remove(folder)
+    place = os.path.join(parent, UNFINISHED)
+    oldest = time.time() - UNFINISHED_SECONDS
+    room = settings.most_bytes
+    waiting = [(os.stat(entry).st_mtime, os.stat(entry).st_size, entry.path) for entry in os.scandir(place)]
+    for changed, size, path in sorted(waiting, reverse=True):
+        room -= size
+        if changed < oldest or room < 0:
+            os.unlink(path)
+
+
+def _is_alive(folder: str) -> bool:
+    try:
+        file = os.open(os.path.join(folder, ALIVE), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _salvage(folder: str, parent: str) -> None:
+    """Move what arrived in part, and what is named by its sha256, to where the next intake finds it.
+
+    Nobody trusts these bytes: whoever picks them up hashes them first.
+    """
+    place = os.path.join(parent, UNFINISHED)
+    for inside, prefix in ((PARTS, ""), (OBJECTS, "sha256-")):
+        with suppress(OSError):
+            for name in os.listdir(os.path.join(folder, inside)):
+                os.rename(os.path.join(folder, inside, name), os.path.join(place, prefix + name))
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder: hidden under another name at once, then bit by bit."""
+    parent, name = os.path.split(folder)
+    gone = os.path.join(parent, f"gone-{name.partition('-')[2]}")
+    with suppress(OSError):
+        os.rename(folder, gone)
+    for place, folders, _ in os.walk(gone):
+        for inner in folders:
+            with suppress(OSError):
+                os.chmod(os.path.join(place, inner), 0o700, follow_symlinks=False)
+    shutil.rmtree(gone, ignore_errors=True)
