@@ -137,6 +137,10 @@ class RemoteStore:
         with verified(self._open(blob), blob, where) as stream:
             yield stream
 
+    def open_part(self, blob: Descriptor, offset: int) -> BinaryIO:
+        """The bytes of a blob from `offset` to its end, unproved: whoever has those before must prove them all."""
+        return open_remote_blob(self._wire, self.repository, blob, offset)
+
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:
         if tag is not None:
             check_tag(tag)

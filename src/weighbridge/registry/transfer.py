@@ -102,9 +102,9 @@ def mount_blob(wire: Wire, name: str, blob: Digest, origin: str) -> bool:
     return answer.status == 201
 
 
-def open_remote_blob(wire: Wire, name: str, blob: Descriptor) -> BinaryIO:
-    """The bytes of a blob, unproved. Raises NotFound; BrokenWire while reading if it cannot be had to its end."""
-    return io.BufferedReader(_Download(wire, name, blob), PIECE)
+def open_remote_blob(wire: Wire, name: str, blob: Descriptor, offset: int = 0) -> BinaryIO:
+    """The bytes of a blob from `offset`, unproved. Raises NotFound; BrokenWire if it breaks off for good."""
+    return io.BufferedReader(_Download(wire, name, blob, offset), PIECE)
 
 
 def push_scopes(name: str) -> tuple[str, ...]:
@@ -299,12 +299,12 @@ class _Upload:
 class _Download(io.RawIOBase):
     """The body of a blob; what breaks off is asked for from where it broke."""
 
-    def __init__(self, wire: Wire, name: str, blob: Descriptor) -> None:
+    def __init__(self, wire: Wire, name: str, blob: Descriptor, offset: int) -> None:
         self._wire = wire
         self._path = f"/v2/{name}/blobs/{blob.digest}"
         self._scopes = pull_scopes(name)
         self._blob = blob
-        self._at = 0
+        self._at = offset
         self._failures = 0
         self._answer = self._open()
 
