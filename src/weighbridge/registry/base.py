@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::([0-9]{1,5}))?|\[[0-9A-Fa-f:.]+\](?::([0-9]{1,5}))?")
 _FALLBACK_TAG = re.compile(r"sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?")
 MAX_NAME = 255
 """Characters of a repository name; registries allow no more."""
@@ -137,10 +137,16 @@ def parse_reference(text: str, default: str = "") -> Reference:
                 f"{shown!r} names no registry", "write HOST/NAME:TAG or oci:DIR:NAME:TAG, or set a default registry"
             )
         return parse_reference(f"{default}:{text}" if default.startswith("oci:") else f"{default}/{text}")
-    if not _HOST.fullmatch(host):
-        raise UsageError(f"{plain(host, 200)!r} is not a registry host", "write HOST/NAME:TAG")
     name, tag, digest = _split(rest, shown)
-    return Reference("remote", host, name, tag, digest)
+    return Reference("remote", check_host(host), name, tag, digest)
+
+
+def check_host(host: str) -> str:
+    """The host of a registry, HOST or HOST:PORT, if it is one. Raises UsageError."""
+    found = _HOST.fullmatch(host)
+    if not found or int(found[1] or found[2] or 1) not in range(1, 65536):
+        raise UsageError(f"{plain(host, 200)!r} is not a registry host", "write HOST/NAME:TAG or HOST:PORT/NAME:TAG")
+    return host
 
 
 def check_name(name: str) -> str:

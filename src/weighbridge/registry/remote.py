@@ -19,7 +19,7 @@ from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, Usa
 from weighbridge.core.plain import plain
 from weighbridge.core.settings import RegistrySetting
 from weighbridge.registry.attached import INDEX, enter_referrer, listed, strike_referrer
-from weighbridge.registry.base import Descriptor, Reference, check_free, check_name, check_tag, is_fallback_tag
+from weighbridge.registry.base import Descriptor, Reference, check_free, check_host, check_name, check_tag, is_fallback_tag
 from weighbridge.registry.credentials import credential_for
 from weighbridge.registry.manifests import (
     IMAGE_MANIFEST,
@@ -30,7 +30,7 @@ from weighbridge.registry.manifests import (
 from weighbridge.registry.streams import verified
 from weighbridge.registry.tokens import Tokens
 from weighbridge.registry.transfer import mount_blob, open_remote_blob, pull_scopes, push_scopes, send_blob
-from weighbridge.registry.wire import Pace, Wire, check_host, is_plain, next_page, read_json
+from weighbridge.registry.wire import Pace, Wire, is_plain, next_page, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -40,6 +40,8 @@ WHOLE = 4 * 1024 * 1024
 """Bytes up to which a blob is sent in one request out of memory."""
 WINDOW = 16 * 1024 * 1024
 """Bytes of a chunk that is kept in memory, because its source cannot go back."""
+MOST_LEAST = 64 * 1024 * 1024
+"""Bytes of a chunk up to which a registry's `OCI-Chunk-Min-Length` is met."""
 SMALLER = 4 * 1024 * 1024
 """Bytes of a chunk once a registry has called a larger one too large (413)."""
 OCTETS = "application/octet-stream"
@@ -220,7 +222,7 @@ class _Upload:
         """All bytes of the source, resumed where it breaks off. Raises _Lost if that is not possible."""
         chunk, failures, best = source.size, 0, 0
         while self._at < source.size:
-            length = min(source.size - self._at, source.longest(max(chunk, self._least)))
+            length = min(source.size - self._at, max(source.longest(chunk), min(self._least, MOST_LEAST)))
             status, why = self._chunk(source, length)
             if status == 413 and chunk > SMALLER:
                 chunk = SMALLER
@@ -233,7 +235,7 @@ class _Upload:
                     )
                 if status != 401:
                     self._wire.pause(failures + 1, None)
-                self._ask()
+                self._ask(refused=status == 416)
 
     def complete(self, expect: Digest) -> None:
         """Make the blob visible. Raises _Lost if the registry has other bytes than we sent."""
@@ -278,16 +280,16 @@ class _Upload:
         except BrokenWire as error:
             return 0, error.cause
 
-    def _ask(self) -> None:
-        """How far did it come?"""
+    def _ask(self, *, refused: bool) -> None:
+        """How far did it come? `refused`: the registry would not take what was sent from there."""
         answer = self._wire.request(
             "GET", self._location, scopes=self._scopes, expect=(204, 202, 200, 400, 404, 405, 416)
         )
         first, _, last = answer.headers.get("Range", "").removeprefix("bytes=").partition("-")
         if answer.status not in (204, 202, 200) or first != "0" or not last.isdigit():
             raise _Lost("it does not say how far the upload came")
-        # "0-0" is said of none and of one byte alike; sending that byte again does no harm.
-        self._at = int(last) + 1 if int(last) else 0
+        # "0-0" is said of no byte and of one alike: what refuses the first byte has it already.
+        self._at = int(last) + 1 if int(last) or (refused and self._at == 0) else 0
         self._location = self._next(answer.headers.get("Location", self._location), answer.url)
 
     def _next(self, location: str, base: str) -> str:

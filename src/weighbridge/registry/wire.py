@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 from urllib.parse import urljoin, urlsplit
 
-from weighbridge.core.errors import NotFound, RegistryError, UsageError
+from weighbridge.core.errors import NotFound, RegistryError
 from weighbridge.core.plain import plain
 
 if TYPE_CHECKING:
@@ -301,7 +301,10 @@ class Incoming:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._response.length_remaining == 0:
+        left = self._response.length_remaining
+        if left is not None and left <= MAX_ANSWER:
+            # Even an empty body has to be read, or the connection cannot be used again.
+            self._response.drain_conn()
             self._response.release_conn()
         else:
             self.close()
@@ -342,18 +345,6 @@ def next_page(answer: Answer) -> str | None:
         if 'rel="next"' in rest.replace(" ", "") or "rel=next" in rest.replace(" ", ""):
             return urljoin(answer.url, target.strip().strip("<>"))
     return None
-
-
-def check_host(host: str) -> str:
-    """The host, if a URL with it leads there. Raises UsageError."""
-    parts = urlsplit(f"//{host}")
-    try:
-        sound = parts.netloc == host and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound:
-        raise UsageError(f"{plain(host, 100)!r} is not a registry host", "write HOST or HOST:PORT")
-    return host
 
 
 def _origin(url: str) -> tuple[str, str, int]:
