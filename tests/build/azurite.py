@@ -35,8 +35,10 @@ def azurite(folder: str):
         port = free.getsockname()[1]
     with open(os.path.join(folder, "log"), "wb") as log:
         server = subprocess.Popen(
-            [PROGRAM, "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-            + ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", folder],
+            [
+                *(PROGRAM, "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
+                *("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", folder),
+            ],
             stdout=log,
             stderr=log,
             env={"PATH": os.environ.get("PATH", ""), "HOME": folder},

@@ -19,7 +19,15 @@ from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, Usa
 from weighbridge.core.plain import plain
 from weighbridge.core.settings import RegistrySetting
 from weighbridge.registry.attached import INDEX, enter_referrer, listed, strike_referrer
-from weighbridge.registry.base import Descriptor, Reference, check_free, check_host, check_name, check_tag, is_fallback_tag
+from weighbridge.registry.base import (
+    Descriptor,
+    Reference,
+    check_free,
+    check_host,
+    check_name,
+    check_tag,
+    is_fallback_tag,
+)
 from weighbridge.registry.credentials import credential_for
 from weighbridge.registry.manifests import (
     IMAGE_MANIFEST,

@@ -79,6 +79,8 @@ class Tokens:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, ...], tuple[str, float]] = {}
         self._basic = ""
+        self._closed: set[tuple[str, ...]] = set()
+        """What was refused: asking again would only lock the account."""
         self._credential: Credential | None = None
         self._asked = False
         self.send: Sender | None = None
@@ -91,16 +93,25 @@ class Tokens:
             token, until = self._kept.get(scopes, ("", 0.0))
             return f"Bearer {token}" if token and self._clock() < until else None
 
-    def answer(self, challenges: Sequence[str], scopes: tuple[str, ...]) -> None:
-        """Get what a 401 asks for, so that `header` knows it. Raises RegistryError if we are not let in."""
+    def answer(self, challenges: Sequence[str], scopes: tuple[str, ...], sent: str | None) -> None:
+        """Get what a 401 asks for, so that `header` knows it. Raises RegistryError if we are not let in.
+
+        `sent` is the Authorization that was refused: if it is not the newest, another thread was here before.
+        """
         challenge = read_challenge(challenges)
         if challenge is None:
             raise RegistryError(f"{plain(self._host)} asks for a login in a way that is not known", _MEND)
         with self._lock:
+            kept, _ = self._kept.get(scopes, ("", 0.0))
+            if (self._basic or (kept and f"Bearer {kept}")) not in ("", sent):
+                return
+            if scopes in self._closed:
+                raise RegistryError(f"{plain(self._host)} does not let us in", _MEND)
             self._kept.pop(scopes, None)
             credential = self._ours()
             if challenge.scheme == "basic":
                 if credential is None or not credential.user or self._basic:
+                    self._closed.add(scopes)
                     raise RegistryError(f"{plain(self._host)} does not let us in", _MEND)
                 self._basic = _basic(credential)
                 return
@@ -112,6 +123,7 @@ class Tokens:
                 self._asked = False
                 answer = self._fetch(challenge, wanted, self._ours())
             if answer.status != 200:
+                self._closed.add(scopes)
                 where = plain(urlsplit(challenge.realm).netloc, 100)
                 raise RegistryError(f"{where} gives no token for {plain(self._host)}: status {answer.status}", _MEND)
             document = read_json(answer, "a token")

@@ -127,11 +127,12 @@ class Wire:
         Raises BrokenWire if the connection fails.
         """
         url = self.own(target)
-        answer = self._follow(method, url, self._authorised(url, scopes, headers), body)
+        sent = self._authorised(url, scopes, headers)
+        answer = self._follow(method, url, sent, body)
         if answer.status == 401 and self.tokens is not None and self.is_own(answer.url):
             challenges = answer.challenges
             answer.close()
-            self.tokens.answer(challenges, scopes)
+            self.tokens.answer(challenges, scopes, sent.get("Authorization"))
             if body is None or isinstance(body, bytes):
                 answer = self._follow(method, url, self._authorised(url, scopes, headers), body)
         return answer
