@@ -21,7 +21,7 @@ from weighbridge.core.errors import RegistryError
 from weighbridge.core.plain import plain
 from weighbridge.registry.base import Descriptor
 from weighbridge.registry.manifests import MAX_MANIFEST, read_descriptor, strict_object, write_descriptor
-from weighbridge.registry.transfer import pull_scopes, push_scopes
+from weighbridge.registry.transfer import pull_scopes, send_manifest
 from weighbridge.registry.wire import next_page
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ MAX_PAGES = 100
 """Pages of referrers that are followed."""
 ROUNDS = 20
 """Times that an entry is written again because somebody else overwrote it."""
-SETTLED = 0.05
+SETTLED = 0.03
 """Least seconds between the two times that an entry must be seen."""
 
 
@@ -105,14 +105,7 @@ def _change(wire: Wire, name: str, subject: Digest, change: Callable[[list[Descr
             continue
         seen = 0
         etag = answer.headers.get("ETag", "")
-        wire.request(
-            "PUT",
-            f"/v2/{name}/manifests/{fallback_tag(subject)}",
-            scopes=push_scopes(name),
-            headers={"Content-Type": INDEX, **({"If-Match": etag} if etag else {})},
-            body=_index(wanted),
-            expect=(201, 409, 412),
-        )
+        send_manifest(wire, name, fallback_tag(subject), _index(wanted), INDEX, etag=etag, expect=(201, 409, 412))
         longest = max(longest, wire.pace.clock() - began)
         if attempt > 1:
             wire.pace.sleep(longest * wire.pace.chance() * min(attempt, 8))

@@ -37,7 +37,7 @@ from weighbridge.registry.manifests import (
 )
 from weighbridge.registry.streams import verified
 from weighbridge.registry.tokens import Tokens
-from weighbridge.registry.transfer import mount_blob, open_remote_blob, pull_scopes, push_scopes, send_blob
+from weighbridge.registry.transfer import mount_blob, open_remote_blob, pull_scopes, push_scopes, send_blob, send_manifest
 from weighbridge.registry.wire import Pace, Wire, is_plain, next_page, read_json
 
 if TYPE_CHECKING:
@@ -296,14 +296,7 @@ class RemoteStore:
 
     def _put(self, raw: bytes, media_type: str, name: str) -> str:
         """Store a manifest under a digest or a tag; the subject that the registry says it has understood."""
-        answer = self._wire.request(
-            "PUT",
-            f"/v2/{self.repository}/manifests/{name}",
-            scopes=push_scopes(self.repository),
-            headers={"Content-Type": media_type},
-            body=raw,
-            expect=(201,),
-        )
+        answer = send_manifest(self._wire, self.repository, name, raw, media_type)
         said = answer.headers.get("Docker-Content-Digest", "")
         expect = check_manifest(raw, media_type).digest
         if said and said != str(expect):
