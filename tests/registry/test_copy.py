@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from build.models import TINY, publish_tiny
+from build.models import TINY, attach_note, publish_tiny
 from build.registry_server import Fault, serving
 from build.slowly import Pauses
 from weighbridge.core.digests import digest_bytes
@@ -15,7 +15,6 @@ from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, Usa
 from weighbridge.registry.base import Descriptor
 from weighbridge.registry.copy import Reopened, copy_model
 from weighbridge.registry.layout import open_layout
-from weighbridge.registry.manifests import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, IMAGE_MANIFEST, Manifest, write_manifest
 from weighbridge.registry.read import load_model
 from weighbridge.registry.remote import open_remote
 
@@ -34,23 +33,13 @@ def opened(kind, tmp_path, registries, name):
     return open_remote(registries[int(kind)].host, name, {}, environ={}, pace=Pauses().pace)
 
 
-def attach(store, subject, text):
-    """A referrer of another kind than a bundle."""
-    config = store.put_blob(io.BytesIO(EMPTY_CONFIG), expect=digest_bytes(EMPTY_CONFIG), size=2)
-    layer = store.put_blob(io.BytesIO(text), expect=digest_bytes(text), size=len(text))
-    raw = write_manifest(
-        Manifest("application/x-note", config._replace(media_type=EMPTY_CONFIG_TYPE), (layer,), subject, {})
-    )
-    return store.put_manifest(raw, IMAGE_MANIFEST)
-
-
 @pytest.mark.parametrize("source", ["layout", "0", "1"])
 @pytest.mark.parametrize("target", ["layout", "0", "1"])
 def test_everything_arrives_byte_for_byte(tmp_path, registries, source, target):
     here, there = opened(source, tmp_path, registries, "a/net"), opened(target, tmp_path, registries, "b/net")
     published = publish_tiny(here, "1.0", LARGE)
-    note = attach(here, published.manifest, b"a note")
-    nested = attach(here, note, b"a note on the note")
+    note = attach_note(here, published.manifest, "a note")
+    nested = attach_note(here, note, "a note on the note")
     copied = copy_model(here, here.reference(tag="1.0"), there, "prod")
     assert copied.digest == published.manifest.digest
     assert set(copied.evidence) == {item.digest for item in (*published.evidence, note, nested)}
@@ -169,7 +158,7 @@ def test_what_is_no_model_manifest_is_refused(tmp_path, registries):
     here, there = opened("layout", tmp_path, registries, "a/net"), opened("1", tmp_path, registries, "b/net")
     index = "application/vnd.oci.image.index.v1+json"
     here.put_manifest(b'{"schemaVersion":2,"manifests":[]}', index, "many")
-    with pytest.raises(RegistryError, match="image.index"):
+    with pytest.raises(RegistryError, match=r"image\.index"):
         copy_model(here, here.reference(tag="many"), there, "prod")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import random
 import resource
@@ -14,13 +13,11 @@ import time
 import pytest
 
 from build.docker_registry import docker_registry, needs_docker_registry
-from build.models import publish_tiny
+from build.models import NOTE, attach_note, publish_tiny
 from build.registry_server import serving
-from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import NotFound, RegistryError, UsageError
 from weighbridge.registry.base import Descriptor
 from weighbridge.registry.layout import open_layout
-from weighbridge.registry.manifests import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, IMAGE_MANIFEST, Manifest, write_manifest
 from weighbridge.registry.publish import publish_model
 from weighbridge.registry.read import load_model
 from weighbridge.registry.remote import open_remote
@@ -36,14 +33,6 @@ def docker(tmp_path_factory):
     needs_docker_registry()
     with docker_registry(str(tmp_path_factory.mktemp("docker-registry"))) as running:
         yield running.host
-
-
-def attach(store, subject, text):
-    """One referrer; gives its descriptor once it is acknowledged."""
-    config = store.put_blob(io.BytesIO(EMPTY_CONFIG), expect=digest_bytes(EMPTY_CONFIG), size=2)
-    layer = store.put_blob(io.BytesIO(text), expect=digest_bytes(text), size=len(text))
-    manifest = Manifest("application/x-note", config._replace(media_type=EMPTY_CONFIG_TYPE), (layer,), subject, {})
-    return store.put_manifest(write_manifest(manifest), IMAGE_MANIFEST)
 
 
 def whole(store, tag):
@@ -78,12 +67,12 @@ def test_processes_that_attach_at_once_lose_nothing(docker):
     def work(number):
         store = open_remote(docker, "race/attach", {})
         for piece in range(6):
-            attach(store, published.manifest, b"%d %d" % (number, piece))
+            attach_note(store, published.manifest, f"{number} {piece}")
 
     children = [in_child(lambda number=number: work(number)) for number in range(4)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
     store = open_remote(docker, "race/attach", {})
-    notes = [found for found in store.referrers(published.manifest, "application/x-note")]
+    notes = list(store.referrers(published.manifest, NOTE))
     assert len({found.digest for found in notes}) == 24
     assert len(load_model(store, store.reference(tag="1.0")).evidence) == 2
 
@@ -245,5 +234,3 @@ def test_a_registry_whose_disk_is_full_leaves_no_tag():
             registry.faults.clear()
             publish_tiny(store, "1.0", MODEL)
             assert whole(store, "1.0")
-
-

@@ -40,7 +40,12 @@ def used(registry, environ, setting=None, identity=None):
     """Publish and load a model; gives the store."""
     pauses = Pauses()
     store = open_remote(
-        registry.host, "org/net", {registry.host: setting or RegistrySetting()}, environ=environ, pace=pauses.pace, identity=identity
+        registry.host,
+        "org/net",
+        {registry.host: setting or RegistrySetting()},
+        environ=environ,
+        pace=pauses.pace,
+        identity=identity,
     )
     publish_tiny(store)
     assert len(load_model(store, store.reference(tag="1.0")).evidence) == 2

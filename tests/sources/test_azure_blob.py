@@ -123,7 +123,7 @@ def test_names_that_lead_out_end_it(tmp_path, name):
             yield blob
 
     source = open_blob(f"az://{ACCOUNT}/container/models/net/", Settings())
-    with pytest.raises(SourceError, match="take in nothing|the source lists"):
+    with pytest.raises(SourceError, match=r"the source lists"):
         source._list(Container())
 
 

@@ -199,10 +199,11 @@ def _link(store: Store, referrer: Descriptor, model: ShownModel, trust: TrustPol
     try:
         content = read_manifest(store.get_manifest(referrer))
         size = sum(layer.size for layer in content.layers)
+        others = (content.config,) if content.artifact_type == BUNDLE_TYPE else (content.config, *content.layers)
+        for blob in others:
+            with store.open_blob(blob) as stream:
+                drain(stream)
         if content.artifact_type != BUNDLE_TYPE:
-            for blob in (content.config, *content.layers):
-                with store.open_blob(blob) as stream:
-                    drain(stream)
             why = "of a kind that is not read; its bytes have their digests"
             return Link(kind, content.artifact_type, referrer.digest, size, "unchecked", "", why)
         signer = _prove(_bundle(store, content), predicate_type, model, trust)

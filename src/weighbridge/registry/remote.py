@@ -37,7 +37,14 @@ from weighbridge.registry.manifests import (
 )
 from weighbridge.registry.streams import verified
 from weighbridge.registry.tokens import Tokens
-from weighbridge.registry.transfer import mount_blob, open_remote_blob, pull_scopes, push_scopes, send_blob, send_manifest
+from weighbridge.registry.transfer import (
+    mount_blob,
+    open_remote_blob,
+    pull_scopes,
+    push_scopes,
+    send_blob,
+    send_manifest,
+)
 from weighbridge.registry.wire import Pace, Wire, is_plain, next_page, read_json
 
 if TYPE_CHECKING:

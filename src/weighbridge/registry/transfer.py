@@ -110,7 +110,14 @@ def open_remote_blob(wire: Wire, name: str, blob: Descriptor, offset: int = 0) -
 
 
 def send_manifest(
-    wire: Wire, name: str, reference: str, raw: bytes, media_type: str, *, etag: str = "", expect: tuple[int, ...] = (201,)
+    wire: Wire,
+    name: str,
+    reference: str,
+    raw: bytes,
+    media_type: str,
+    *,
+    etag: str = "",
+    expect: tuple[int, ...] = (201,),
 ) -> Answer:
     """Store a manifest under a tag or its digest.
 

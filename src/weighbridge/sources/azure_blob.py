@@ -8,8 +8,8 @@ We go by the identity of Azure (`DefaultAzureCredential`: managed identity, work
 connection string in AZURE_STORAGE_CONNECTION_STRING if it is for this account. Nothing of either is ever shown.
 
 Everything is listed first, and each blob then read on the condition that its ETag is the listed one (`If-Match`): a
-blob that changes meanwhile ends it all, so that the files belong together. What breaks off goes on where it broke. A blob's
-Content-MD5, if it has one, must be that of its bytes; it is a check of the transfer, no proof of origin.
+blob that changes meanwhile ends it all, so that the files belong together. What breaks off goes on where it broke. A
+blob's Content-MD5, if it has one, must be that of its bytes; it is a check of the transfer, no proof of origin.
 Source: learn.microsoft.com/rest/api/storageservices, "Get Blob", "Specifying conditional headers".
 """
 
