@@ -151,8 +151,21 @@ def test_a_descriptor_with_a_false_size_is_refused(store):
 
 
 def test_an_absent_blob_is_not_found(store):
+    absent = Descriptor("", digest_bytes(b"absent"), 6)
     with pytest.raises(NotFound):
-        get(store, Descriptor("", digest_bytes(b"absent"), 6))
+        get(store, absent)
+    with pytest.raises(NotFound), store.open_part(absent, 3) as stream:
+        stream.read()
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2_999_999, 3_000_000])
+def test_a_part_of_a_blob_comes_from_its_place(store, offset):
+    content = b"tensor" * 500_000
+    with store.open_part(put(store, content), offset) as stream:
+        pieces = []
+        while piece := stream.read(700_001):
+            pieces.append(piece)
+    assert b"".join(pieces) == content[offset:]
 
 
 def test_a_manifest_is_kept_byte_for_byte(store):

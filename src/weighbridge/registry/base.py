@@ -89,6 +89,10 @@ class Store(Protocol):
         """A stream of the blob that raises DigestMismatch instead of giving the last bytes of a wrong blob."""
         ...
 
+    def open_part(self, blob: Descriptor, offset: int) -> AbstractContextManager[BinaryIO]:
+        """The bytes of a blob from `offset`, unproved: for whoever proves all of them, as `put_blob` does."""
+        ...
+
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:
         """Store a manifest, exactly these bytes, whose blobs are all there; visible by digest, and by tag if given."""
         ...

@@ -63,13 +63,13 @@ def copy_model(source: Store, reference: Reference, target: Store, tag: str, *, 
 
 
 class Reopened(io.RawIOBase):
-    """A blob of a store as a stream that can go back: it is opened again and read up to there, and proved again."""
+    """A blob of a store as a stream that can go back. It proves nothing: `put_blob` of the target does."""
 
-    def __init__(self, store: Store, blob: Descriptor) -> None:
+    def __init__(self, store: Store, blob: Descriptor, offset: int = 0) -> None:
         self._opened = ExitStack()
         self._store = store
         self._blob = blob
-        self._at = 0
+        self._at = offset
         self._stream: BinaryIO | None = None
 
     def readable(self) -> bool:
@@ -84,18 +84,16 @@ class Reopened(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence != io.SEEK_SET:
             raise ValueError("only places from the start are known")
-        if offset < self._at:
+        if offset != self._at:
             self._opened.close()
-            self._stream, self._at = None, 0
-        while self._at < offset and self.read(min(1 << 20, offset - self._at)):
-            pass
+            self._stream, self._at = None, offset
         return self._at
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        if self._stream is None:
-            self._stream = self._opened.enter_context(self._store.open_blob(self._blob))
         view = memoryview(buffer).cast("B")
-        piece = self._stream.read(len(view))
+        if self._stream is None:
+            self._stream = self._opened.enter_context(self._store.open_part(self._blob, self._at))
+        piece = self._read(self._stream, len(view))
         view[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
@@ -103,6 +101,13 @@ class Reopened(io.RawIOBase):
     def close(self) -> None:
         self._opened.close()
         super().close()
+
+    @staticmethod
+    def _read(stream: BinaryIO, most: int) -> bytes:
+        try:
+            return stream.read(most)
+        except OSError as error:
+            raise RegistryError(f"the source cannot be read: {error.strerror}", "check the disk, repeat") from error
 
 
 class _Move:
@@ -156,7 +161,6 @@ class _Move:
                 if self._mount(blob):
                     return
         with Reopened(self._source, blob) as stream:
-            # Short reads end a stream nowhere here: `Reopened` gives what its source gives, which fills its pieces.
             self._target.put_blob(stream, expect=blob.digest, size=blob.size)  # type: ignore[arg-type]
 
 

@@ -153,7 +153,6 @@ class RemoteStore:
             yield stream
 
     def open_part(self, blob: Descriptor, offset: int) -> BinaryIO:
-        """The bytes of a blob from `offset` to its end, unproved: whoever has those before must prove them all."""
         return open_remote_blob(self._wire, self.repository, blob, offset)
 
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:

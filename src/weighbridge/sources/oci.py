@@ -12,7 +12,7 @@ Sources: github.com/modelpack/model-spec, docs/spec.md; oras.land, "Artifacts"; 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import NotFound, RegistryError, SourceError
@@ -140,7 +140,7 @@ def _pull(store: Store, layer: Descriptor, name: str, arrivals: Arrivals) -> Non
         arriving = arrivals.begin(expected)
         try:
             if not arriving.whole or not layer.size:
-                with _from(store, layer, arriving.tell()) as stream:
+                with store.open_part(layer, arriving.tell()) as stream:
                     while piece := stream.read(PIECE):
                         arriving.write(piece)
             arrived = arriving.finish()
@@ -149,19 +149,6 @@ def _pull(store: Store, layer: Descriptor, name: str, arrivals: Arrivals) -> Non
         finally:
             arriving.close()
     arrivals.lay_out(arrived, name)
-
-
-def _from(store: Store, layer: Descriptor, offset: int) -> BinaryIO:
-    """The bytes of a layer from `offset`; whoever takes them proves them together with those before."""
-    from weighbridge.registry.remote import RemoteStore
-
-    if isinstance(store, RemoteStore):
-        return store.open_part(layer, offset)
-    from weighbridge.registry.copy import Reopened
-
-    stream = Reopened(store, layer)
-    stream.seek(offset)
-    return stream  # type: ignore[return-value]  # it reads, and that is all that is done with it
 
 
 def _told(content: Manifest) -> Iterator[Told]:
