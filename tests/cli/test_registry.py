@@ -231,7 +231,7 @@ def test_gc_removes_what_nothing_names(taken: Path) -> None:
     loose.write_bytes(b"loose")
     assert valid(command("registry", "gc", "--format", "json"), "registry-gc")["young"] == 1
     dry = command("registry", "gc", "--grace-hours", "0", "--dry-run")
-    assert dry.out.startswith("1 blobs would be removed")
+    assert dry.out.startswith("1 blob would be removed")
     assert loose.exists()
     assert len(valid(command("registry", "gc", "--grace-hours", "0", "--format", "json"), "registry-gc")["removed"]) == 1
     assert not loose.exists()

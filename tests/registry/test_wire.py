@@ -548,3 +548,22 @@ def test_not_found_is_not_found(store):
     with pytest.raises(NotFound):
         get(store, Descriptor("", digest_bytes(b"x"), 1))
     assert store.tags() == ()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(5, "Input/output error"), ValueError("broke"), RegistryError("gone"), KeyboardInterrupt()]
+)
+def test_a_source_that_breaks_ends_the_upload_with_its_own_error(registry, store, error):
+    """An error of the disk must not be taken for one of the wire, which would be tried again."""
+
+    class Breaking(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 2_000_000:
+                raise error
+            return super().read(size)
+
+    with pytest.raises(type(error)):
+        put(store, BIG, Breaking)
+    assert registry.count("PATCH") == 1
+    assert registry.uploads == {}
+    put(store, BIG)

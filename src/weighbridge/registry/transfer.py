@@ -23,7 +23,7 @@ import io
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from weighbridge.core.errors import DigestMismatch, RegistryError
+from weighbridge.core.errors import DigestMismatch, RegistryError, WeighbridgeError
 from weighbridge.core.plain import plain
 from weighbridge.registry.wire import MAX_ANSWER, PASSING, PIECE, TRIES, Answer, BrokenWire, Incoming
 
@@ -48,9 +48,9 @@ OCTETS = "application/octet-stream"
 
 
 class SourceFailed(Exception):
-    """Reading the source of an upload raised something; carried through the HTTP library untouched."""
+    """Reading the source of an upload failed in a way that could be taken for a failure of the wire."""
 
-    def __init__(self, cause: BaseException) -> None:
+    def __init__(self, cause: OSError | WeighbridgeError) -> None:
         super().__init__(str(cause))
         self.cause = cause
 
@@ -69,8 +69,7 @@ def send_blob(wire: Wire, name: str, data: BinaryIO, *, expect: Digest, size: in
         upload = _Upload(wire, name, scopes)
         try:
             upload.send(source)
-            if source.digest() != expect.hex:
-                raise _mismatch(expect, size)
+            source.check(expect)
             upload.complete(expect)
         except _Lost as error:
             if attempt == TRIES or not source.can_go_back:
@@ -81,7 +80,7 @@ def send_blob(wire: Wire, name: str, data: BinaryIO, *, expect: Digest, size: in
         except SourceFailed as error:
             upload.cancel()
             raise error.cause from None
-        except RegistryError:
+        except BaseException:
             upload.cancel()
             raise
         else:
@@ -186,13 +185,11 @@ class _Source:
             length -= len(piece)
             yield piece
 
-    def digest(self) -> str:
-        """Of all bytes, once they were all sent; empty if there are more than there should be."""
-        if self._hashed != self.size:
-            return ""
-        if self._at == self.size and self._more():
-            return ""
-        return self._state.hexdigest()
+    def check(self, expect: Digest) -> None:
+        """Once all bytes were sent: raises DigestMismatch if they are not these, or if there are more of them."""
+        more = self._at == self.size and self._more()
+        if more or self._hashed != self.size or self._state.hexdigest() != expect.hex:
+            raise _mismatch(expect, self.size)
 
     def _kept(self, offset: int, length: int) -> bytes:
         if offset < self._window_at:
@@ -211,7 +208,7 @@ class _Source:
     def _read(self, most: int) -> bytes:
         try:
             piece = self._data.read(most)
-        except BaseException as error:
+        except (OSError, WeighbridgeError) as error:
             raise SourceFailed(error) from error
         if not piece:
             raise SourceFailed(
@@ -227,14 +224,14 @@ class _Source:
     def _seek(self, offset: int) -> None:
         try:
             self._data.seek(self._start + offset)
-        except BaseException as error:
+        except (OSError, WeighbridgeError) as error:
             raise SourceFailed(error) from error
         self._at = offset
 
     def _more(self) -> bool:
         try:
             return bool(self._data.read(1))
-        except BaseException as error:
+        except (OSError, WeighbridgeError) as error:
             raise SourceFailed(error) from error
 
 

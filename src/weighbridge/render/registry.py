@@ -92,11 +92,13 @@ def tree_text(tree: Tree, style: Style) -> str:
 
 def verify_text(found: Verification, style: Style) -> str:
     """What was read, and every fault."""
-    count = f"{found.models:,} models, {found.evidence:,} pieces of evidence, {found.blobs:,} blobs"
+    models = "1 model" if found.models == 1 else f"{found.models:,} models"
+    count = f"{models}, {found.evidence:,} pieces of evidence, {found.blobs:,} blobs"
     looked = f"{count}, {size_text(found.bytes)} read"
     if not found.faults:
         return f"{style.paint('VERIFIED', '1;32')}  {looked}"
-    lines = [f"{style.paint('NOT VERIFIED', '1;31')}  {len(found.faults):,} faults; {looked}"]
+    faults = "1 fault" if len(found.faults) == 1 else f"{len(found.faults):,} faults"
+    lines = [f"{style.paint('NOT VERIFIED', '1;31')}  {faults}; {looked}"]
     for fault in found.faults:
         lines.append(f"  {plain(fault.reference, SHOWN_TEXT)}  {plain(fault.digest)}")
         lines.append(f"      {plain(fault.why, 300)}")
@@ -112,8 +114,9 @@ def copy_text(copied: Copied) -> str:
 def gc_text(garbage: Garbage) -> str:
     """What was removed, or would be."""
     word = "would be removed" if garbage.dry_run else "removed"
+    count = "1 blob" if len(garbage.removed) == 1 else f"{len(garbage.removed):,} blobs"
     return (
-        f"{len(garbage.removed):,} blobs {word}, {size_text(garbage.bytes)}; {garbage.kept:,} are named"
+        f"{count} {word}, {size_text(garbage.bytes)}; {garbage.kept:,} are named"
         f", {garbage.young:,} are not and stay for their age"
     )
 
