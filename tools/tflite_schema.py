@@ -1,4 +1,4 @@
-"""Writes `formats/tflite_schema.py` and the built-in operators of `knowledge/tflite.json` from the installed LiteRT.
+"""Writes `formats/tflite/schema.py` and the built-in operators of `knowledge/tflite.json` from the installed LiteRT.
 
 The package `ai-edge-litert` brings the schema of its models as generated Python. That file is read, not imported. Run
 this where the newest one is installed, then `tools/knowledge.py` for the index. `--check` only compares, `--form` does
@@ -20,7 +20,7 @@ from tools.onnx_operators import DATE, normal_form
 
 SOURCE = Path(__file__).parents[1] / "src" / "weighbridge"
 FILE = SOURCE / "knowledge" / "tflite.json"
-MODULE = SOURCE / "formats" / "tflite_schema.py"
+MODULE = SOURCE / "formats" / "tflite" / "schema.py"
 PACKAGE = "ai-edge-litert"
 WIDTH = 118
 GONE = {("SignatureDef", 3): "deprecated_tag:text"}

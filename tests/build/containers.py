@@ -9,7 +9,7 @@ import struct
 import zipfile
 from typing import TYPE_CHECKING
 
-from weighbridge.formats.torch_legacy import MAGIC
+from weighbridge.formats.torch.legacy import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -41,6 +41,8 @@ class Misbehaviour:
     storage: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
     """Bytes after which the storage hangs up, one for each request."""
+    after_cut: int = 0
+    """The status that everything is answered with once the storage hung up."""
     declared: int = 0
     """Added to each Content-Length of the storage."""
     swap: dict[str, bytes] = field(default_factory=dict)
@@ -59,6 +61,8 @@ class Misbehaviour:
     """Fields of the model info."""
     entries: list[dict[str, Any]] = field(default_factory=list)
     """Further entries of the tree, as they are."""
+    endless: bool = False
+    """Every page of the tree leads to another one."""
     move_to: str = ""
     """The commit that the branch moves to once it was resolved."""
 
@@ -78,7 +82,7 @@ class Hub:
 
     def __init__(self, name: str, files: dict[str, bytes]) -> None:
         self.name = name
-        self.files = files
+        self.files = dict(files)
         self.wrong = Misbehaviour()
         self.seen: list[Seen] = []
         self.branch = COMMIT
@@ -171,7 +175,7 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
             else:
                 self.answer(unquote(urlsplit(self.path).path), urlsplit(self.path).query)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 -- the name that the server looks for
 
         def status(self, code: int, headers: dict[str, str], body: bytes = b"") -> None:
             self.send_response(code)
@@ -202,9 +206,11 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
                 if path != f"{top}/tree/{COMMIT}":
                     return self.status(404, {"X-Error-Code": "RevisionNotFound"})
                 tree = made.tree()
+                after = f"{made.endpoint}{self.path}&cursor=2"
+                if wrong.endless:
+                    return self.json([], {"Link": f'<{after}>; rel="next"'})
                 if "cursor" in query:
                     return self.json(tree[2:])
-                after = f"{made.endpoint}{self.path}&cursor=2"
                 return self.json(tree[:2], {"Link": f'<{after}>; rel="next"'})
             if path.startswith(f"/{made.name}/resolve/{COMMIT}/"):
                 if wrong.gated:
@@ -252,6 +258,8 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
                     threading.Event().wait(wrong.slow)
             if cut < len(body) or wrong.declared > 0:
                 self.close_connection = True
+                if wrong.after_cut:
+                    failures.extend([(wrong.after_cut, {})] * 9)
             return None
 
     return _Quiet(("127.0.0.1", 0), Handler)

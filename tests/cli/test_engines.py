@@ -173,4 +173,6 @@ def test_nothing_is_left_of_the_copy(place: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(tempfile, "tempdir", None)
     assert command("scan", place / "honest", "--engine", "yara-x").status == 2
     scan(place, "honest", CLEAN)
-    assert os.listdir(scratch) == []
+    (ours,) = scratch.iterdir()
+    assert sorted(os.listdir(ours)) == ["lock", "unfinished"]
+    assert os.listdir(ours / "unfinished") == []

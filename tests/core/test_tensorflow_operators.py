@@ -11,7 +11,7 @@ import pytest
 from weighbridge.core.errors import UsageError
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.tensorflow_operators import TensorflowOperators
-from weighbridge.formats.tensorflow_paths import PATHS
+from weighbridge.formats.tensorflow.paths import PATHS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from build.containers import safetensors
 from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.findings import Verdict
-from weighbridge.formats.active_text import active_text
+from weighbridge.formats.texts.active import active_text
 
 if TYPE_CHECKING:
     from pathlib import Path

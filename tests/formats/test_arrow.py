@@ -21,8 +21,8 @@ from weighbridge.core.facts import Metadata
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats.arrow import Arrow
 from weighbridge.formats.base import blob_info
+from weighbridge.formats.tables.arrow import Arrow
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import Match, blob_info
-from weighbridge.formats.ubjson import Ubjson
+from weighbridge.formats.classic.ubjson import Ubjson
 
 if TYPE_CHECKING:
     from pathlib import Path

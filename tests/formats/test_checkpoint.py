@@ -17,8 +17,8 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ExternalData, Metadata, Tensor
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget
-from weighbridge.formats import sstable
-from weighbridge.formats.checkpoint import tensor_name
+from weighbridge.formats.grammars import sstable
+from weighbridge.formats.tensorflow.checkpoint import tensor_name
 
 if TYPE_CHECKING:
     from pathlib import Path

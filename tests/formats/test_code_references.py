@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.findings import Verdict
-from weighbridge.formats.code_references import code_references
+from weighbridge.formats.config.code_references import code_references
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from weighbridge.core.findings import Severity
 from weighbridge.core.limits import Budget
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.documents import Html, Markdown
-from weighbridge.formats.markup_walk import walked
+from weighbridge.formats.markup.documents import Html, Markdown
+from weighbridge.formats.markup.walk import walked
 
 BAD = (Severity.HIGH, Severity.CRITICAL)
 CARDS = cards()

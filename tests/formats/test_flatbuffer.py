@@ -14,9 +14,9 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Embedded, Limit, Native, Oddity, Span
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats import flat_walk
-from weighbridge.formats.flat_walk import Blob, Walk
-from weighbridge.formats.flatbuffer import LEVELS, Flat, Table, schema
+from weighbridge.formats.grammars import flat_walk
+from weighbridge.formats.grammars.flat_walk import Blob, Walk
+from weighbridge.formats.grammars.flatbuffer import LEVELS, Flat, Table, schema
 
 SCHEMA = schema("""
 Thing = Leaf Point

@@ -115,15 +115,15 @@ def test_a_changed_file_is_read_or_said_to_be_broken(tmp_path: Path, name: str) 
 
 
 MODULES = [
-    ("fasttext", "FastText", f.fasttext()[:8]),
-    ("array_lists", "MxnetParams", struct.pack("<QQ", 0x112, 0)),
-    ("array_lists", "TvmParams", struct.pack("<Q", 0xF7E58D4F05049CB7)),
-    ("torch7", "Torch7", f.i32(3, 1)),
-    ("xgboost_binary", "XgboostBinary", f.xgboost()[:400]),
-    ("torch7", "Torch7", b"4\n1\n3\nV 1\n"),
-    ("java_stream", "JavaStream", b"\xac\xed\x00\x05"),
-    ("vectors", "Vectors", b"2 3\n"),
-    ("prototxt", "Prototxt", b"layer {"),
+    ("classic.fasttext", "FastText", f.fasttext()[:8]),
+    ("classic.array_lists", "MxnetParams", struct.pack("<QQ", 0x112, 0)),
+    ("classic.array_lists", "TvmParams", struct.pack("<Q", 0xF7E58D4F05049CB7)),
+    ("torch.torch7", "Torch7", f.i32(3, 1)),
+    ("classic.xgboost_binary", "XgboostBinary", f.xgboost()[:400]),
+    ("torch.torch7", "Torch7", b"4\n1\n3\nV 1\n"),
+    ("classic.java_stream", "JavaStream", b"\xac\xed\x00\x05"),
+    ("classic.vectors", "Vectors", b"2 3\n"),
+    ("messages.prototxt", "Prototxt", b"layer {"),
 ]
 
 

@@ -20,7 +20,7 @@ from build.keras_models import CODE, weights
 from weighbridge.core.facts import FileReference, Oddity
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats.hdf5_file import checksum
+from weighbridge.formats.hdf5.file import checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,16 +19,16 @@ from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.hdf5 import Hdf5, open_root
-from weighbridge.formats.hdf5_file import Hdf5File, checksum
-from weighbridge.formats.hdf5_groups import attributes, links
-from weighbridge.formats.hdf5_objects import LAYOUT, read_header
-from weighbridge.formats.hdf5_values import heap_texts
+from weighbridge.formats.hdf5.container import Hdf5, open_root
+from weighbridge.formats.hdf5.file import Hdf5File, checksum
+from weighbridge.formats.hdf5.groups import attributes, links
+from weighbridge.formats.hdf5.objects import LAYOUT, read_header
+from weighbridge.formats.hdf5.values import heap_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.formats.hdf5_objects import Attribute
+    from weighbridge.formats.hdf5.objects import Attribute
 
 
 def parsed(content: bytes) -> list[Any]:

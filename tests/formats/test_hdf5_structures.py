@@ -17,12 +17,12 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats.hdf5 import open_root
-from weighbridge.formats.hdf5_file import Cursor, Hdf5File, checksum
-from weighbridge.formats.hdf5_groups import attributes
-from weighbridge.formats.hdf5_objects import read_header
-from weighbridge.formats.hdf5_types import dataspace, datatype, slots
-from weighbridge.formats.hdf5_values import heap_texts, values
+from weighbridge.formats.hdf5.container import open_root
+from weighbridge.formats.hdf5.file import Cursor, Hdf5File, checksum
+from weighbridge.formats.hdf5.groups import attributes
+from weighbridge.formats.hdf5.objects import read_header
+from weighbridge.formats.hdf5.types import dataspace, datatype, slots
+from weighbridge.formats.hdf5.values import heap_texts, values
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from build.containers import state_dict_pickle, torch_zip
 from build.containers import torch_legacy as legacy
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict
-from weighbridge.formats.torch_legacy import MAGIC
+from weighbridge.formats.torch.legacy import MAGIC
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import FileReference, Oddity, Reference
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.formats.keras_config import is_keras, keras_facts
+from weighbridge.formats.keras.config import is_keras, keras_facts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import SourceUse
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats.json_places import Bytes, Cursor, line_places
+from weighbridge.formats.grammars.json_places import Bytes, Cursor, line_places
 
 if TYPE_CHECKING:
     from pathlib import Path

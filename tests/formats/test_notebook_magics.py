@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from weighbridge.core.errors import FormatError
-from weighbridge.formats.notebook_magics import asked_of_ipython, read_cell
+from weighbridge.formats.notebooks.magics import asked_of_ipython, read_cell
 
 COMMANDS = {
     "!a": ["a"],

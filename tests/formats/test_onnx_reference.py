@@ -18,14 +18,14 @@ from weighbridge.core.facts import Graph, Metadata, Oddity, Operator, OperatorSe
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats import onnx_schema as schema
 from weighbridge.formats.base import Match, blob_info
-from weighbridge.formats.onnx import Onnx
+from weighbridge.formats.onnx import schema
+from weighbridge.formats.onnx.model import Onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from weighbridge.formats.protobuf import Shape
+    from weighbridge.formats.grammars.protobuf import Shape
 
 
 CORPUS = Path(__file__).parents[2] / "corpus"

@@ -17,7 +17,7 @@ from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import Graph, Metadata, Operator, OperatorSet, Tensor
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats.onnx_schema import BITS
+from weighbridge.formats.onnx.schema import BITS
 
 if TYPE_CHECKING:
     from pathlib import Path

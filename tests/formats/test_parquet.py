@@ -23,7 +23,7 @@ from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.parquet import Parquet
+from weighbridge.formats.tables.parquet import Parquet
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from build.onnx_models import blob, group, number, varint
 from weighbridge.core.errors import FormatError
 from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats.protobuf import BYTES, GROUP, VARINT, WINDOW, Field, Wire, shape, signed
+from weighbridge.formats.grammars.protobuf import BYTES, GROUP, VARINT, WINDOW, Field, Wire, shape, signed
 
 INNER = shape("Inner", "1 name text\n2 numbers int*")
 OUTER = shape("Outer", "1 version int\n2 inner message*\n3 last message\n4 real fixed64\n5 short fixed32", inner=INNER)
@@ -179,7 +179,7 @@ def walked(found: Wire, start: int, end: int) -> list[object]:
 @given(messages, st.integers(2, 40))
 def test_nested_messages_come_back_whatever_the_window(tree: list[object], size: int) -> None:
     raw = written(tree)
-    import weighbridge.formats.protobuf as module
+    import weighbridge.formats.grammars.protobuf as module
 
     before = module.WINDOW
     module.WINDOW = 20 + size

@@ -22,7 +22,7 @@ from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.python_source import PythonSource
+from weighbridge.formats.python.source import PythonSource
 
 if TYPE_CHECKING:
     from pathlib import Path

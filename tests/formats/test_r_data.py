@@ -24,7 +24,7 @@ from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.r_data import RData
+from weighbridge.formats.r.data import RData
 
 RSCRIPT = shutil.which("Rscript") or "Rscript"
 needs_r = pytest.mark.skipif(

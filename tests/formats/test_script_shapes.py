@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from build.inspecting import rules_of, scanned
 from build.notebooks import cell, notebook, output
 from weighbridge.core.findings import Verdict
-from weighbridge.formats.script_shapes import known_script, shape, without_known_scripts
+from weighbridge.formats.notebooks.script_shapes import known_script, shape, without_known_scripts
 
 SKLEARN = LogisticRegression()._repr_html_()
 COLAB = """<div id="df-0123"><table><tr><td>1</td></tr></table>

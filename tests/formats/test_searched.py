@@ -16,9 +16,9 @@ from weighbridge.core.facts import Address, PersonalData, Secret
 from weighbridge.core.findings import Severity
 from weighbridge.core.known_texts import forms, hosts, words
 from weighbridge.core.limits import Budget
-from weighbridge.formats.anchors import Anchors
-from weighbridge.formats.embedded import embedded_in_text
-from weighbridge.formats.searched import MOST, searched, searched_people
+from weighbridge.formats.texts.anchors import Anchors
+from weighbridge.formats.texts.embedded import embedded_in_text
+from weighbridge.formats.texts.searched import MOST, searched, searched_people
 
 CATCHER = "https://webhook.site/0f3c1d5a-aaaa-bbbb-cccc-000011112222"
 IP = "http://45.67.89.10/gate"

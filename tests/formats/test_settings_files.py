@@ -16,8 +16,8 @@ from build import pickles as p
 from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import FileReference, Setting
 from weighbridge.core.findings import Severity, Verdict
-from weighbridge.formats.requirements_file import NAME, requirement_facts
-from weighbridge.formats.started import started_by
+from weighbridge.formats.config.requirements import NAME, requirement_facts
+from weighbridge.formats.python.started import started_by
 
 if TYPE_CHECKING:
     from pathlib import Path

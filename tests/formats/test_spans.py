@@ -8,7 +8,7 @@ import pytest
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Oddity, Span
-from weighbridge.formats.spans import SMALL, joined
+from weighbridge.formats.grammars.spans import SMALL, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,8 +20,8 @@ from weighbridge.core.facts import Oddity
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.formats.archives.tar import Tar
 from weighbridge.formats.base import blob_info
-from weighbridge.formats.tar import Tar
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from build.honest_templates import TEMPLATES
 from build.inspecting import rules_of, scanned
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.formats.template import template_uses
+from weighbridge.formats.templates.template import template_uses
 
 if TYPE_CHECKING:
     from pathlib import Path

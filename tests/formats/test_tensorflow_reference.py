@@ -11,15 +11,16 @@ from build.inspecting import inspected, rules_of
 from build.writers import truth, written
 from weighbridge.core.facts import FileReference, Graph, Metadata, Operator, Tensor
 from weighbridge.core.findings import Severity, Verdict
-from weighbridge.formats import saved_model_schema, tensorflow_schema
-from weighbridge.formats.protobuf import BYTES
-from weighbridge.formats.tensorflow_types import NAMES
+from weighbridge.formats.grammars.protobuf import BYTES
+from weighbridge.formats.tensorflow import saved_model_schema
+from weighbridge.formats.tensorflow import schema as tensorflow_schema
+from weighbridge.formats.tensorflow.types import NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from weighbridge.core.facts import Fact
-    from weighbridge.formats.protobuf import Shape
+    from weighbridge.formats.grammars.protobuf import Shape
 
 CLEAN = (
     "module",

@@ -11,8 +11,8 @@ from build.forms import field, message
 from build.inspecting import rules_of, scanned
 from weighbridge.core.errors import FormatError
 from weighbridge.core.findings import Verdict
-from weighbridge.formats.protobuf import shape
-from weighbridge.formats.text_message import encoded
+from weighbridge.formats.grammars.protobuf import shape
+from weighbridge.formats.grammars.text_message import encoded
 
 if TYPE_CHECKING:
     from pathlib import Path

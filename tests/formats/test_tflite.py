@@ -16,7 +16,7 @@ from build.inspecting import inspected, rules_of, scanned
 from weighbridge.core.facts import ExternalData, FileReference, Graph, Metadata, Operator, Tensor
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats import flat_walk
+from weighbridge.formats.grammars import flat_walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

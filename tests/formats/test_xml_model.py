@@ -17,7 +17,7 @@ from weighbridge.core.facts import ExternalData, Metadata, Operator
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
 from weighbridge.core.reader import MemorySource, Reader
-from weighbridge.formats.xml_walk import events
+from weighbridge.formats.grammars.xml_walk import events
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Reference
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
-from weighbridge.formats.yaml_events import Grown, Scalar, Tag, Twice, events
+from weighbridge.formats.grammars.yaml_events import Grown, Scalar, Tag, Twice, events
 
 if TYPE_CHECKING:
     from pathlib import Path

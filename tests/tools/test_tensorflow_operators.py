@@ -9,7 +9,7 @@ import pytest
 
 from build.writers import written
 from tools import tensorflow_operators as tool
-from weighbridge.formats.tensorflow_paths import PATHS
+from weighbridge.formats.tensorflow.paths import PATHS
 
 TABLE = json.loads(tool.FILE.read_text(encoding="utf-8"))
 

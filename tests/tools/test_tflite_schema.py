@@ -9,8 +9,8 @@ import tflite
 from tools.onnx_operators import normal_form
 
 from tools import tflite_schema as tool
-from weighbridge.formats.tflite import NAMES, SCHEMA
-from weighbridge.formats.tflite_buffers import BITS, TYPES
+from weighbridge.formats.tflite.buffers import BITS, TYPES
+from weighbridge.formats.tflite.model import NAMES, SCHEMA
 
 TABLE = json.loads(tool.FILE.read_text(encoding="utf-8"))
 

@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
             watcher=progress,
             made_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             settings=settings.quarantine,
+            kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
         )
     finally:
         progress.finish()
@@ -84,12 +85,12 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
         raise UsageError(
             "no registry is set", "run weighbridge init, or give --to HOST/NAME:TAG or --to oci:DIR:NAME:TAG"
         )
-    name = re.sub(r"[^a-z0-9]+", "-", _last_part(options.source).lower()).strip("-") or "model"
+    name = re.sub(r"[^a-z0-9]+", "-", default_name(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
     return Destination(open_store(reference, settings, create=True), None, options.replace)
 
 
-def _last_part(source: str) -> str:
+def default_name(source: str) -> str:
     """What people call a source: the last part of its path, without a revision, a tag, a query or a digest."""
     if source.lower().startswith("oci:"):
         return re.sub(r"(@sha256)?:[^:/]*$", "", source).rpartition(":")[2].rpartition("/")[2]

@@ -1,13 +1,16 @@
 """Inspect files or folders without running anything in them; the exit status is the verdict.
 
-One PATH is one artifact: a folder is a model with all its files. Status 0: nothing at or above --fail-on and every
-byte read. Status 1: a finding, or something that could not be read. Status 2: there was nothing to inspect.
+One PATH is one artifact: a folder is a model with all its files. A model elsewhere (hf://ORG/NAME@REVISION, https://…)
+is fetched into quarantine and inspected there; with --quick its tensors stay where they are, and count as unread.
+Status 0: nothing at or above --fail-on and every byte read. Status 1: a finding, or something
+that could not be read. Status 2: there was nothing to inspect.
 
 Examples:
   weighbridge scan ./model
   weighbridge scan model.pt --format json --output report.json
   weighbridge scan ./model --format sarif --fail-on medium
   weighbridge scan ./a ./b --exit-verdict
+  weighbridge scan hf://org/name@main --quick
   weighbridge scan model.pkl --trace
   weighbridge scan ./model --engine picklescan --engine modelscan
 """
@@ -38,8 +41,9 @@ _SPLIT = {Verdict.SUSPICIOUS: 10, Verdict.MALICIOUS: 11, Verdict.INCOMPLETE: 12}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `scan` takes."""
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder; or hf://…, https://…")
     parser.add_argument("--exit-verdict", action="store_true", help="status 10 suspicious, 11 malicious, 12 incomplete")
+    parser.add_argument("--quick", action="store_true", help="of a model elsewhere, fetch no tensors")
     parser.add_argument("--trace", action="store_true", help="write every pickle down as the program that it is")
     parser.add_argument(
         "--engine",
@@ -65,8 +69,13 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--trace is for people to read", "leave out --format, or leave out --trace")
     if not options.paths and "list" not in options.engine:
         raise UsageError("weighbridge scan: a PATH is required", "weighbridge scan --help shows what it takes")
-    settings = common.settings_for(options, options.paths)
+    elsewhere = {path for path in options.paths if "://" in path or path.startswith("oci:")}
+    settings = common.settings_for(options, [path for path in options.paths if path not in elsewhere])
+    if options.quick and len(elsewhere) < len(set(options.paths)):
+        raise UsageError("--quick is for models elsewhere", "leave it out: what is here is inspected whole")
     if options.engine:
+        if elsewhere:
+            raise UsageError("engines inspect what is here", "fetch the model, and name its folder with --engine")
         return _run_with_engines(options, settings)
     if options.engine_path or options.yara_rules or options.unsafe_no_sandbox:
         raise UsageError("these options are for engines, and none is asked for", "add --engine NAME")
@@ -76,8 +85,13 @@ def run(options: argparse.Namespace) -> int:
     reports = []
     tracer = tracer_for(settings.limits) if options.trace else None
     for path in options.paths:
+        inspected = inspect
+        if path in elsewhere:
+            from weighbridge.cli.elsewhere import inspector
+
+            inspected = inspector(options, settings)
         try:
-            inspection = inspect(
+            inspection = inspected(
                 path,
                 knowledge=knowledge,
                 limits=settings.limits,

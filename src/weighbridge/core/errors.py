@@ -4,6 +4,7 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 ├── UsageError              bad arguments or bad settings
 ├── SourceError             the thing to inspect is missing, empty or unreadable
 ├── FormatError             untrusted bytes are not what their format demands (never leaves the scan engine)
+│   └── NotFetched          bytes that a quick inspection leaves where they are
 ├── RegistryError           a registry could not be read or written
 │   ├── NotFound            a reference or a digest is not there
 │   └── DigestMismatch      bytes are not those that their digest names
@@ -38,6 +39,10 @@ class FormatError(WeighbridgeError):
     def __init__(self, cause: str, offset: int) -> None:
         super().__init__(cause)
         self.offset = offset
+
+
+class NotFetched(FormatError):
+    """The bytes at `offset` are elsewhere and were not, or could not be, fetched."""
 
 
 class RegistryError(WeighbridgeError):

@@ -209,7 +209,7 @@ class ActiveText(NamedTuple):
 class Markup(NamedTuple):
     """Something in a document that does more than show its text.
 
-    `kind` is what it does (`script`, `handler`, `frame`, …: `formats/markup_walk.py` lists them), `name` the element
+    `kind` is what it does (`script`, `handler`, `frame`, …: `formats/markup/walk.py` lists them), `name` the element
     and attribute, `text` the part that tells, shortened.
     """
 

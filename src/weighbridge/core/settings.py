@@ -94,6 +94,9 @@ class QuarantineSettings(NamedTuple):
     """Bytes that one intake may take there."""
 
 
+DEFAULT_QUARANTINE = QuarantineSettings()
+
+
 class HttpsSettings(NamedTuple):
     """What may be done on the way to an address on the web. Hosts are names or addresses, without a port."""
 

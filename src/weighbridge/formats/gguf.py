@@ -27,13 +27,13 @@ from weighbridge.core.facts import (
     Tensor,
     UnreadSpan,
 )
-from weighbridge.formats.active_text import active_text
 from weighbridge.formats.base import Match
-from weighbridge.formats.cursor import Cursor
-from weighbridge.formats.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.gguf_values import STRING, Layout, Value, read_value
+from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import machine_code
-from weighbridge.formats.template import LONGEST, template_uses
+from weighbridge.formats.templates.template import LONGEST, template_uses
+from weighbridge.formats.texts.active import active_text
+from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weighbridge.core.reader import Reader
-    from weighbridge.formats.cursor import Cursor
+    from weighbridge.formats.grammars.cursor import Cursor
 
 STRING, ARRAY = 8, 9
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Native, Oddity, Span, Tensor
 from weighbridge.formats.base import Match
-from weighbridge.formats.cursor import Cursor
-from weighbridge.formats.embedded import SHORTEST, embedded_in_text, kind_of
+from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import machine_code
+from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core.facts import Child, Embedded, Limit, Native, UnreadSpan
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import machine_code
-from weighbridge.formats.text import search_text
+from weighbridge.formats.texts.plain import search_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

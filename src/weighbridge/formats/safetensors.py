@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ActiveText, Child, Limit, Metadata, Native, Oddity, Span, Tensor
-from weighbridge.formats.active_text import active_text
 from weighbridge.formats.base import Match
-from weighbridge.formats.embedded import embedded_in_text, kind_of
+from weighbridge.formats.grammars.json_tree import parse_json
 from weighbridge.formats.magic import machine_code
-from weighbridge.formats.tree import parse_json
+from weighbridge.formats.texts.active import active_text
+from weighbridge.formats.texts.embedded import embedded_in_text, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -31,8 +31,8 @@ from weighbridge.core.facts import (
     UnreadSpan,
 )
 from weighbridge.formats.base import Match
-from weighbridge.formats.embedded import SHORTEST, embedded_in_text
-from weighbridge.formats.xml_walk import DocumentType, End, Entity, Instruction, Start, Text, events
+from weighbridge.formats.grammars.xml_walk import DocumentType, End, Entity, Instruction, Start, Text, events
+from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

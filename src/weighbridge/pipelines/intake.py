@@ -11,7 +11,7 @@ from weighbridge.attest.model_signing import sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
-from weighbridge.core.settings import QuarantineSettings
+from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.collect import collect
@@ -20,7 +20,7 @@ from weighbridge.scan.engine import Watcher, inspect
 from weighbridge.sources.quarantine import quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from weighbridge.attest.signers import Signer
@@ -70,13 +70,18 @@ def take_in(
     limits: Limits,
     watcher: Watcher,
     made_at: str,
-    settings: QuarantineSettings = QuarantineSettings(),
+    settings: QuarantineSettings = DEFAULT_QUARANTINE,
+    kept: Callable[[str], None] | None = None,
 ) -> Intake:
-    """Run gate one. `settings` say where the quarantine is; `made_at` is the time of the bill of materials (UTC, RFC 3339).
+    """Run gate one. `made_at` is the time of the bill of materials (UTC, RFC 3339).
+
+    `settings` say where the quarantine is; `kept` is told its folder if it stays.
 
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
     with quarantine(settings) as place:
+        if place.kept and kept is not None:
+            kept(place.folder)
         fetched = place.take(source, watcher)
         inspection = inspect(fetched.folder, knowledge=knowledge, limits=limits, watcher=watcher, name=fetched.name)
         report = inspection.report

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from weighbridge.core.artifact import Artifact, InspectedFile, Location, Unread, escape_name
 from weighbridge.core.digests import digest_bytes, model_digest
-from weighbridge.core.errors import FormatError
+from weighbridge.core.errors import FormatError, NotFetched
 from weighbridge.core.evidence import Tool
 from weighbridge.core.facts import (
     Child,
@@ -33,7 +33,7 @@ from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
 from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
-from weighbridge.formats.started import started_by
+from weighbridge.formats.python.started import started_by
 from weighbridge.rules import rules_on
 from weighbridge.rules.base import RuleContext
 from weighbridge.scan.external import Claims, order, settle_external
@@ -44,7 +44,7 @@ from weighbridge.scan.scrub import Scrub, quoted
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.core.digests import Digest
     from weighbridge.core.facts import Fact
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from weighbridge.core.knowledge import Knowledge
     from weighbridge.formats.base import Format
     from weighbridge.rules.base import Rule
+    from weighbridge.scan.partly import PartlyFetched
     from weighbridge.scan.walk import Entry
 
 SMALL_FILE = 8 * 1024 * 1024
@@ -92,8 +93,9 @@ def inspect(
     host: str = "",
     name: str = "",
     visitor: Visitor | None = None,
+    partly: Mapping[str, PartlyFetched] | None = None,
 ) -> Inspection:
-    """Inspect the file or folder at `path` as one artifact.
+    """Inspect the file or folder at `path` as one artifact. `partly` are those of its files that are not all here.
 
     Raises SourceError if there is nothing that could be inspected; everything else ends in the report.
     """
@@ -107,7 +109,8 @@ def inspect(
     entries = walk(path, limits.files)
     for entry in order(entries):
         watcher.note(entry.path)
-        inspected[entry.path] = _file(entry, limits, watcher, visitor, claims.of(entry.path))
+        elsewhere = partly.get(entry.path) if partly else None
+        inspected[entry.path] = _file(entry, limits, watcher, visitor, claims.of(entry.path), elsewhere)
         claims.add(entry.path, inspected[entry.path][1].facts)
     for entry in entries:
         file, blob = inspected[entry.path]
@@ -156,7 +159,12 @@ def judge_facts(blobs: list[BlobFacts], knowledge: Knowledge, files: frozenset[s
 
 
 def _file(
-    entry: Entry, limits: Limits, watcher: Watcher, visitor: Visitor | None, claimed: Format | None
+    entry: Entry,
+    limits: Limits,
+    watcher: Watcher,
+    visitor: Visitor | None,
+    claimed: Format | None,
+    partly: PartlyFetched | None,
 ) -> tuple[InspectedFile | None, Blob]:
     """Inspect one entry of the artifact. Only regular files, and links to them, become files of the artifact."""
     path = escape_name(entry.path)
@@ -169,6 +177,8 @@ def _file(
             return None, _unreadable(path, about, "a link that leads out of the artifact is not followed")
     if entry.kind == "other":
         return None, _unreadable(path, about, "it is no regular file")
+    if partly is not None:
+        return _partly(partly, entry, path, about, limits, visitor, claimed)
     try:
         fd = os.open(entry.full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -214,6 +224,27 @@ def _opened(
     if size == 0:
         blob = _nothing(path, [*about, Oddity("empty", "0 bytes")], "empty")
     return InspectedFile(path, size, digest, blob.format, blob.ledger.coverage), blob
+
+
+def _partly(
+    partly: PartlyFetched,
+    entry: Entry,
+    path: str,
+    about: list[Fact],
+    limits: Limits,
+    visitor: Visitor | None,
+    claimed: Format | None,
+) -> tuple[InspectedFile | None, Blob]:
+    from weighbridge.scan.partly import UNKNOWN, differs, with_holes
+
+    budget = Budget(limits, partly.size)
+    reader = Reader(partly)
+    blob = _blob(reader, blob_info(entry.path, reader), Location(path), budget, visitor, about, claimed)
+    blob, digest = with_holes(blob, path, partly), partly.digest()
+    if partly.claimed not in (digest, UNKNOWN):
+        blob = differs(blob, path, partly, digest)
+    blob = _scrubbed(blob, budget.hidden)
+    return InspectedFile(path, partly.size, digest, blob.format, blob.ledger.coverage), blob
 
 
 def _scrubbed(blob: Blob, secrets: set[str]) -> Blob:
@@ -289,7 +320,8 @@ def _blob(
                     facts.append(seen)
         except FormatError as error:
             start = min(error.offset, data.size)
-            why.append(UnreadSpan(start, data.size - start, f"broken {found.name}: {error.cause}"))
+            cause = error.cause if isinstance(error, NotFetched) else f"broken {found.name}: {error.cause}"
+            why.append(UnreadSpan(start, data.size - start, cause))
         except Exception as error:  # noqa: BLE001 -- the fence: a parser that fails must not stop the inspection
             why.append(UnreadSpan(0, data.size, f"the {found.name} parser failed: {type(error).__name__}"))
     claims.extend(Claim(span.offset, span.offset + span.size, "unread") for span in why)

@@ -17,7 +17,7 @@ from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, 
 from weighbridge.core.limits import Budget
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import hdf5_place, machine_code
-from weighbridge.formats.pickle_stream import runs_something
+from weighbridge.formats.pickles.stream import runs_something
 from weighbridge.pickle.machine import interpret
 from weighbridge.pickle.opcodes import KNOWN
 from weighbridge.scan.report import BlobFacts
@@ -124,7 +124,7 @@ def _tensors(data: Reader, info: BlobInfo, budget: Budget, ranges: list[Range]) 
         if start > place:
             yield from _padding(data, place, start)
         if strange:
-            from weighbridge.formats.checkpoint_data import strings, variants
+            from weighbridge.formats.tensorflow.checkpoint_data import strings, variants
 
             inside = strings if strange == "STRING" else variants
             yield from inside(data, start, end - start, count, budget)

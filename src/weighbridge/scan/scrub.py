@@ -22,7 +22,7 @@ def quoted(value: Any) -> Iterator[str]:
     """The secrets in the texts of a record: what a parser quotes without having searched it."""
     if isinstance(value, str):
         if len(value) >= LONG:
-            from weighbridge.formats.secrets_in_text import leaks
+            from weighbridge.formats.texts.secrets import leaks
 
             yield from (leak.value for leak in leaks(value))
     elif isinstance(value, tuple):

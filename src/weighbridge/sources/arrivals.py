@@ -1,4 +1,4 @@
-"""Bytes that arrive from elsewhere: hashed and counted on their way, kept by their digest, shown only when they are right.
+"""Bytes that arrive from elsewhere: hashed and counted on their way, kept by digest, shown only when they are right.
 
 A file that is expected with a digest can be finished by another process: what arrived of it is hashed again first.
 """
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import SourceError
-from weighbridge.sources.quarantine import OBJECTS, PARTS, UNFINISHED
+from weighbridge.sources.quarantine import FINISHED, OBJECTS, PARTS, UNFINISHED
 
 if TYPE_CHECKING:
     from weighbridge.scan.engine import Watcher
@@ -57,7 +57,7 @@ class Arrivals:
         self._left = most
         self._watcher = watcher
         self._count = 0
-        for name in (PARTS, OBJECTS):
+        for name in (PARTS, OBJECTS, FINISHED):
             os.makedirs(os.path.join(self._intake, name), mode=0o700, exist_ok=True)
 
     def make_room(self, size: int) -> None:
@@ -74,7 +74,7 @@ class Arrivals:
         """A file that is to come; with what arrived of it before, if that can be told."""
         self.make_room(max(0, expected.size))
         self._count += 1
-        path = os.path.join(self._intake, PARTS, expected.identity or f"file-{self._count}")
+        path = os.path.join(self._intake, PARTS, expected.identity or str(self._count))
         waiting = os.path.join(os.path.dirname(self._intake), UNFINISHED, expected.identity)
         if expected.identity and not os.path.exists(path):
             with suppress(OSError):
@@ -105,10 +105,12 @@ class Arrivals:
         self._left += size
 
     def keep(self, part: str, size: int, sha256: str) -> Arrived:
-        """Name a finished file by its digest."""
+        """Name a finished file by its digest, and by what it was expected to be."""
         path = os.path.join(self._intake, OBJECTS, sha256)
         os.chmod(part, 0o400)
-        os.rename(part, path)
+        with suppress(FileExistsError):
+            os.link(part, path, follow_symlinks=False)
+        os.rename(part, os.path.join(self._intake, FINISHED, os.path.basename(part)))
         return Arrived(path, size, sha256)
 
     def lay_out(self, arrived: Arrived, name: str) -> None:

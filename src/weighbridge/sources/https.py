@@ -7,7 +7,6 @@ transfer that breaks off goes on where it stopped if the server says which versi
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -17,12 +16,25 @@ from weighbridge.core.origin import FileOrigin, Origin, Told
 from weighbridge.core.settings import Settings
 from weighbridge.sources.arrivals import Arrivals, Arriving, Expected, checked_name
 from weighbridge.sources.base import Fetched
-from weighbridge.sources.web import TRIES, Address, Answer, Busy, ask, check_plain, parse_address, pause
+from weighbridge.sources.web import (
+    TRIES,
+    TRIES_AT_ALL,
+    Address,
+    Answer,
+    Busy,
+    ask,
+    check_plain,
+    parse_address,
+    pause,
+    rest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from weighbridge.core.limits import Limits
     from weighbridge.scan.engine import Watcher
+    from weighbridge.sources.https_quick import WebLook
 
 _PIECE = 1024 * 1024
 
@@ -34,7 +46,7 @@ class WebFile(NamedTuple):
     name: str
     sha256: str
     settings: Settings
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = rest
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Download the file into quarantine. Raises SourceError if it cannot be had whole."""
@@ -53,6 +65,12 @@ class WebFile(NamedTuple):
         origin = Origin("https", str(self.address), "", revision, (file,), tuple(transfer.told()))
         return Fetched(into, escape_name(self.name), origin)
 
+    def show(self, limits: Limits) -> WebLook:
+        """The same file for a quick look."""
+        from weighbridge.sources.https_quick import WebLook
+
+        return WebLook(self, limits)
+
 
 def open_web(text: str, settings: Settings) -> WebFile:
     """Read `https://host/file` with an optional `#sha256=…`. Raises UsageError if it is none."""
@@ -67,9 +85,7 @@ def open_web(text: str, settings: Settings) -> WebFile:
         raise UsageError("what stands behind # is no digest", "write #sha256= and 64 hexadecimal digits")
     name = unquote(address.target.partition("?")[0].rpartition("/")[2])
     try:
-        if "/" in name or not name.isprintable():
-            raise SourceError("the name is not one of a file", "")
-        checked_name(name)
+        checked_name(name if "/" not in name and name.isprintable() else "")
     except SourceError as error:
         raise UsageError(f"{address} does not end in the name of a file", "name one file, not a page") from error
     return WebFile(address, name, pin[1].lower() if pin else "", settings)
@@ -88,15 +104,15 @@ class _Transfer:
 
     def run(self) -> None:
         """Ask until everything is there. Raises SourceError if nothing more comes."""
-        tries = 0
-        while True:
-            before = self._arriving.tell()
+        tries, most = 0, self._arriving.tell()
+        for again in range(TRIES_AT_ALL):
             try:
                 self._once()
                 return
             except Busy as busy:
-                tries = 0 if self._arriving.tell() > before else tries + 1
-                if tries >= TRIES:
+                tries = 0 if self._arriving.tell() > most else tries + 1
+                most = max(most, self._arriving.tell())
+                if tries >= TRIES or again == TRIES_AT_ALL - 1:
                     raise self._gave_up(busy) from busy
                 try:
                     pause(tries, busy.wait, self._file.sleep)
@@ -123,7 +139,7 @@ class _Transfer:
             self._arriving.truncate()
             raise Busy("the server has fewer bytes than came before")
         if answer.status not in (200, 206) or (answer.status == 206 and not have):
-            raise _refused(answer)
+            raise refused(answer)
         check_encoding(answer)
         length = content_length(answer)
         if answer.status == 206:
@@ -137,14 +153,12 @@ class _Transfer:
                 self._arriving.truncate()
             self._size = length
         if self._size < 0 and not self._file.sha256 and not answer.headers.get("Transfer-Encoding"):
-            cause = (
-                f"{answer.address} does not say how long the file is, so that nobody could tell when it is cut short"
-            )
-            raise SourceError(cause, "add #sha256= and the digest of the file to the address")
+            raise _endless(answer)
         if self._size >= 0:
             self._arrivals.make_room(self._size - self._arriving.tell())
         self._remember(answer)
-        while piece := answer.read(_PIECE):
+        before = self._arriving.tell()
+        while piece := answer.read(_PIECE, self._arriving.tell() - before):
             self._arriving.write(piece)
         if 0 <= self._size != self._arriving.tell():
             if self._arriving.tell() > self._size:
@@ -167,7 +181,8 @@ class _Transfer:
         return [Told(key, value[:1000]) for key, value in about.items() if value]
 
 
-def _refused(answer: Answer) -> SourceError:
+def refused(answer: Answer) -> SourceError:
+    """What a status means that is no success."""
     mends = {
         401: "put a login into the address, or ask for the right one",
         403: "ask whoever runs the server for access",
@@ -176,6 +191,11 @@ def _refused(answer: Answer) -> SourceError:
     }
     cause = f"{answer.address} answers {answer.status} {http_reason(answer.status)}".rstrip()
     return SourceError(cause, mends.get(answer.status, "ask whoever runs the server"))
+
+
+def _endless(answer: Answer) -> SourceError:
+    cause = f"{answer.address} does not say how long the file is: nobody could tell if it is cut short"
+    return SourceError(cause, "add #sha256= and the digest of the file to the address")
 
 
 def http_reason(status: int) -> str:

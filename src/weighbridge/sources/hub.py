@@ -1,8 +1,9 @@
 """A model of the Hugging Face Hub: `hf://org/name@revision`.
 
 The revision is resolved to a commit before anything else is asked for, and only that commit is asked for afterwards.
-Every file is held against what the tree of the commit says while it arrives: the id of its git blob, or, for a file that
-Git LFS stores, size and sha256 of the object that its pointer names. What the Hub says beside that is told, not believed.
+Every file is held against what the tree of the commit says while it arrives: the id of its git blob, or, for a file
+that Git LFS stores, size and sha256 of the object that its pointer names. What the Hub says beside that is told, not
+believed.
 
 A git blob id is a SHA-1: it ties a file to the commit, and the sha256 that is taken beside it is what counts here.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.artifact import escape_name
@@ -25,7 +27,9 @@ from weighbridge.sources.hub_client import Client, asked, guarded, load_client
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from weighbridge.core.limits import Limits
     from weighbridge.scan.engine import Watcher
+    from weighbridge.sources.hub_quick import HubLook
 
 _KINDS = ("datasets", "spaces", "kernels", "buckets")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -68,7 +72,7 @@ class HubModel(NamedTuple):
         """Download every file into quarantine. Raises SourceError if one cannot be had, or is not what is listed."""
         client = load_client()
         with guarded(client, self.settings.https):
-            resolved = resolve(client, self.name, self.revision)
+            resolved = resolve(client, self.name, self.revision, self.settings.limits.files)
             arrivals = Arrivals(into, self.settings.quarantine.most_bytes, watcher)
             arrivals.make_room(sum(file.size for file in resolved.files))
             files = []
@@ -85,6 +89,12 @@ class HubModel(NamedTuple):
         mutable = "no" if self.revision == resolved.commit else "yes"
         told = (*resolved.told, Told("mutable", mutable))
         return Origin("hub", place, self.revision, resolved.commit, tuple(files), told)
+
+    def show(self, limits: Limits) -> HubLook:
+        """The same model for a quick look."""
+        from weighbridge.sources.hub_quick import HubLook
+
+        return HubLook(self, limits)
 
 
 def open_hub(text: str, settings: Settings) -> HubModel:
@@ -107,8 +117,8 @@ def open_hub(text: str, settings: Settings) -> HubModel:
     return HubModel(name, revision, settings)
 
 
-def resolve(client: Client, name: str, revision: str) -> Resolved:
-    """Find out which commit a revision is, and what is in it."""
+def resolve(client: Client, name: str, revision: str, most: int) -> Resolved:
+    """Find out which commit a revision is, and what is in it: `most` files at most."""
     info = asked(client, name, lambda: client.api.model_info(name, revision=revision or None, timeout=60))
     commit = info.sha
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
@@ -119,7 +129,10 @@ def resolve(client: Client, name: str, revision: str) -> Resolved:
         other = str(info.id)[:200]
         raise SourceError(f"the Hub has {name} under the name {other!r} now", f"ask for hf://{other} if that is right")
     tree = partial(client.api.list_repo_tree, name, recursive=True, expand=True, revision=commit)
-    files = asked(client, name, lambda: [_listed(entry) for entry in tree() if type(entry).__name__ == "RepoFile"])
+    entries = asked(client, name, lambda: list(islice(tree(), 2 * most)))
+    files = [_listed(name, entry) for entry in entries if type(entry).__name__ == "RepoFile"]
+    if len(files) > most or len(entries) == 2 * most:
+        raise SourceError(f"the Hub lists more than {most} files in {name}", "raise [limits] files if this is right")
     paths = {file.path for file in files}
     if len(paths) != len(files) or not files:
         problem = "lists a file twice" if files else "lists no file"
@@ -139,13 +152,13 @@ def pointer_blob(sha256: str, size: int) -> str:
     return hashlib.sha1(b"blob %d\0" % len(pointer) + pointer).hexdigest()
 
 
-def _listed(entry: Any) -> Listed:
+def _listed(name: str, entry: Any) -> Listed:
     path = checked_name(entry.path)
     size = entry.lfs.size if entry.lfs else entry.size
     sha256 = entry.lfs.sha256 if entry.lfs else ""
-    right = type(size) is int and size >= 0 and _COMMIT.fullmatch(entry.blob_id)
-    if not right or (entry.lfs and not _SHA256.fullmatch(sha256)):
-        raise SourceError(f"the Hub does not say what {path!r} is made of", "nothing could be checked")
+    right = type(size) is int and size >= 0 and _COMMIT.fullmatch(str(entry.blob_id))
+    if not right or (entry.lfs and not _SHA256.fullmatch(str(sha256))):
+        raise SourceError(f"the Hub does not say what {path!r} of {name} is made of", "nothing could be checked")
     return Listed(path, size, entry.blob_id, sha256, str(entry.security.status)[:100] if entry.security else "")
 
 

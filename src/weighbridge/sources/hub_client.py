@@ -21,10 +21,13 @@ from weighbridge.sources.web import (
     TRIES,
     Busy,
     check_plain,
+    check_public,
     is_loopback,
     parse_address,
     pause,
+    proxy_of,
     reachable,
+    rest,
     retry_after,
 )
 
@@ -38,6 +41,8 @@ T = TypeVar("T")
 MISSING = "pip install 'weighbridge[hub]'"
 MOST_ANSWER = 64 * 1024 * 1024
 """Bytes of an answer that is no file: a list of ten thousand files with all that is said of them has ten."""
+MOST_CALLS = 20_000
+"""Requests of one intake that are for no file: lists come in pages of fifty."""
 _QUIET = (
     "HF_HUB_DISABLE_TELEMETRY",
     "HF_HUB_DISABLE_PROGRESS_BARS",
@@ -62,7 +67,7 @@ class Client(NamedTuple):
         return {"authorization": f"Bearer {self.api.token}"} if self.api.token else {}
 
 
-def load_client(sleep: Callable[[float], None] = time.sleep) -> Client:
+def load_client(sleep: Callable[[float], None] = rest) -> Client:
     """Load the client. Raises UsageError if it is not installed."""
     for name in _QUIET:
         os.environ[name] = "1"
@@ -72,7 +77,8 @@ def load_client(sleep: Callable[[float], None] = time.sleep) -> Client:
         from huggingface_hub.utils import logging
     except ImportError as error:
         raise UsageError("hf:// needs the Hub's own client, which is not installed", MISSING) from error
-    logging.set_verbosity_error()  # its messages quote addresses that are signed
+    quiet: Callable[[], None] = logging.set_verbosity_error
+    quiet()  # its messages quote addresses that are signed
     if constants.is_offline_mode():
         raise SourceError("the Hub may not be asked: HF_HUB_OFFLINE is set", "unset it, or name a folder")
     endpoint = str(constants.ENDPOINT)
@@ -102,7 +108,7 @@ def guarded(client: Client, settings: HttpsSettings) -> Iterator[None]:
 
 
 def _token(client: Client) -> str:
-    """The token of the environment or of the file that logging in wrote; empty if there is none or none is to be sent."""
+    """The token of the environment or of the file that logging in wrote; empty if none is to be sent."""
     try:
         return str(client.hub.utils.build_hf_headers().get("authorization", "")).removeprefix("Bearer ")
     except (OSError, ValueError, client.errors.OIDCError) as error:
@@ -130,16 +136,22 @@ def asked(client: Client, what: str, call: Callable[[], T], *, transfer: bool = 
                 raise SourceError(f"{what} cannot be had: {why}", "try again: what came is kept") from None
         except errors.HFValidationError as error:
             raise UsageError(f"{what} is no name of the Hub", "write hf://ORGANISATION/NAME@REVISION") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             cause = f"the Hub answers what cannot be understood about {what}: {type(error).__name__}"
             raise SourceError(cause, "check HF_ENDPOINT") from error
         tries += 1
-        try:
-            if tries >= TRIES:
-                raise Busy(why)
-            pause(tries, wait, client.sleep)
-        except Busy as busy:
-            raise SourceError(f"{what} cannot be had: {busy.why}", "try again later") from None
+        why = why if tries >= TRIES else _paused(client, tries, wait)
+        if why:
+            raise SourceError(f"{what} cannot be had: {why}", "try again later")
+
+
+def _paused(client: Client, tries: int, wait: float) -> str:
+    """Wait; why that would take too long, or nothing."""
+    try:
+        pause(tries, wait, client.sleep)
+    except Busy as busy:
+        return busy.why
+    return ""
 
 
 def _refused(client: Client, what: str, error: Any) -> SourceError:
@@ -172,6 +184,7 @@ class Guard:
         self._endpoint = endpoint
         self._settings = settings
         self._seen: set[str] = {endpoint.host}
+        self._calls = 0
 
     def request(self, request: Any) -> None:
         """Look at a request before it is sent. Raises SourceError for one that must not be."""
@@ -184,10 +197,16 @@ class Guard:
             if self._endpoint.scheme == "https" and address.scheme == "http":
                 raise SourceError(f"the Hub redirects to {address}, without encryption", "nothing was asked for there")
             check_plain(address, self._settings)
+        if address.target.startswith("/api/"):
+            self._calls += 1
+            if self._calls > MOST_CALLS:
+                raise SourceError("the list of the Hub's files does not end", "check HF_ENDPOINT")
         if address.host not in self._seen:
             # The client looks the name up again by itself; a name that changes in between is not noticed here.
             private_hub = is_loopback(self._endpoint.host) and is_loopback(address.host)
-            if not private_hub:
+            if proxy_of(address):
+                check_public(address.host, address.host, self._endpoint.host, self._settings)
+            elif not private_hub:
                 try:
                     reachable(address.host, address.port, self._endpoint.host, self._settings)
                 except Busy as busy:
@@ -203,10 +222,8 @@ class Guard:
         """Look at an answer before its body is read. Raises SourceError for one that must not be read."""
         if response.status_code in AGAIN:
             # The client would wait as long as it is told to; how long we wait is up to us.
-            raise Busy(
-                f"the Hub answers {response.status_code}",
-                retry_after(response.headers.get("retry-after", ""), time.time()),
-            )
+            wanted = retry_after(response.headers.get("retry-after", ""), time.time())
+            raise Busy(f"the Hub answers {response.status_code}", wanted)
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             raise SourceError("the Hub sends compressed answers although it was asked not to", "try again later")
         if response.request.url.path.startswith("/api/"):

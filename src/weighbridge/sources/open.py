@@ -1,12 +1,4 @@
-"""What a SOURCE on the command line stands for.
-
-PATH                          a folder or a file
-hf://ORG/NAME@REVISION        a model of the Hugging Face Hub
-https://HOST/FILE#sha256=…    one file on the web
-git+https://…@REVISION        a git repository, its LFS objects included; git+file:// one on this machine
-az://CONTAINER/PATH           blobs of an Azure storage account
-oci:DIR:NAME:TAG              a model in a registry
-"""
+"""What a SOURCE on the command line stands for: a path, or one of the kinds in `KINDS`."""
 
 from __future__ import annotations
 
@@ -40,7 +32,7 @@ def open_source(text: str, settings: Settings) -> Source:
     Something that exists as a path is a path only if it does not look like another kind of source.
     """
     for prefix, (module, function, about) in KINDS.items():
-        if text[: len(prefix)].lower() == prefix:
+        if _begins(text, prefix):
             opener = _opener(module, function, about)
             return opener(prefix + text[len(prefix) :], settings)
     scheme = _SCHEME.match(text)
@@ -48,7 +40,7 @@ def open_source(text: str, settings: Settings) -> Source:
         import difflib
 
         names = [prefix for prefix in KINDS if prefix.endswith("://")]
-        near = difflib.get_close_matches(scheme[0].lower(), names, 1)
+        near = difflib.get_close_matches(scheme[0].lower(), names, 1, 0.8)
         mend = (
             f"did you mean {near[0]}…?" if near else "write a path, hf://…, https://…, git+https://…, az://… or oci:…"
         )
@@ -60,7 +52,11 @@ def open_source(text: str, settings: Settings) -> Source:
 
 def is_remote(text: str) -> bool:
     """Whether `text` names something that is not a path on this machine."""
-    return any(text[: len(prefix)].lower() == prefix for prefix in KINDS) or bool(_SCHEME.match(text))
+    return any(_begins(text, prefix) for prefix in KINDS) or bool(_SCHEME.match(text))
+
+
+def _begins(text: str, prefix: str) -> bool:
+    return text[: len(prefix)].lower() == prefix and (prefix == "oci:" or bool(_SCHEME.match(text)))
 
 
 def _opener(module: str, function: str, about: str) -> Callable[[str, Settings], Source]:

@@ -1,16 +1,17 @@
 """The private place that a model lands in before anybody trusts it.
 
     PARENT/lock                 held while folders are made or cleaned up
-    PARENT/unfinished/          files that arrived in part, by what they are to become: picked up by the next who wants them
+    PARENT/unfinished           files of intakes that ended early, by what they are to be: for the next who wants them
     PARENT/intake-…/alive       locked by the process that works here, and by nobody once that is dead
     PARENT/intake-…/parts       bytes that arrive
     PARENT/intake-…/objects     files that arrived whole and were checked, each named by the sha256 of its bytes
+    PARENT/intake-…/finished    those of them that somebody else could go on with, by what they were expected to be
     PARENT/intake-…/arriving    the model's files, as they are laid out
     PARENT/intake-…/model       the same folder, renamed once the model is whole: what is inspected
 
-Folders are the owner's alone. Files are read-only and not executable, and no name between PARENT and a model can be a
-module's. An intake removes its folder at the end whatever happens; what a killed one left is found by its lock that
-nobody holds, and is cleaned up by the next one.
+With the setting `keep` the folder is called kept-… and stays. Folders are the owner's alone, files are read-only and
+not executable, and the folder of an intake has no name that a module could have. It is removed at the end whatever
+happens; what a killed intake left is found by its lock that nobody holds, and is cleaned up by the next one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import SourceError, UsageError
-from weighbridge.core.settings import QuarantineSettings
+from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ALIVE = "alive"
 PARTS = "parts"
 OBJECTS = "objects"
+FINISHED = "finished"
 UNFINISHED = "unfinished"
 _ARRIVING = "arriving"
 _MODEL = "model"
@@ -50,7 +52,7 @@ class Quarantine(NamedTuple):
     kept: bool = False
 
     def take(self, source: Source, watcher: Watcher) -> Fetched:
-        """Let the source lay out its model, and make that visible only when it is whole. Raises what the source raises."""
+        """Let the source lay out its model, and show it only when it is whole. Raises what the source raises."""
         arriving, model = os.path.join(self.folder, _ARRIVING), os.path.join(self.folder, _MODEL)
         os.mkdir(arriving, 0o700)
         fetched = source.fetch(arriving, watcher)
@@ -59,7 +61,7 @@ class Quarantine(NamedTuple):
 
 
 @contextmanager
-def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[Quarantine]:
+def quarantine(settings: QuarantineSettings = DEFAULT_QUARANTINE) -> Iterator[Quarantine]:
     """A quarantine for one intake; gone afterwards, unless the settings keep it.
 
     What dead intakes left behind is cleaned up before. Raises SourceError if there is no place for it.
@@ -68,7 +70,7 @@ def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[
         parent = _parent(settings)
         with _lock(os.path.join(parent, "lock")):
             _clean(parent, settings)
-            folder = tempfile.mkdtemp(prefix="intake-", dir=parent)
+            folder = tempfile.mkdtemp(prefix="kept-" if settings.keep else "intake-", dir=parent)
             alive = _held(os.path.join(folder, ALIVE))
     except OSError as error:
         cause = f"no quarantine can be set up: {error.strerror}"
@@ -76,23 +78,13 @@ def quarantine(settings: QuarantineSettings = QuarantineSettings()) -> Iterator[
     try:
         yield Quarantine(folder, settings.keep)
     except BaseException:
-        _salvage(folder, parent)
+        if not settings.keep:
+            _salvage(folder, parent)
         raise
     finally:
-        if settings.keep:
-            with suppress(OSError):
-                os.rename(folder, os.path.join(parent, os.path.basename(folder).replace("intake-", "kept-", 1)))
-        else:
+        if not settings.keep:
             _remove(folder)
         os.close(alive)
-
-
-def kept_folders(settings: QuarantineSettings) -> list[str]:
-    """The folders of intakes that were left behind for people."""
-    parent = settings.folder or _default()
-    with suppress(OSError):
-        return [os.path.join(parent, name) for name in sorted(os.listdir(parent)) if name.startswith("kept-")]
-    return []
 
 
 def _default() -> str:
@@ -169,8 +161,10 @@ def _clean(parent: str, settings: QuarantineSettings) -> None:
 def _is_alive(folder: str) -> bool:
     try:
         file = os.open(os.path.join(folder, ALIVE), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True  # nobody can tell
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -181,15 +175,16 @@ def _is_alive(folder: str) -> bool:
 
 
 def _salvage(folder: str, parent: str) -> None:
-    """Move what arrived in part, and what is named by its sha256, to where the next intake finds it.
+    """Move what arrived, whole or in part, to where the next intake finds it.
 
     Nobody trusts these bytes: whoever picks them up hashes them first.
     """
     place = os.path.join(parent, UNFINISHED)
-    for inside, prefix in ((PARTS, ""), (OBJECTS, "sha256-")):
+    for inside in (PARTS, FINISHED):
         with suppress(OSError):
             for name in os.listdir(os.path.join(folder, inside)):
-                os.rename(os.path.join(folder, inside, name), os.path.join(place, prefix + name))
+                if "-" in name:  # what nobody could tell from another file has a plain number
+                    os.rename(os.path.join(folder, inside, name), os.path.join(place, name))
 
 
 def _remove(folder: str) -> None:
@@ -200,6 +195,8 @@ def _remove(folder: str) -> None:
         os.rename(folder, gone)
     for place, folders, _ in os.walk(gone):
         for inner in folders:
-            with suppress(OSError):
-                os.chmod(os.path.join(place, inner), 0o700, follow_symlinks=False)
+            path = os.path.join(place, inner)
+            if not os.path.islink(path):  # the rights of what a link leads to are not ours to change
+                with suppress(OSError):
+                    os.chmod(path, 0o700)
     shutil.rmtree(gone, ignore_errors=True)

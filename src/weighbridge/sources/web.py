@@ -30,8 +30,12 @@ REDIRECTS = 5
 """Redirects that one request may follow."""
 SECONDS = 60
 """Seconds that nothing may come."""
+SLOWEST = 1000
+"""Bytes a second that have to come on average, once `SECONDS` went by."""
 TRIES = 5
 """Times that something is asked for again without a byte having come in between."""
+TRIES_AT_ALL = 200
+"""Times that the rest of one file is asked for."""
 LONGEST_WAIT = 120
 """Seconds that are waited at most, whatever the server asks for."""
 AGAIN = frozenset((408, 429, 500, 502, 503, 504))
@@ -61,7 +65,7 @@ class Address(NamedTuple):
         return self.scheme, self.host, self.port
 
 
-class Busy(Exception):  # noqa: N818 -- it is an answer
+class Busy(Exception):
     """Something that may go away by waiting. `wait` is the number of seconds that the server asks for, or -1."""
 
     def __init__(self, why: str, wait: float = -1) -> None:
@@ -78,11 +82,15 @@ class Answer(NamedTuple):
     headers: http.client.HTTPMessage
     body: http.client.HTTPResponse
     connection: http.client.HTTPConnection
+    began: float
 
-    def read(self, most: int) -> bytes:
-        """The next bytes, none at the end. Raises Busy if they stop coming."""
+    def read(self, most: int, so_far: int) -> bytes:
+        """The next bytes of the `so_far` that came, none at the end. Raises Busy if they stop coming, or drip."""
+        seconds = time.monotonic() - self.began
+        if seconds > SECONDS and so_far < SLOWEST * seconds:
+            raise Busy("the transfer is so slow that it would not end")
         try:
-            return self.body.read(most)
+            return self.body.read1(most)
         except (OSError, http.client.HTTPException) as error:
             raise Busy(f"the transfer broke off: {_reason(error)}") from error
 
@@ -139,7 +147,7 @@ def _next(here: Address, location: str) -> Address:
     whole = f"{here.scheme}://{f'[{here.host}]' if ':' in here.host else here.host}:{here.port}{here.target}"
     try:
         there = parse_address(urljoin(whole, location)) if location else None
-    except UsageError as error:
+    except (UsageError, ValueError) as error:
         raise SourceError(f"{here} redirects to what is no address", "name the address that it should be") from error
     if there is None:
         raise SourceError(f"{here} redirects to nowhere", "name the address that it should be")
@@ -178,14 +186,31 @@ def reachable(host: str, port: int, asked: str, settings: HttpsSettings) -> list
     except (OSError, UnicodeError) as error:
         raise Busy(f"{host} has no address: {_reason(error)}") from error
     numbers = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if host != asked and host not in settings.private_hosts:
-        for number in numbers:
-            address = ipaddress.ip_address(number.partition("%")[0])
-            mapped = getattr(address, "ipv4_mapped", None)
-            if not (mapped or address).is_global or address.is_multicast:
-                mend = f"add {host!r} to [https] private_hosts if this is right"
-                raise SourceError(f"{asked} redirects to {host}, which is {number} in a private network", mend)
+    for number in numbers:
+        check_public(host, number, asked, settings)
     return numbers
+
+
+def check_public(host: str, number: str, asked: str, settings: HttpsSettings) -> None:
+    """Raise SourceError if a host that was redirected to has a `number` in a private network. Names are no numbers."""
+    if host == asked or host in settings.private_hosts:
+        return
+    try:
+        address = ipaddress.ip_address(number.partition("%")[0])
+    except ValueError:
+        return
+    mapped = getattr(address, "ipv4_mapped", None)
+    if not (mapped or address).is_global or address.is_multicast:
+        mend = f"add {host!r} to [https] private_hosts if this is right"
+        raise SourceError(f"{asked} redirects to {host}, which is {number} in a private network", mend)
+
+
+def proxy_of(address: Address) -> str:
+    """The proxy of the environment that stands before an address, or nothing."""
+    if is_loopback(address.host) or proxy_bypass(address.host):
+        return ""
+    proxies = getproxies()
+    return proxies.get(address.scheme) or proxies.get("all", "")
 
 
 def _get(address: Address, headers: Mapping[str, str], asked: str, settings: HttpsSettings) -> Answer:
@@ -199,7 +224,7 @@ def _get(address: Address, headers: Mapping[str, str], asked: str, settings: Htt
             cause = f"{address} does not prove who it is: {error.verify_message}"
             raise SourceError(cause, "check the address; a certificate of your own goes into SSL_CERT_FILE") from error
         raise Busy(f"{address} does not answer: {_reason(error)}") from error
-    return Answer(address, body.status, body.headers, body, connection)
+    return Answer(address, body.status, body.headers, body, connection, time.monotonic())
 
 
 def _target(address: Address, connection: http.client.HTTPConnection) -> str:
@@ -236,9 +261,10 @@ class _Straight(http.client.HTTPConnection):
 
 def _connect(address: Address, asked: str, settings: HttpsSettings) -> http.client.HTTPConnection:
     context = ssl.create_default_context() if address.scheme == "https" else None
-    proxy = "" if is_loopback(address.host) or proxy_bypass(address.host) else getproxies().get(address.scheme, "")
+    proxy = proxy_of(address)
     if not proxy:
         return _Straight(address, reachable(address.host, address.port, asked, settings), context)
+    check_public(address.host, address.host, asked, settings)
     via = parse_address(proxy if "://" in proxy else f"http://{proxy}")
     login = {"Proxy-Authorization": "Basic " + base64.b64encode(via.login.encode()).decode()} if via.login else {}
     if context is None:
@@ -259,7 +285,7 @@ def retry_after(value: str, now: float) -> float:
         return -1.0
 
 
-def pause(tries: int, wanted: float, sleep: Callable[[float], None] = time.sleep) -> None:
+def pause(tries: int, wanted: float, sleep: Callable[[float], None]) -> None:
     """Wait before the next try: what the server wants, else longer each time; never exactly as long as everybody else.
 
     Raises Busy if the server wants more than `LONGEST_WAIT`.
@@ -268,6 +294,11 @@ def pause(tries: int, wanted: float, sleep: Callable[[float], None] = time.sleep
         raise Busy(f"the server wants to be left alone for {wanted:.0f} seconds", wanted)
     wait = wanted if wanted >= 0 else min(0.5 * 2**tries, 16.0)
     sleep(wait + random.uniform(0, 0.25) * max(wait, 1.0))  # noqa: S311 -- nobody has to be unable to guess it
+
+
+def rest(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
 
 
 def _reason(error: BaseException) -> str:

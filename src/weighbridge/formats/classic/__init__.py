@@ -1,0 +1,1 @@
+"""Models of libraries that came before, or beside, deep learning."""

@@ -1,0 +1,1 @@
+"""Configuration: JSON, YAML, TOML, lines, lists of requirements."""

@@ -1,0 +1,1 @@
+"""ExecuTorch: programs, and what its back ends put into them."""

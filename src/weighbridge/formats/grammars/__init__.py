@@ -1,0 +1,1 @@
+"""The grammars that several formats share: Protocol Buffers, flatbuffers, JSON, YAML, XML, Thrift, sorted tables."""

@@ -1,0 +1,1 @@
+"""Keras: its archive, and the configurations that name code."""

@@ -1,0 +1,1 @@
+"""Models that are Protocol Buffers: Core ML, Caffe, SentencePiece, Paddle and their neighbours."""

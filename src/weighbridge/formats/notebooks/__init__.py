@@ -1,0 +1,1 @@
+"""Notebooks: cells, magics, outputs."""

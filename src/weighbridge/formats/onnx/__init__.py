@@ -1,0 +1,1 @@
+"""ONNX, and the form in which ONNX Runtime stores it."""

@@ -1,0 +1,1 @@
+"""Pickles, and the files of joblib, NumPy and skops that may carry one."""

@@ -1,0 +1,1 @@
+"""Python source, and the files that make an interpreter start something."""

@@ -1,0 +1,1 @@
+"""Jinja templates, parsed and never rendered."""

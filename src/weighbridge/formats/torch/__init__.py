@@ -1,0 +1,1 @@
+"""PyTorch: checkpoints of every age, exported programs, and Torch7."""
