@@ -109,7 +109,9 @@ def test_strangers_evidence_is_broken(taken: Path) -> None:
 
 def test_a_model_without_evidence_is_not_verified(taken: Path) -> None:
     index = json.loads((taken / "registry/index.json").read_bytes())
-    index["manifests"] = [entry for entry in index["manifests"] if "dev.weighbridge.subject" not in entry["annotations"]]
+    index["manifests"] = [
+        entry for entry in index["manifests"] if "dev.weighbridge.subject" not in entry["annotations"]
+    ]
     (taken / "registry/index.json").write_text(json.dumps(index))
     tree = command("registry", "tree", "team/good:v1")
     assert tree.status == 1
@@ -155,7 +157,12 @@ def test_every_changed_byte_is_found_and_denied(taken: Path) -> None:
     for number, path in enumerate(sorted(blobs.iterdir())):
         content = path.read_bytes()
         path.chmod(0o600)
-        for place in {0, len(content) // 2, len(content) - 1, *range(number % 7, len(content), max(1, len(content) // 5))}:
+        for place in {
+            0,
+            len(content) // 2,
+            len(content) - 1,
+            *range(number % 7, len(content), max(1, len(content) // 5)),
+        }:
             path.write_bytes(content[:place] + bytes((content[place] ^ 1,)) + content[place + 1 :])
             found = command("registry", "verify", "--format", "json")
             assert found.status in (1, 2)
@@ -175,7 +182,9 @@ def test_every_changed_byte_is_found_and_denied(taken: Path) -> None:
 
 
 def test_copy_promotes_between_registries(taken: Path, host: str) -> None:
-    outcome = command("registry", "copy", "team/good:v1", f"{host}/prod/good:v1", "--stage", "production", "--format", "json")
+    outcome = command(
+        "registry", "copy", "team/good:v1", f"{host}/prod/good:v1", "--stage", "production", "--format", "json"
+    )
     document = valid(outcome, "registry-copy")
     assert outcome.status == 0, outcome
     assert document["reference"] == f"{host}/prod/good:v1"
@@ -192,7 +201,9 @@ def test_copy_asks_the_gate_and_keeps_tags(taken: Path, host: str) -> None:
     refused = command("registry", "copy", "team/bad:v1", f"{host}/prod/bad:v1", "--stage", "production")
     assert refused.status == 1
     assert refused.out.startswith("DENIED")
-    document = command("registry", "copy", "team/bad:v1", f"{host}/prod/bad:v1", "--stage", "production", "--format", "json")
+    document = command(
+        "registry", "copy", "team/bad:v1", f"{host}/prod/bad:v1", "--stage", "production", "--format", "json"
+    )
     assert document.json()["decision"] == "deny"
     assert command("registry", "list", host).out == "the registry is empty\n"
     assert command("registry", "copy", "team/good:v1", f"{host}/prod/net:v1").status == 0
@@ -233,7 +244,9 @@ def test_gc_removes_what_nothing_names(taken: Path) -> None:
     dry = command("registry", "gc", "--grace-hours", "0", "--dry-run")
     assert dry.out.startswith("1 blob would be removed")
     assert loose.exists()
-    assert len(valid(command("registry", "gc", "--grace-hours", "0", "--format", "json"), "registry-gc")["removed"]) == 1
+    assert (
+        len(valid(command("registry", "gc", "--grace-hours", "0", "--format", "json"), "registry-gc")["removed"]) == 1
+    )
     assert not loose.exists()
     assert command("registry", "verify").status == 0
     assert command("registry", "gc", "--grace-hours", "-1").status == 2
