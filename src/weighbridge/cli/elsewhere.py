@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.cli import common
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.engine import inspect
 from weighbridge.sources.open import open_source
 from weighbridge.sources.quarantine import quarantine

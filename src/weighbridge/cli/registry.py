@@ -26,11 +26,11 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines import inventory
 from weighbridge.registry.base import parse_reference

@@ -7,13 +7,12 @@ kind that Weighbridge does not read, though its bytes have their digests.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotFound, RegistryError, Rejected
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import (
     BUNDLE_PREDICATE,
@@ -26,6 +25,7 @@ from weighbridge.registry.streams import drain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from weighbridge.registry.base import Descriptor, Reference, Store
     from weighbridge.registry.manifests import Manifest

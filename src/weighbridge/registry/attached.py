@@ -13,12 +13,12 @@ Source: github.com/opencontainers/distribution-spec, spec.md, "Listing referrers
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from weighbridge.core.digests import canonical_json, digest_bytes
 from weighbridge.core.errors import RegistryError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.registry.base import Descriptor
 from weighbridge.registry.manifests import MAX_MANIFEST, read_descriptor, strict_object, write_descriptor
 from weighbridge.registry.transfer import pull_scopes, send_manifest
@@ -26,6 +26,7 @@ from weighbridge.registry.wire import next_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from weighbridge.core.digests import Digest
     from weighbridge.registry.wire import Answer, Wire

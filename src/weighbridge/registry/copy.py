@@ -10,15 +10,16 @@ from __future__ import annotations
 import io
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from weighbridge.core.errors import NotFound, RegistryError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.base import Descriptor, check_free, check_tag
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import in_lanes, take_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
     from _typeshed import WriteableBuffer
 

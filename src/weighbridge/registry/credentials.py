@@ -21,14 +21,15 @@ import json
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any, Protocol
 
 from weighbridge.core.errors import RegistryError, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, Protocol
 from weighbridge.registry.tokens import Credential, Sender, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from weighbridge.core.settings import RegistrySetting
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotFound, RegistryError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.attached import INDEX
 from weighbridge.registry.layout import LayoutStore, on_disk, reading_index
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_descriptor, read_manifest, strict_object

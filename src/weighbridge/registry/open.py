@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.layout import open_layout, repositories
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import RegistrySetting
 from weighbridge.registry.attached import INDEX, enter_referrer, listed, strike_referrer
 from weighbridge.registry.base import (
@@ -49,6 +49,7 @@ from weighbridge.registry.wire import Pace, Wire, is_plain, next_page, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import BinaryIO
 
     from weighbridge.core.digests import Digest
     from weighbridge.registry.credentials import Identity

@@ -22,11 +22,11 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from weighbridge.core.errors import RegistryError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 from weighbridge.registry.wire import Answer, is_loopback, read_json
 
 if TYPE_CHECKING:

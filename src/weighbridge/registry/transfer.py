@@ -21,14 +21,15 @@ from __future__ import annotations
 import hashlib
 import io
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
 
 from weighbridge.core.errors import DigestMismatch, RegistryError, WeighbridgeError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.registry.wire import MAX_ANSWER, PASSING, PIECE, TRIES, Answer, BrokenWire, Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from _typeshed import WriteableBuffer
 

@@ -15,14 +15,15 @@ from __future__ import annotations
 import json
 import random
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 from urllib.parse import urljoin, urlsplit
 
 from weighbridge.core.errors import NotFound, RegistryError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, NoReturn, Self
 
     from urllib3 import BaseHTTPResponse, PoolManager
 

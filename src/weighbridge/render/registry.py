@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.digests import Digest
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pipelines.inventory import Row
 from weighbridge.render.documents import document_json
 from weighbridge.render.terminal import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
     from weighbridge.registry.copy import Copied

@@ -7,12 +7,12 @@ the report says that nobody looked. So whatever a parser makes of the zeros can 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import Unread
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotFetched, SourceError
 from weighbridge.core.facts import UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.ledger import Claim, Range, apart, settle
 from weighbridge.scan.report import BlobFacts
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import SourceError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sources.quarantine import FINISHED, OBJECTS, PARTS, UNFINISHED
 
 if TYPE_CHECKING:

@@ -19,19 +19,20 @@ import hashlib
 import os
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.origin import FileOrigin, Origin, Told
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import Settings
 from weighbridge.sources.arrivals import Arrivals, Arriving, Expected, checked_name
 from weighbridge.sources.base import Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient
 

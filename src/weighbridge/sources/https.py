@@ -7,12 +7,12 @@ transfer that breaks off goes on where it stopped if the server says which versi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.origin import FileOrigin, Origin, Told
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import Settings
 from weighbridge.sources.arrivals import Arrivals, Arriving, Expected, checked_name
 from weighbridge.sources.base import Fetched

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError
 from weighbridge.core.origin import FileOrigin, Origin, Told
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.partly import UNKNOWN
 from weighbridge.sources.base import Fetched
 from weighbridge.sources.https import WebFile, check_encoding, content_range, refused

@@ -14,11 +14,11 @@ import hashlib
 import re
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.origin import FileOrigin, Origin, Told
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import Settings
 from weighbridge.sources.arrivals import Arrivals, Arrived, Expected, checked_name
 from weighbridge.sources.base import Fetched
@@ -26,6 +26,7 @@ from weighbridge.sources.hub_client import Client, asked, guarded, load_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from weighbridge.core.limits import Limits
     from weighbridge.scan.engine import Watcher

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from weighbridge import __version__
 from weighbridge.core.errors import SourceError, UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sources.web import (
     AGAIN,
     REDIRECTS,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError
 from weighbridge.core.origin import FileOrigin
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sources.arrivals import Arrivals
 from weighbridge.sources.base import Fetched
 from weighbridge.sources.hub import HubModel, address_of, download, resolve

@@ -12,12 +12,12 @@ Sources: github.com/modelpack/model-spec, docs/spec.md; oras.land, "Artifacts"; 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import NotFound, RegistryError, SourceError
 from weighbridge.core.origin import FileOrigin, Origin, Told
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import Settings
 from weighbridge.registry.base import Descriptor, Reference, parse_reference
 from weighbridge.registry.manifests import IMAGE_MANIFEST, Manifest, read_manifest

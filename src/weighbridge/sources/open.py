@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

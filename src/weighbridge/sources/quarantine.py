@@ -23,9 +23,9 @@ import stat
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import SourceError, UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 
 if TYPE_CHECKING:

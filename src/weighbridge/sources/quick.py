@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import FormatError, SourceError, UsageError
 from weighbridge.core.facts import Span
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import Reader
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 from weighbridge.scan.partly import UNKNOWN, PartlyFetched
 
 if TYPE_CHECKING:
