@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs writers corpus engines knowledge fuzz bench clean
+.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz bench clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
+	@echo "make services            install the stand-ins of services that the tests talk to (Azurite; needs npm, 360 MB)"
 	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
 	@echo "make engines             install the other scanners that Weighbridge can ask, into an environment of their own"
@@ -55,6 +56,13 @@ docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python tools/docs.py
 
+# Found by tests/build/azurite.py. Without it the tests of Azure storage are skipped.
+services: .services/.made
+
+.services/.made:
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .services azurite@3.37.0
+	@touch $@
+
 writers: .venv-writers/.made
 
 .venv-writers/.made: tests/writers/requirements.txt
@@ -86,4 +94,4 @@ bench: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
 
 clean:
-	rm -rf .venv .venv-writers .venv-engines .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .fuzz
+	rm -rf .services .venv .venv-writers .venv-engines .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .fuzz

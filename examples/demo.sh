@@ -28,6 +28,7 @@ run 0 weighbridge intake ../examples/digits --to oci:registry:digits:v1 --stage 
 
 printf '\n%s\n' "3. The second gate decides from the stored evidence alone"
 run 0 weighbridge admit digits:v1 --stage production
+run 0 weighbridge registry tree digits:v1
 
 printf '\n%s\n' "4. A trojan: a callback in config.json would list the Key Vault on load"
 run 1 weighbridge intake ../examples/trojan --to oci:registry:trojan:v1 --stage production

@@ -6,5 +6,6 @@ model=$(CDPATH='' cd -- "$1" && pwd)
 mkdir -p "$here/.demo"
 cd "$here/.demo"
 [ -f weighbridge.toml ] || weighbridge init
-weighbridge intake "$model" --to oci:registry:mine:latest
+weighbridge intake "$model" --to oci:registry:mine:latest --replace
 weighbridge admit mine:latest --stage production
+weighbridge registry tree mine:latest

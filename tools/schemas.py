@@ -34,7 +34,12 @@ from weighbridge.core.origin import Origin
 from weighbridge.core.settings import STAGES
 from weighbridge.engines.base import EngineReport
 from weighbridge.gate.requirements import Reason
+from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
 from weighbridge.provenance.report import ProvenanceReport
+from weighbridge.registry.copy import Copied
+from weighbridge.registry.garbage import Garbage
+from weighbridge.registry.read import StoredFile
+from weighbridge.render.registry import Listing
 from weighbridge.rules.base import Rule
 from weighbridge.sandbox.probe import Wall
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
@@ -62,6 +67,7 @@ NAMES: Mapping[str, Any] = MappingProxyType(
             Finding,
             InspectedFile,
             Origin,
+            StoredFile,
             Tool,
             Unread,
             Verdict,
@@ -316,6 +322,22 @@ def trust_shape() -> Shape:
     return _top("Trust", "Whose signatures count.", "weighbridge.trust/1", {"entries": tuple[TrustRow, ...]})
 
 
+def registry_shapes() -> dict[str, Shape]:
+    """What `weighbridge registry` says, as `render/registry.py` writes the records; a refused copy is a decision."""
+    records: dict[str, type] = {
+        "registry-list": Listing,
+        "registry-show": ShownModel,
+        "registry-tree": Tree,
+        "registry-verify": Verification,
+        "registry-copy": Copied,
+        "registry-gc": Garbage,
+    }
+    return {
+        name: _top(record.__name__, first_sentence(record.__doc__), f"weighbridge.{name}/1", fields_of(record))
+        for name, record in records.items()
+    }
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file."""
     reports = {"reports": ListOf(scan_shape())}
@@ -333,6 +355,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "trust": trust_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
+    bodies |= registry_shapes()
     return {name: document(name, body) for name, body in bodies.items()}
 
 

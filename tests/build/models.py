@@ -6,7 +6,8 @@ import io
 import os
 
 from weighbridge.core.digests import Digest, digest_bytes
-from weighbridge.registry.base import Store
+from weighbridge.registry.base import Descriptor, Store
+from weighbridge.registry.manifests import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, IMAGE_MANIFEST, Manifest, write_manifest
 from weighbridge.registry.publish import (
     CODE_TYPE,
     DOC_TYPE,
@@ -17,6 +18,8 @@ from weighbridge.registry.publish import (
     publish_model,
 )
 
+NOTE = "application/x-note"
+"""The artifact type of what is attached and is no evidence."""
 TINY = {
     "model.safetensors": b"\x02\0\0\0\0\0\0\0{}",
     "README.md": b"# tiny\n",
@@ -51,6 +54,17 @@ def model_files(files: dict[str, bytes] = TINY) -> list[ModelFile]:
     ]
 
 
+def attach_note(store: Store, subject: Descriptor, text: str) -> Descriptor:
+    """Attach something that is no bundle; gives its manifest once the store says that it has it."""
+    blobs = [
+        store.put_blob(io.BytesIO(content), expect=digest_bytes(content), size=len(content))
+        for content in (EMPTY_CONFIG, text.encode())
+    ]
+    config, layer = blobs[0]._replace(media_type=EMPTY_CONFIG_TYPE), blobs[1]
+    raw = write_manifest(Manifest(NOTE, config, (layer,), subject, {"text": text}))
+    return store.put_manifest(raw, IMAGE_MANIFEST)
+
+
 def publish_tiny(store: Store, tag: str = "1.0", files: dict[str, bytes] = TINY) -> Published:
     """Publish a model with two pieces of evidence that name the manifest's digest."""
     return publish_model(
@@ -63,4 +77,5 @@ def publish_tiny(store: Store, tag: str = "1.0", files: dict[str, bytes] = TINY)
             EvidenceBlob("scan", "https://example.test/scan", b'{"about":"%s"}' % str(manifest.digest).encode()),
             EvidenceBlob("sbom", "https://example.test/sbom", b'{"sbom":"%s"}' % str(manifest.digest).encode()),
         ],
+        replace=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tempfile
@@ -11,16 +12,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from build.docker_registry import PROGRAM, docker_registry, needs_docker_registry
 from build.models import TINY, publish_tiny
+from build.registry_server import serving
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
 from weighbridge.registry.base import Descriptor, Store
 from weighbridge.registry.layout import open_layout
 from weighbridge.registry.manifests import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, IMAGE_MANIFEST, Manifest, write_manifest
 from weighbridge.registry.read import load_model
+from weighbridge.registry.remote import open_remote
 
 Maker = Callable[[str, str], Store]
-STORES: dict[str, Maker] = {"layout": lambda place, name: open_layout(f"{place}/layout", name, create=True)}
+STORES: dict[str, Maker] = {
+    "layout": lambda place, name: open_layout(f"{place}/layout", name, create=True),
+    "docker-registry": lambda place, name: remote("docker-registry", place, name),
+    "referrers-api": lambda place, name: remote("referrers-api", place, name),
+    "no-referrers-api": lambda place, name: remote("no-referrers-api", place, name),
+}
+HOSTS: dict[str, str] = {}
+"""The registries that run while these tests do, by their names in STORES."""
+
+
+def remote(kind: str, place: str, name: str) -> Store:
+    """A repository of a registry that runs; each place has its own, so that tests do not meet."""
+    if kind not in HOSTS:
+        needs_docker_registry()
+    return open_remote(HOSTS[kind], f"{digest_bytes(place.encode()).hex[:16]}/{name}", {})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _registries(tmp_path_factory):
+    with contextlib.ExitStack() as running:
+        HOSTS["referrers-api"] = running.enter_context(serving(referrers_api=True, page=2)).host
+        HOSTS["no-referrers-api"] = running.enter_context(serving(referrers_api=False, absolute_locations=True)).host
+        if PROGRAM is not None:
+            folder = str(tmp_path_factory.mktemp("docker-registry"))
+            HOSTS["docker-registry"] = running.enter_context(docker_registry(folder)).host
+        yield
+        HOSTS.clear()
 
 
 @pytest.fixture(params=STORES)
@@ -121,8 +151,21 @@ def test_a_descriptor_with_a_false_size_is_refused(store):
 
 
 def test_an_absent_blob_is_not_found(store):
+    absent = Descriptor("", digest_bytes(b"absent"), 6)
     with pytest.raises(NotFound):
-        get(store, Descriptor("", digest_bytes(b"absent"), 6))
+        get(store, absent)
+    with pytest.raises(NotFound), store.open_part(absent, 3) as stream:
+        stream.read()
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2_999_999, 3_000_000])
+def test_a_part_of_a_blob_comes_from_its_place(store, offset):
+    content = b"tensor" * 500_000
+    with store.open_part(put(store, content), offset) as stream:
+        pieces = []
+        while piece := stream.read(700_001):
+            pieces.append(piece)
+    assert b"".join(pieces) == content[offset:]
 
 
 def test_a_manifest_is_kept_byte_for_byte(store):
@@ -148,6 +191,17 @@ def test_a_tag_moves_and_the_old_manifest_stays(store):
     store.tag(first, "latest")
     assert store.resolve(store.reference(tag="latest")).digest == first.digest
     assert store.resolve(store.reference(digest=second.digest)).digest == second.digest
+
+
+def test_a_tag_that_is_taken_is_only_moved_when_asked(store):
+    first, second = put_manifest(store, "1", "latest"), put_manifest(store, "2")
+    with pytest.raises(UsageError, match="is there already"):
+        store.tag(second, "latest", replace=False)
+    assert store.resolve(store.reference(tag="latest")).digest == first.digest
+    store.tag(first, "latest", replace=False)
+    store.tag(second, "other", replace=False)
+    store.tag(second, "latest", replace=True)
+    assert store.resolve(store.reference(tag="latest")).digest == second.digest
 
 
 def test_one_manifest_may_have_many_tags(store):

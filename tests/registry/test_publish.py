@@ -139,7 +139,7 @@ def test_publishing_again_changes_nothing(store):
 
 def test_the_tag_is_set_last(store, monkeypatch):
     steps = []
-    for name in ("put_blob", "put_manifest", "referrers", "get_manifest", "open_blob", "tag"):
+    for name in ("put_blob", "_put_manifest", "referrers", "get_manifest", "open_blob", "tag"):
         real = getattr(LayoutStore, name)
 
         def noted(*arguments, _name=name, _real=real, **options):
@@ -150,7 +150,7 @@ def test_the_tag_is_set_last(store, monkeypatch):
     publish_tiny(store)
     last = steps.index("tag")
     assert "referrers" in steps[:last]
-    assert steps[last + 1 :].count("put_manifest") == 1, "only the tag's own entry"
+    assert steps[last + 1 :].count("_put_manifest") == 1, "only the tag's own entry"
     assert "referrers" not in steps[last:]
 
 
@@ -223,7 +223,7 @@ def test_a_failure_keeps_what_was_there_before(store):
 def test_a_tag_that_may_be_visible_keeps_its_evidence(store, monkeypatch):
     real = LayoutStore.tag
 
-    def tag_then_fail(self, manifest, name):
+    def tag_then_fail(self, manifest, name, **_):
         real(self, manifest, name)
         raise RegistryError("the connection broke after the answer")
 
@@ -238,7 +238,7 @@ def test_an_unknown_state_of_the_tag_keeps_the_evidence(store, monkeypatch):
     def broken(*_):
         raise RegistryError("unreachable")
 
-    def unreachable(self, manifest, name):
+    def unreachable(self, manifest, name, **_):
         monkeypatch.setattr(LayoutStore, "resolve", broken)
         broken()
 
@@ -249,7 +249,7 @@ def test_an_unknown_state_of_the_tag_keeps_the_evidence(store, monkeypatch):
 
 
 def test_a_tag_that_was_not_set_leaves_nothing(store, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise RegistryError("refused")
 
     monkeypatch.setattr(LayoutStore, "tag", refuse)

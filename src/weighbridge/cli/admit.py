@@ -4,6 +4,7 @@ Status 0: allowed. Status 1: denied, with every reason. Status 2: the registry c
 
 Examples:
   weighbridge admit oci:registry:digits:v1 --stage production
+  weighbridge admit registry.example.com/models/digits:v1 --stage production
   weighbridge admit digits:v1 --stage staging --format json
 """
 
@@ -14,12 +15,11 @@ import sys
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
-from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.admission import admit
 from weighbridge.registry.base import parse_reference
-from weighbridge.registry.layout import open_layout
+from weighbridge.registry.open import open_store
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `admit` takes."""
-    parser.add_argument("reference", metavar="REFERENCE", help="oci:DIR:NAME:TAG, or NAME:TAG of the default registry")
+    parser.add_argument(
+        "reference",
+        metavar="REFERENCE",
+        help="HOST/NAME:TAG, oci:DIR:NAME:TAG, or NAME:TAG of the settings' registry",
+    )
     parser.add_argument("--stage", choices=STAGES, required=True, help="the stage to deploy to")
     common.add_output(parser, ("text", "json"))
 
@@ -36,9 +40,7 @@ def run(options: argparse.Namespace) -> int:
     """Decide and print the decision."""
     settings = common.settings_for(options)
     reference = parse_reference(options.reference, settings.registry)
-    if reference.kind != "layout":
-        raise UsageError(f"the registry {reference.place} is not a folder", "this version reads oci:DIR:NAME:TAG")
-    store = open_layout(reference.place, reference.name)
+    store = open_store(reference, settings)
     decision, case = admit(
         store,
         reference,

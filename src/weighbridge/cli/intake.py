@@ -5,6 +5,7 @@ Status 0: the model is in the registry. Status 1: it was refused, and the regist
 Examples:
   weighbridge intake ./model
   weighbridge intake ./model --to oci:registry:team/model:v1 --stage production
+  weighbridge intake ./model --to registry.example.com/team/model:v1
   weighbridge intake hf://org/name@main --to oci:registry:team/model:v1
   weighbridge intake https://models.example.com/net.safetensors#sha256=DIGEST
   weighbridge intake ./model --format json --output intake.json
@@ -24,7 +25,7 @@ from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.intake import Destination, Intake, take_in
 from weighbridge.registry.base import parse_reference
-from weighbridge.registry.layout import open_layout
+from weighbridge.registry.open import open_store
 from weighbridge.sources.open import is_remote, open_source
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.core.settings import Settings
-    from weighbridge.registry.base import Store
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder, a file, or where a model can be had: git+https://…@COMMIT, hf://ORG/NAME@REVISION, https://…",
     )
     parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
+    parser.add_argument("--replace", action="store_true", help="let the tag name this model if it names another one")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
     common.add_attestations(parser)
     common.add_output(parser, ("text", "json"))
@@ -87,26 +88,24 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
         reference = parse_reference(options.to, settings.registry)
         if reference.tag is None:
             raise UsageError(f"{options.to!r} is a digest, not a place to store at", "write NAME:TAG")
-        return Destination(_store(reference.kind, reference.place, reference.name), reference.tag)
+        return Destination(open_store(reference, settings, create=True), reference.tag, options.replace)
     if not settings.registry:
-        raise UsageError("no registry is set", "run weighbridge init, or name one with --to oci:DIR:NAME:TAG")
+        raise UsageError(
+            "no registry is set", "run weighbridge init, or give --to HOST/NAME:TAG or --to oci:DIR:NAME:TAG"
+        )
     name = re.sub(r"[^a-z0-9]+", "-", default_name(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
-    return Destination(_store(reference.kind, reference.place, reference.name), None)
+    return Destination(open_store(reference, settings, create=True), None, options.replace)
 
 
 def default_name(source: str) -> str:
-    """What people call a source: the last part of its path, without a revision, a query or a digest."""
+    """What people call a source: the last part of its path, without a revision, a tag, a query or a digest."""
+    if source.lower().startswith("oci:"):
+        return re.sub(r"(@sha256)?:[^:/]*$", "", source).rpartition(":")[2].rpartition("/")[2]
     if is_remote(source):
         host, _, path = re.split(r"[?#]", source)[0].rpartition("://")[2].partition("/")
         return (path or host).partition("@")[0].rstrip("/").rpartition("/")[2]
     return os.path.basename(os.path.abspath(source))
-
-
-def _store(kind: str, place: str, name: str) -> Store:
-    if kind != "layout":
-        raise UsageError(f"the registry {place} is not a folder", "this version stores in oci:DIR:NAME:TAG")
-    return open_layout(place, name, create=True)
 
 
 def _document(outcome: Intake, reference: str) -> dict[str, Any]:

@@ -89,6 +89,22 @@ class EngineSettings(NamedTuple):
     """Run them although no sandbox can be built. They then read what we can read, and reach the network."""
 
 
+LOGINS = ("auto", "anonymous", "azure", "docker")
+"""Whose name we go by at a registry: `auto` is docker's credentials, and for Azure's registries Azure's identity."""
+
+
+class RegistrySetting(NamedTuple):
+    """How one registry host is spoken to."""
+
+    ca_file: str = ""
+    """The certificate authorities to believe for it, instead of the system's."""
+    plain_http: bool | None = None
+    """Whether to speak to it without TLS. Not set: only if it is on this machine and has no `ca_file`."""
+    mirror: str = ""
+    """HOST or HOST/PREFIX that is asked first for what has a digest."""
+    login: str = "auto"
+
+
 class QuarantineSettings(NamedTuple):
     """Where models land before anybody trusts them."""
 
@@ -130,6 +146,7 @@ class Settings(NamedTuple):
     limits: Limits = Limits()
     stages: dict[str, StagePolicy] = DEFAULT_STAGES
     engines: EngineSettings = EngineSettings()
+    registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
 
@@ -202,6 +219,7 @@ def _from_file(path: str) -> Settings:
         limits=_limits(table.get("limits", {}), f"{where}, [limits]"),
         stages=_stages(table.get("stage", {}), where),
         engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),
+        registries=_registries(table.get("registries", {}), folder, where),
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
     )
@@ -288,6 +306,31 @@ def _engines(table: Any, folder: str, where: str) -> EngineSettings:
         seconds=seconds,
         unsafe_no_sandbox=unsafe,
     )
+
+
+def _registries(table: Any, folder: str, where: str) -> dict[str, RegistrySetting]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: [registries] is no table", 'write [registries."HOST"]')
+    found = {}
+    for host, values in table.items():
+        here = f"{where}, [registries.{host!r}]"
+        if not isinstance(values, dict):
+            raise UsageError(f"{here} is no table", 'write [registries."HOST"] with the host in quotes')
+        _check_keys(values, RegistrySetting._fields, here)
+        plain_http = values.get("plain_http")
+        if plain_http is not None and type(plain_http) is not bool:
+            raise UsageError(f"{here}: plain_http is neither true nor false", "write true or false")
+        login = _text(values, "login", here) or "auto"
+        if login not in LOGINS:
+            raise UsageError(f"{here}: login is not one of {', '.join(LOGINS)}", 'write login = "auto"')
+        ca_file = _text(values, "ca_file", here)
+        found[host] = RegistrySetting(
+            ca_file=os.path.join(folder, ca_file) if ca_file else "",
+            plain_http=plain_http,
+            mirror=_text(values, "mirror", here),
+            login=login,
+        )
+    return found
 
 
 def _quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:

@@ -47,10 +47,14 @@ if TYPE_CHECKING:
 
 
 class Destination(NamedTuple):
-    """Where an admitted model goes: a repository, and the tag in it (None: made from the model digest)."""
+    """Where an admitted model goes: a repository, and the tag in it (None: made from the model digest).
+
+    `replace`: the tag may name another model so far.
+    """
 
     store: Store
     tag: str | None
+    replace: bool = False
 
 
 class Intake(NamedTuple):
@@ -189,6 +193,7 @@ def _publish(
         config=_config(bill, fetched),
         annotations=_annotations(report, provenance, fetched),
         evidence=evidence,
+        replace=destination.replace,
     )
 
 

@@ -21,7 +21,7 @@ import re
 from types import MappingProxyType
 
 from weighbridge.core.digests import Digest, parse_digest
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import NotFound, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::([0-9]{1,5}))?|\[[0-9A-Fa-f:.]+\](?::([0-9]{1,5}))?")
 _FALLBACK_TAG = re.compile(r"sha256-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?")
 MAX_NAME = 255
 """Characters of a repository name; registries allow no more."""
@@ -66,6 +66,14 @@ class Reference(NamedTuple):
 class Store(Protocol):
     """One repository. Raises NotFound, DigestMismatch, and RegistryError for everything else that goes wrong."""
 
+    @property
+    def lanes(self) -> int:
+        """How many blobs may well be put at a time, by threads."""
+
+    @property
+    def removes_safely(self) -> bool:
+        """Whether `remove` can never take away what somebody else tags in the same moment."""
+
     def reference(self, *, tag: str | None = None, digest: Digest | None = None) -> Reference:
         """How people write a manifest of this repository; exactly one of the two is given."""
 
@@ -76,6 +84,9 @@ class Store(Protocol):
 
     def open_blob(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
         """A stream of the blob that raises DigestMismatch instead of giving the last bytes of a wrong blob."""
+
+    def open_part(self, blob: Descriptor, offset: int) -> AbstractContextManager[BinaryIO]:
+        """The bytes of a blob from `offset`, unproved: for whoever proves all of them, as `put_blob` does."""
 
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:
         """Store a manifest, exactly these bytes, whose blobs are all there; visible by digest, and by tag if given."""
@@ -92,8 +103,11 @@ class Store(Protocol):
     def tags(self) -> tuple[str, ...]:
         """All tags that people set, sorted; not those that tools use to attach signatures."""
 
-    def tag(self, manifest: Descriptor, name: str) -> None:
-        """Make a tag name this manifest, atomically. What it named before stays available by digest."""
+    def tag(self, manifest: Descriptor, name: str, *, replace: bool = True) -> None:
+        """Make a tag name this manifest, atomically. What it named before stays available by digest.
+
+        Without `replace`, UsageError if it names another manifest already.
+        """
 
     def remove(self, manifest: Descriptor) -> None:
         """Make an untagged manifest invisible. Does nothing if a tag names it or if it is not there."""
@@ -115,10 +129,16 @@ def parse_reference(text: str, default: str = "") -> Reference:
                 f"{shown!r} names no registry", "write HOST/NAME:TAG or oci:DIR:NAME:TAG, or set a default registry"
             )
         return parse_reference(f"{default}:{text}" if default.startswith("oci:") else f"{default}/{text}")
-    if not _HOST.fullmatch(host):
-        raise UsageError(f"{plain(host, 200)!r} is not a registry host", "write HOST/NAME:TAG")
     name, tag, digest = _split(rest, shown)
-    return Reference("remote", host, name, tag, digest)
+    return Reference("remote", check_host(host), name, tag, digest)
+
+
+def check_host(host: str) -> str:
+    """The host of a registry, HOST or HOST:PORT, if it is one. Raises UsageError."""
+    found = _HOST.fullmatch(host)
+    if not found or int(found[1] or found[2] or 1) not in range(1, 65536):
+        raise UsageError(f"{plain(host, 200)!r} is not a registry host", "write HOST/NAME:TAG or HOST:PORT/NAME:TAG")
+    return host
 
 
 def check_name(name: str) -> str:
@@ -140,6 +160,24 @@ def check_tag(tag: str) -> str:
     if is_fallback_tag(tag):
         raise UsageError(f"the tag {tag!r} has the form that tools use for signatures", "choose another tag")
     return tag
+
+
+def check_free(store: Store, digest: Digest, tag: str) -> None:
+    """Raises UsageError if a tag of a repository names another manifest than the given one."""
+    try:
+        there = store.resolve(store.reference(tag=tag)).digest
+    except NotFound:
+        return
+    if there != digest:
+        raise taken(store.reference(tag=tag), there)
+
+
+def taken(reference: Reference, there: Digest) -> UsageError:
+    """The refusal to let a tag name something else than it does."""
+    return UsageError(
+        f"{plain(str(reference))} is there already and names {there.short}",
+        "choose another tag, or give --replace; what it names now stays available by its digest",
+    )
 
 
 def is_fallback_tag(tag: str) -> bool:

@@ -25,11 +25,11 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 
-from weighbridge.core.digests import Digest, canonical_json
+from weighbridge.core.digests import Digest, canonical_json, parse_digest
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag
+from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag, taken
 from weighbridge.registry.layout_index import SUBJECT, Entry, enter, is_meant, read_index, ref_name_of
 from weighbridge.registry.manifests import (
     IMAGE_MANIFEST,
@@ -49,6 +49,8 @@ LEFTOVER_SECONDS = 24 * 3600
 """Age from which a file in ingest/ is taken for the remains of a crash. A live writer's file is younger."""
 MAX_LAYOUT_FILE = 4096
 """Bytes read of the file oci-layout; it has 30."""
+FLUSH = 16 * 1024 * 1024
+"""Bytes after which the disk is told to begin: the sync at the end then waits for the last of them only."""
 LAYOUT_VERSION = "1.0.0"
 _LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = b'{"manifests":[],"schemaVersion":2}'
@@ -61,7 +63,7 @@ def open_layout(
     and remains of crashes are removed. Raises NotFound if there is no layout, UsageError for a bad name.
     """
     store = LayoutStore(folder, check_name(repository))
-    with _disk(f"open the layout folder {plain(folder)}"):
+    with on_disk(f"open the layout folder {plain(folder)}"):
         if create:
             _create(folder)
             _sweep_ingest(folder, now() - LEFTOVER_SECONDS)
@@ -92,6 +94,8 @@ class LayoutStore:
     """One repository of a layout folder; blobs and untagged manifests are shared by all of them. See `Store`."""
 
     __slots__ = ("folder", "repository")
+    lanes = 1
+    removes_safely = True
 
     def __init__(self, folder: str, repository: str) -> None:
         self.folder = folder
@@ -103,12 +107,14 @@ class LayoutStore:
     def put_blob(self, data: BinaryIO, *, expect: Digest, size: int) -> Descriptor:
         blob = Descriptor("application/octet-stream", expect, size)
         path = self._blob_path(expect)
-        with suppress(NotFound, DigestMismatch), _disk(f"store {expect}"):
+        with suppress(NotFound, DigestMismatch), on_disk(f"store {expect}"):
             with self.open_blob(blob) as stored:
                 drain(stored)
+            with suppress(OSError):
+                os.utime(path)  # young again, so that nobody clears it away before a manifest names it
             _sync_folder(os.path.dirname(path))  # whoever stored it may have been killed before doing so
             return blob
-        with _disk(f"store {expect}"), _ingest(self.folder, path, 0o444) as file:
+        with on_disk(f"store {expect}"), _ingest(self.folder, path, 0o444) as file:
             state, count = hashlib.sha256(), 0
             while piece := data.read(PIECE):
                 count += len(piece)
@@ -116,6 +122,8 @@ class LayoutStore:
                     break
                 state.update(piece)
                 file.write(piece)
+                if count % FLUSH < len(piece):
+                    _begin_writing(file, count)
             if count != size or state.hexdigest() != expect.hex:
                 raise DigestMismatch(
                     f"the bytes to store are not those of {expect} ({size} bytes)",
@@ -125,29 +133,42 @@ class LayoutStore:
 
     @contextmanager
     def open_blob(self, blob: Descriptor) -> Iterator[BinaryIO]:
+        with verified(self.open_part(blob, 0), blob, plain(self._blob_path(blob.digest))) as stream:
+            yield stream
+
+    def open_part(self, blob: Descriptor, offset: int) -> BinaryIO:
         path = self._blob_path(blob.digest)
         try:
-            file = open(path, "rb", buffering=0, opener=_without_links)  # noqa: SIM115  # `verified` closes it
+            file = open(path, "rb", buffering=0, opener=_without_links)  # noqa: SIM115  # whoever asked closes it
         except FileNotFoundError as error:
             raise NotFound(f"{blob.digest} is not in {plain(self.folder)}", "push the model again") from error
         except OSError as error:
             raise RegistryError(f"{plain(path)} cannot be read: {error.strerror}", "check its permissions") from error
-        with verified(file, blob, plain(path)) as stream:
-            yield stream
+        if offset:
+            with _closed_on_error(file), on_disk(f"read {plain(path)}"):
+                file.seek(offset)
+        return file
 
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:
+        return self._put_manifest(raw, media_type, tag, replace=True)
+
+    def _put_manifest(self, raw: bytes, media_type: str, tag: str | None, *, replace: bool) -> Descriptor:
         ref_name = None if tag is None else f"{self.repository}:{check_tag(tag)}"
         manifest = check_manifest(raw, media_type)
         subject = None
+        needed: tuple[Descriptor, ...] = (manifest,)
         if media_type == IMAGE_MANIFEST:
             content = read_manifest(raw)
             manifest = manifest._replace(artifact_type=content.artifact_type)
             subject = content.subject
-            with _disk("look up the blobs of a manifest"):
-                for blob in (content.config, *content.layers):
-                    self._require(blob)
+            needed = (content.config, *content.layers, manifest)
+            self._require(*needed[:-1])
         self.put_blob(io.BytesIO(raw), expect=manifest.digest, size=manifest.size)
         with self._changing_index() as entries:
+            self._require(*needed)  # again, under the lock: somebody may clear the folder at this moment
+            for entry in () if replace else entries:
+                if ref_name_of(entry) == ref_name and entry["digest"] != str(manifest.digest):
+                    raise taken(self.reference(tag=tag), parse_digest(entry["digest"]))
             enter(entries, manifest, ref_name, subject)
         return manifest
 
@@ -187,8 +208,8 @@ class LayoutStore:
         names = (ref_name_of(entry).rpartition(":") for entry in self._entries())
         return tuple(sorted({tag for name, _, tag in names if name == self.repository and not is_fallback_tag(tag)}))
 
-    def tag(self, manifest: Descriptor, name: str) -> None:
-        self.put_manifest(self.get_manifest(manifest), manifest.media_type, name)
+    def tag(self, manifest: Descriptor, name: str, *, replace: bool = True) -> None:
+        self._put_manifest(self.get_manifest(manifest), manifest.media_type, name, replace=replace)
 
     def remove(self, manifest: Descriptor) -> None:
         with self._changing_index() as entries:
@@ -197,14 +218,18 @@ class LayoutStore:
     def _blob_path(self, digest: Digest) -> str:
         return os.path.join(self.folder, "blobs", "sha256", digest.hex)
 
-    def _require(self, blob: Descriptor) -> None:
+    def _require(self, *blobs: Descriptor) -> None:
         """A manifest may only name blobs that are there, so that a visible model is a whole model."""
-        try:
-            size = os.stat(self._blob_path(blob.digest), follow_symlinks=False).st_size
-        except FileNotFoundError as error:
-            raise NotFound(f"the manifest names {blob.digest}, which is not stored", "store its blobs first") from error
-        if size != blob.size:
-            raise DigestMismatch(f"{blob.digest} has {size} bytes, not {blob.size}", "store its blobs again")
+        for blob in blobs:
+            with on_disk("look up the blobs of a manifest"):
+                try:
+                    size = os.stat(self._blob_path(blob.digest), follow_symlinks=False).st_size
+                except FileNotFoundError as error:
+                    raise NotFound(
+                        f"the manifest names {blob.digest}, which is not stored", "store its blobs first"
+                    ) from error
+            if size != blob.size:
+                raise DigestMismatch(f"{blob.digest} has {size} bytes, not {blob.size}", "store its blobs again")
 
     def _entries(self) -> list[Entry]:
         entries: list[Entry] = read_index(self.folder)["manifests"]
@@ -213,7 +238,7 @@ class LayoutStore:
     @contextmanager
     def _changing_index(self) -> Iterator[list[Entry]]:
         """The index entries, to be changed in place; written if the block ends well and something changed."""
-        with _disk(f"write {plain(self.folder)}/index.json"), _locked(self.folder):
+        with on_disk(f"write {plain(self.folder)}/index.json"), _locked(self.folder):
             index = read_index(self.folder)
             before = canonical_json(index)
             yield index["manifests"]
@@ -271,6 +296,13 @@ def _ingest(folder: str, target: str, mode: int) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def reading_index(folder: str) -> Iterator[list[Entry]]:
+    """The entries of the index, while nobody of ours can change it."""
+    with _locked(folder):
+        yield read_index(folder)["manifests"]
+
+
+@contextmanager
 def _locked(folder: str) -> Iterator[None]:
     fd = os.open(os.path.join(folder, ".weighbridge.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -281,13 +313,29 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _disk(action: str) -> Iterator[None]:
+def on_disk(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise RegistryError(
             f"cannot {action}: {error.strerror or plain(str(error))}", "check free space and permissions, then repeat"
         ) from error
+
+
+@contextmanager
+def _closed_on_error(file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
+
+
+def _begin_writing(file: BinaryIO, count: int) -> None:
+    """Linux begins to write what it is told will not be needed again; nothing waits for that here."""
+    file.flush()
+    with suppress(OSError):
+        os.posix_fadvise(file.fileno(), max(0, count - 2 * FLUSH), 2 * FLUSH, os.POSIX_FADV_DONTNEED)
 
 
 def _without_links(path: str, flags: int) -> int:

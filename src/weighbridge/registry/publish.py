@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
+from functools import partial
 
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes
 from weighbridge.core.errors import NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.registry.base import Descriptor, check_tag
+from weighbridge.registry.base import Descriptor, check_free, check_tag
 from weighbridge.registry.manifests import (
     EMPTY_CONFIG,
     EMPTY_CONFIG_TYPE,
@@ -54,6 +55,10 @@ DESCRIPTOR_KEYS = frozenset(
     | {"datasetsURL", "revision", "licenses"}
 )
 CONFIG_KEYS = frozenset({"architecture", "format", "paramSize", "precision", "quantization", "capabilities"})
+
+
+RELIST = 4
+"""Times that evidence is entered again which the registry does not list."""
 
 
 class ModelFile(NamedTuple):
@@ -92,34 +97,33 @@ def publish_model(
     config: Mapping[str, Any],
     annotations: Mapping[str, str],
     evidence: Callable[[Descriptor], Sequence[EvidenceBlob]],
+    replace: bool = False,
 ) -> Published:
     """Publish a model with its evidence. `config` has ModelPack's descriptor and config fields in one flat mapping.
 
     `evidence` is called with the manifest's descriptor, so that statements can name its digest. If anything fails
-    before the tag is set, the tag is as it was, what this call made visible is removed again, and the error goes on.
-    Raises UsageError for a bad tag, path or field; RegistryError (DigestMismatch if a file is not what its digest
-    says); whatever `evidence` raises.
+    before the tag is set, the tag is as it was, what this call made visible is removed again (where the store can do
+    so without harming others; elsewhere it stays, without a tag), and the error goes on.
+    Raises UsageError for a bad tag, path or field, or without `replace` if the tag names another model;
+    RegistryError (DigestMismatch if a file is not what its digest says); whatever `evidence` raises.
     """
     check_tag(tag)
     config_raw = model_config(files, config)
     raw = model_manifest(files, config_raw, annotations)
+    if not replace:
+        check_free(store, digest_bytes(raw), tag)
     added: list[Descriptor] = []
     tagging = False
     try:
-        for file in files:
-            with file.open() as data:
-                store.put_blob(data, expect=file.digest, size=file.size)
+        _put_files(store, files)
         _put(store, config_raw)
         manifest = _put_manifest(store, raw, added)
         attached = tuple(_attach(store, manifest, blob, added) for blob in evidence(manifest))
         _read_back(store, manifest, attached)
         tagging = True
-        store.tag(manifest, tag)
+        store.tag(manifest, tag, replace=replace)
     except BaseException:
-        if not (tagging and _may_be_tagged(store, tag, manifest)):
-            for descriptor in reversed(added):
-                with suppress(RegistryError):
-                    store.remove(descriptor)
+        take_back(store, tag, manifest if tagging else None, added)
         raise
     return Published(manifest, attached)
 
@@ -175,6 +179,47 @@ def _config(raw: bytes) -> Descriptor:
     return Descriptor(MODEL_CONFIG_TYPE, digest_bytes(raw), len(raw))
 
 
+def _put_files(store: Store, files: Sequence[ModelFile]) -> None:
+    """Store all files, as many at a time as the store has lanes; the first error ends it."""
+
+    def put(file: ModelFile) -> None:
+        with file.open() as data:
+            store.put_blob(data, expect=file.digest, size=file.size)
+
+    in_lanes(store.lanes, [partial(put, file) for file in files])
+
+
+def take_back(store: Store, tag: str, manifest: Descriptor | None, added: Sequence[Descriptor]) -> None:
+    """After a failure: make invisible what was added, if the store can do so without harming others.
+
+    `manifest` is the one that the tag may name already; then nothing is taken back.
+    """
+    if not store.removes_safely or (manifest is not None and _may_be_tagged(store, tag, manifest)):
+        return
+    for descriptor in reversed(added):
+        with suppress(RegistryError):
+            store.remove(descriptor)
+
+
+def in_lanes(lanes: int, work: Sequence[Callable[[], object]]) -> None:
+    """Do every piece of work, `lanes` of them at a time; after the first error, which is raised, none begins."""
+    if lanes == 1:
+        for piece in work:
+            piece()
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(lanes) as pool:
+        futures = [pool.submit(piece) for piece in work]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
 def _put(store: Store, raw: bytes) -> Descriptor:
     return store.put_blob(io.BytesIO(raw), expect=digest_bytes(raw), size=len(raw))
 
@@ -207,11 +252,16 @@ def _read_back(store: Store, manifest: Descriptor, attached: Sequence[Descriptor
         for blob in (content.config, *content.layers):
             with store.open_blob(blob) as stream:
                 drain(stream)
-    found = {referrer.digest for referrer in store.referrers(manifest, BUNDLE_TYPE)}
-    if not {descriptor.digest for descriptor in attached} <= found:
-        raise RegistryError(
-            f"the registry does not list the evidence of {manifest.digest}", "repeat; if it stays, use another registry"
-        )
+    for _ in range(RELIST):
+        found = {referrer.digest for referrer in store.referrers(manifest, BUNDLE_TYPE)}
+        missing = [descriptor for descriptor in attached if descriptor.digest not in found]
+        if not missing:
+            return
+        for descriptor in missing:  # others who attach to the same model at this moment may have overwritten the list
+            store.put_manifest(store.get_manifest(descriptor), descriptor.media_type)
+    raise RegistryError(
+        f"the registry does not list the evidence of {manifest.digest}", "repeat; if it stays, use another registry"
+    )
 
 
 def _may_be_tagged(store: Store, tag: str, manifest: Descriptor) -> bool:

@@ -73,10 +73,11 @@ def load_model(store: Store, reference: Reference) -> StoredModel:
             f"{plain(str(reference))} is not a model: its artifact type is {plain(content.artifact_type, 80)}",
             "name a model that was published with `weighbridge intake`",
         )
-    return StoredModel(manifest, _files(content), content.annotations, _evidence(store, manifest))
+    return StoredModel(manifest, stored_files(content), content.annotations, _evidence(store, manifest))
 
 
-def _files(content: Manifest) -> tuple[StoredFile, ...]:
+def stored_files(content: Manifest) -> tuple[StoredFile, ...]:
+    """The files that a manifest names. Raises RegistryError for paths that are unsafe, stand twice, or are missing."""
     files: dict[str, StoredFile] = {}
     for layer in content.layers:
         path = layer.annotations.get(FILE_PATH, layer.annotations.get(FILE_TITLE, ""))
