@@ -14,7 +14,7 @@ from build import pickles as p
 from build.checkpoints import ORDERED, archive, number, numbers, storage, table, tensor, tensor_v3, written
 from build.containers import torch_legacy, zipped
 from build.running import Outcome, command
-from weighbridge.formats.archives.zip import zip as archives
+from weighbridge.formats.archives import zip as archives
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -43,7 +43,9 @@ def setting(text: str) -> None:
 
 
 def take_in(*more: str, stage: str = "production") -> Outcome:
-    return command("intake", "net", "--to", "oci:registry:net:v1", "--stage", stage, "--format", "json", *more)
+    return command(
+        "intake", "net", "--replace", "--to", "oci:registry:net:v1", "--stage", stage, "--format", "json", *more
+    )
 
 
 def admitted(stage: str = "production") -> Outcome:
@@ -94,7 +96,7 @@ def test_a_contradicted_claim_is_refused_with_the_link_that_broke(model: Path, s
     assert outcome.status == 1
     assert "README.md is not what was signed" in outcome.json()["refusal"]
     assert json.loads(Path("registry/index.json").read_text())["manifests"] == []
-    text = command("intake", "net", "--to", "oci:registry:net:v1", "--stage", stage).out
+    text = command("intake", "net", "--replace", "--to", "oci:registry:net:v1", "--stage", stage).out
     assert "REFUSED  model-signature is contradicted: model.sig: README.md is not what was signed" in text
 
 
@@ -150,7 +152,9 @@ def test_flags_wait_for_a_person(model: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(report, "declared_claims", lambda *_, **__: (flag,))
     outcome = take_in()
     assert outcome.status == 0
-    assert "to confirm" in command("intake", "net", "--to", "oci:registry:net:v2", "--stage", "sandbox").out
+    assert (
+        "to confirm" in command("intake", "net", "--replace", "--to", "oci:registry:net:v2", "--stage", "sandbox").out
+    )
     assert unmet(admitted()) == {"confirmations": "unmet"}
     assert "MIMIC-III" in admitted().out
     setting('acknowledged = ["regulated-data/hipaa"]')
