@@ -36,4 +36,23 @@ run 1 weighbridge intake ../examples/trojan --to oci:registry:trojan:v1 --stage 
 printf '\n%s\n' "5. Nothing of it is in the registry"
 run 2 weighbridge admit trojan:v1 --stage production
 
+if command -v git >/dev/null && command -v ssh-keygen >/dev/null; then
+	printf '\n%s\n' "6. A PyTorch checkpoint in a git repository, its commit signed by somebody whom this folder trusts"
+	ssh-keygen -q -t ed25519 -N "" -C ada@example.com -f ada
+	git init -q --initial-branch=main upstream
+	python3 ../examples/build_checkpoint.py upstream/model.pt
+	cp ../examples/digits/README.md ../examples/digits/config.json upstream/
+	git -C upstream add .
+	git -C upstream -c user.name=Ada -c user.email=ada@example.com -c gpg.format=ssh \
+		-c user.signingkey="$work/ada" -c commit.gpgsign=true commit -q -m "A digit classifier"
+	run 0 weighbridge trust add --key ada.pub --owner "Ada, who makes models" --source "git+file://$work/*"
+	run 0 weighbridge intake "git+file://$work/upstream@main" --to oci:registry:checkpoint:v1 --stage production
+
+	printf '\n%s\n' "7. What arrived is safetensors: the signed commit, the conversion and every signature hang on it"
+	run 0 weighbridge registry tree checkpoint:v1
+	run 0 weighbridge admit checkpoint:v1 --stage production
+else
+	printf '\n%s\n' "6. Left out: a checkpoint from a signed git repository (install git and openssh-client to see it)"
+fi
+
 printf '\n%s\n' "The good model is in .demo/registry with its evidence; the trojan was refused with status 1."

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
 
 
@@ -135,6 +136,8 @@ def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
     style = style_for(sys.stdout, environ)
     report = scan_text(outcome.report, style=style).rstrip("\n")
     report = f"{report}\n\n{provenance_section(outcome.provenance, style=style)}"
+    if outcome.converted is not None:
+        report = f"{report}\n\n{_converted(outcome.converted)}"
     if outcome.published is None:
         return f"{report}\n\nREFUSED  {plain(outcome.refusal)}\n  nothing was stored"
     lines = [report, "", f"ADMITTED  {plain(reference)}", f"  {outcome.published.manifest.digest}"]
@@ -142,3 +145,15 @@ def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
         kind = item.annotations.get("dev.weighbridge.evidence.kind", "")
         lines.append(f"  + {plain(kind):<16} {item.digest}")
     return "\n".join(lines)
+
+
+def _converted(record: ConversionRecord) -> str:
+    """What was made of the pickles, in two lines."""
+    from weighbridge.core.plain import plain
+
+    made = sorted({(tensor.source, tensor.file) for tensor in record.tensors})
+    lines = [f"  {plain(source)} → {plain(file)}" for source, file in made[:10]]
+    if len(made) > 10:
+        lines.append(f"  and {len(made) - 10} more")
+    left = f", {len(record.left_out)} other things left out" if record.left_out else ""
+    return "\n".join([f"converted without loading it: {len(record.tensors)} tensors{left}", *lines])

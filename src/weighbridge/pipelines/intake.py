@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.trust import TrustPolicy
+    from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.artifact import InspectedFile
     from weighbridge.core.evidence import Evidence
     from weighbridge.core.knowledge import Knowledge
@@ -65,6 +66,7 @@ class Intake(NamedTuple):
     refusal: str
     published: Published | None
     tag: str
+    converted: ConversionRecord | None = None
 
     @property
     def admitted(self) -> bool:
@@ -132,7 +134,7 @@ def take_in(
         records = (settled.record,) if settled.record else ()
         tag = destination.tag or report.artifact.digest.hex[:12]
         published = _publish(settled.inspection, provenance, settled.fetched, records, destination, tag, signer, now)
-        return Intake(report, provenance, "", published, tag)
+        return Intake(report, provenance, "", published, tag, settled.record)
 
 
 def _broken_provenance(provenance: ProvenanceReport, policy: StagePolicy) -> str:
