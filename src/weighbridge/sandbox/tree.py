@@ -59,30 +59,34 @@ def remove(folder: str) -> None:
 def _entries(folder: str) -> Iterator[tuple[int, str, int]]:
     """Every entry below: the open folder that it is in, its name, and how deep it lies. Links are not followed."""
     try:
-        stack = [(os.open(folder, _FOLDER), iter(()), True)]
+        stack = [_opened(folder)]
     except OSError:
         return
     try:
         while stack:
-            here, names, fresh = stack.pop()
-            if fresh:
-                try:
-                    names = iter(os.listdir(here))
-                except OSError:
-                    names = iter(())
-            entry = next(names, None)
-            if entry is None:
+            here, names = stack[-1]
+            if not names:
                 os.close(here)
+                stack.pop()
                 continue
-            stack.append((here, names, False))
+            entry = names.pop()
             depth = len(stack)
             yield here, entry, depth
             if depth <= DEEPEST:
                 with suppress(OSError):
-                    stack.append((os.open(entry, _FOLDER, dir_fd=here), iter(()), True))
+                    stack.append(_opened(entry, here))
     finally:
-        for here, _, _ in stack:
+        for here, _ in stack:
             os.close(here)
+
+
+def _opened(folder: str, inside: int | None = None) -> tuple[int, list[str]]:
+    here = os.open(folder, _FOLDER, dir_fd=inside)
+    try:
+        return here, os.listdir(here)
+    except OSError:
+        os.close(here)
+        raise
 
 
 def _empty(folder: str) -> None:
