@@ -56,13 +56,14 @@ def main() -> NoReturn:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o022)
+    said: dict[str, Any] = {"failed": "the warden failed", "started": True}
     try:
         said = _guarded(order)
-    except Exception as error:  # noqa: BLE001 -- whatever the program brought about, nothing of it may be left
-        said = {"failed": f"the warden failed: {type(error).__name__}", "started": True}
-    _clear()
-    os.write(report, json.dumps(said).encode())
-    os._exit(0)
+    finally:
+        # Whatever the program brought about, nothing of it may be left.
+        _clear()
+        os.write(report, json.dumps(said).encode())
+        os._exit(0)
 
 
 def _line(descriptor: int) -> bytes:
