@@ -169,7 +169,8 @@ class Flow:
     def _call(self, node: nodes.Call, whole: Held, depth: int) -> Held:
         function = node.node
         if isinstance(function, nodes.Name) and function.name in ("namespace", "dict"):
-            return Held((), (*whole.constants, *whole.inside)[:CONSTANTS], whole.data, whole.built)
+            named = (pair.key for pair in node.kwargs)
+            return Held((), (*named, *whole.constants, *whole.inside)[:CONSTANTS], whole.data, whole.built)
         if isinstance(function, nodes.Name) and (function.name in self.macros or function.name == "caller"):
             return BUILT
         if isinstance(function, nodes.Getattr):
