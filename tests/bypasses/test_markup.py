@@ -113,7 +113,8 @@ def test_documents_that_are_programs(name, text, verdict, tmp_path):
             "plot.svg",
             (
                 '<?xml version="1.0" encoding="utf-8" standalone="no"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" '
-                f'"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n<svg {SVG}><defs><style type="text/css">'
+                f'"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n<svg {SVG}><path d="M 1 2\nQ 2531 2678 2651 2914\n'
+                'Q 4539 1488 0343 6467"/><defs><style type="text/css">'
                 "<![CDATA[*{stroke-linejoin: round}]]></style></defs><g><text>x &amp; y</text></g></svg>"
             ),
         ),
