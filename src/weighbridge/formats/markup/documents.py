@@ -57,7 +57,7 @@ class Markdown:
     """A card or another document in Markdown."""
 
     name = "markdown"
-    version = 1
+    version = 2
     extensions = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -94,7 +94,7 @@ class Html:
     """A page, or a drawing in SVG."""
 
     name = "html"
-    version = 1
+    version = 2
     extensions = frozenset((".html", ".htm", ".xhtml", ".xht", ".svg", ".mhtml"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
