@@ -24,7 +24,6 @@ CARDS = {
     "a tag that is not closed before a quotation": "``<kbd>> ```\n<svg onload=alert(1)\n> ```</kbd>",
     "a character that only some decode": "[x](&#1;javascript:alert(1))\n",
     "a tabulator inside of a scheme": "[x](<javascr&#9;ipt:alert(1)>)\n",
-    "a comment with a NUL": f"a\n\n<!-\0- >{SCRIPT}\n",
     "code to one and a block of HTML to the next": '{{```a\n<meta http-equiv=refresh content="0;url=https://evil.example/">\n    ```}}\n',
     "code behind what only some take for a table": f"| a |\n---\nx: |\n  \t{CLICK}\n---\nbody\n",
     "a style longer than is looked at": f"<style>{'p{color:red}' * 6000}@import url(https://evil.example/x.css);</style>",
@@ -35,7 +34,6 @@ PAGES = {
         "x.html",
         '<style>a{content:"/*";background:url(https://evil.example/x);content:"*/"}</style>',
     ),
-    "a comment inside of an address": ("x.html", "<style>a{b:url(/*);b:url(https://evil.example/x);c:url(*/)}</style>"),
     "CDATA where a drawing may not stand": (
         "x.html",
         "<select><option><svg><![CDATA[<svg><script>alert(1)</script>]]></svg>",

@@ -46,7 +46,7 @@ TEMPLATES = [
     "{{ [messages]|groupby(attribute=dict(__class__=1)|list|first)|first|first }}",
     "{{ [messages]|join(',', '__class__') }}",
     "{{ [messages]|sort(false, false, '__cla' ~ 'ss__') }}",
-    "{% set l = {} %}{% set _ = l.update(a='__cla' ~ 'ss__') %}{{ [range]|groupby(l.a)|list }}",
+    "{% set l = {} %}{% set _ = l.update(a='__cla' ~ 'ss__') %}{{ messages[l.a] }}",
     "{% set l = [] %}{% set _ = l.insert(0, '__cla' ~ 'ss__') %}{{ messages[l.pop()] }}",
     "{% for k in dict(__class__=1) %}{{ messages[k] }}{% endfor %}",
 ]
