@@ -19,7 +19,7 @@ from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.base import Match, blob_info
-from weighbridge.formats.onnx import schema
+from weighbridge.formats.onnx.model import schema
 from weighbridge.formats.onnx.model import Onnx
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from build.writers import truth, written
 from weighbridge.core.facts import FileReference, Graph, Metadata, Operator, Tensor
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.formats.grammars.protobuf import BYTES
-from weighbridge.formats.tensorflow import saved_model_schema
-from weighbridge.formats.tensorflow import schema as tensorflow_schema
+from weighbridge.formats.tensorflow.models import saved_model_schema
+from weighbridge.formats.tensorflow.models import schema as tensorflow_schema
 from weighbridge.formats.tensorflow.types import NAMES
 
 if TYPE_CHECKING:

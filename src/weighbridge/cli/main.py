@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from weighbridge import __version__
 from weighbridge.core.errors import UsageError, WeighbridgeError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

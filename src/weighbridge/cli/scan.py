@@ -15,12 +15,12 @@ Examples:
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.engine import inspect
 
 if TYPE_CHECKING:

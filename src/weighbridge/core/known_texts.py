@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any, NamedTuple
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 

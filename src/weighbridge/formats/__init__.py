@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.magic import COMPRESSED, IMAGES, PROGRAMS, hdf5_place, zip_at_the_end
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ A finding at high or above is a failure, something unread an error: neither ever
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from weighbridge.core.findings import Severity
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,15 @@ the alert links to the file. Fingerprints do not depend on line numbers. Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from weighbridge.core.findings import Finding, Severity
     from weighbridge.scan.report import ScanReport

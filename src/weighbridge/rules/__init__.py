@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Rule
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox.tree import ENTRY, taken
 
 if TYPE_CHECKING:

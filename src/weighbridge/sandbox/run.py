@@ -19,9 +19,9 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import SandboxError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sandbox import landlock, seccomp
 from weighbridge.sandbox.order import Order, Place, as_json
 from weighbridge.sandbox.records import KIB, Bounds, Outcome, Outer, Program, Walls
@@ -29,6 +29,7 @@ from weighbridge.sandbox.tree import give, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import IO, Any
 
 ORDER: tuple[Outer, ...] = ("bubblewrap", "namespaces", "landlock")
 """Best first: a view of the files that has nothing else in it is better than rights that are taken away."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from weighbridge.core.artifact import Artifact, InspectedFile, Location, Unread, escape_name
 from weighbridge.core.digests import digest_bytes, model_digest
@@ -30,6 +29,7 @@ from weighbridge.core.facts import (
 from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
@@ -45,6 +45,7 @@ from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from weighbridge.core.digests import Digest
     from weighbridge.core.facts import Fact

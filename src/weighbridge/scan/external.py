@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import Unread, escape_name
 from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, Span, Tensor, UnreadSpan
 from weighbridge.core.limits import Budget
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import hdf5_place, machine_code
 from weighbridge.formats.pickles.stream import runs_something

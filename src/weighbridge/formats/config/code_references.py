@@ -15,9 +15,10 @@ Roads of `Reference`: `remote-code`, `local-code`, `allow`, `kernel`, `target`, 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from weighbridge.core.facts import Reference
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ vocabularies, which loaders read for their words alone.
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import Address, Embedded, Limit, Oddity, Secret, Setting, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.shard_index import shards
@@ -24,6 +24,7 @@ from weighbridge.formats.texts.searched import searched, searched_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget

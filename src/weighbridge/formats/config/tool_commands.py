@@ -14,12 +14,12 @@ Code, of development containers, npm, Jupyter kernels and the Model Context Prot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.facts import Reference
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _CONTAINER = ("onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand")
 _INSTALLS = ("preinstall", "install", "postinstall", "prepare", "prepublish", "preprepare", "postprepare")

@@ -9,10 +9,10 @@ Source: knitr, "all_patterns" (a chunk begins at any line that looks like one); 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Child, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Markup, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.lfs_pointer import FIRST_LINE
 from weighbridge.formats.markup.chunks import KNIT, knit, module

@@ -6,9 +6,8 @@ be given to all of them by `<!ATTLIST svg onload CDATA "…">`. So both readings
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.xml_walk import End, Start, Text, events
 
 if TYPE_CHECKING:

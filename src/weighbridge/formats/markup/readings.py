@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.markup.link_hosts import RUNS, effect, parts
 from weighbridge.formats.markup.markdown import rendered
 from weighbridge.formats.markup.walk import Seen

@@ -14,8 +14,6 @@ ones that were seen before are not walked twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import (
     Child,
     Embedded,
@@ -29,6 +27,7 @@ from weighbridge.core.facts import (
     Tensor,
     UnreadSpan,
 )
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.protobuf import (
     BYTES,
     RANGES,
@@ -41,7 +40,7 @@ from weighbridge.formats.grammars.protobuf import (
     signed,
 )
 from weighbridge.formats.magic import machine_code
-from weighbridge.formats.onnx import schema
+from weighbridge.formats.onnx.model import schema
 from weighbridge.formats.onnx.tensors import MOST_DIMS, Stored, check, count_entries, entry, packed_numbers
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.texts.plain import WINDOW, search_text

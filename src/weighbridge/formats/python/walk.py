@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import SourceUse
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.python.names import Names, argument, constants, is_namespace
 from weighbridge.formats.python.sinks import DECODERS, EXACT, IMPORTERS, MODULES, kind_of_name
 

@@ -11,16 +11,15 @@ walked twice. Bytes in a constant that are a format of their own are looked into
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Graph, Limit, Native, Operator, Tensor, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.protobuf import BYTES, RANGES, Field, Shape, Wire, check_depth, decoded, signed
 from weighbridge.formats.keras.config import config_in_text
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.onnx.tensors import MOST_DIMS, elements
-from weighbridge.formats.tensorflow import schema
 from weighbridge.formats.tensorflow.attributes import NAME, Attribute, called, strings, texts
+from weighbridge.formats.tensorflow.models import schema
 from weighbridge.formats.tensorflow.paths import ATTRIBUTES, PATHS, Names, Node, Scope, Use, names_file
 from weighbridge.formats.tensorflow.types import NAMES, WIDTHS
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Limit, Metadata, Span, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.message_walk import Begin, End, Messages, Value
 from weighbridge.formats.grammars.protobuf import BYTES
 from weighbridge.formats.grammars.text_message import encoded
 from weighbridge.formats.keras.config import config_in_text
-from weighbridge.formats.tensorflow import saved_model_schema as schema
 from weighbridge.formats.tensorflow.graph import Walk
+from weighbridge.formats.tensorflow.models import saved_model_schema as schema
 from weighbridge.formats.tensorflow.schema import FINGERPRINT_DEF, GRAPH_DEF
 from weighbridge.formats.tensorflow.types import NAMES
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import itertools
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.known_texts import hosts, words
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.texts.anchors import Anchors
 
 if TYPE_CHECKING:
