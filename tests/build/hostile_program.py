@@ -31,6 +31,24 @@ def connect(family, kind, address):
         return "sent"
 
 
+def connect_again(kind, address):
+    """One of a pair of datagram sockets, which are connected to each other until they are connected anew."""
+    one, _ = socket.socketpair(socket.AF_UNIX, kind)
+    one.connect(address)
+    one.send(b"out")
+    return "sent"
+
+
+def attach(number):
+    """Shared memory of somebody else, by its number alone."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    place = libc.shmat(number, None, 0)
+    if place in (None, ctypes.c_void_p(-1).value):
+        raise OSError(ctypes.get_errno(), "shmat")
+    return ctypes.string_at(place, 10)
+
+
 def append(path):
     with open(path, "ab") as file:
         file.write(b"changed")
@@ -62,6 +80,10 @@ def escape(host):
         "tcp 6": (connect, socket.AF_INET6, socket.SOCK_STREAM, ("::1", host["tcp6"])),
         "abstract socket": (connect, socket.AF_UNIX, socket.SOCK_STREAM, abstract),
         "socket file": (connect, socket.AF_UNIX, socket.SOCK_STREAM, host["socket"]),
+        "datagram to a socket file": (connect_again, socket.SOCK_DGRAM, host["datagrams"]),
+        "raw datagram to a socket file": (connect_again, socket.SOCK_RAW, host["datagrams"]),
+        "datagram to an abstract socket": (connect_again, socket.SOCK_DGRAM, "\0" + host["abstract datagrams"]),
+        "shared memory of another process": (attach, host["shared memory"]),
         "dns": (socket.getaddrinfo, "example.org", 80),
         "raw socket": (socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0),
         "append to the input": (append, host["input"]),
@@ -157,6 +179,77 @@ def fill_one_file(_):
     with open(os.path.join(os.environ["TMPDIR"], "one"), "wb") as file:
         for _ in range(1000):
             file.write(bytes(1 << 20))
+
+
+def fill_memory_of_nobody(_):
+    """Memory in files that are in no folder."""
+    for _ in range(20):
+        descriptor = os.memfd_create("held")
+        for _ in range(12):
+            os.write(descriptor, bytes(1 << 20) + b"x")
+        time.sleep(0.01)
+    time.sleep(5)
+
+
+def fill_shared_memory(_):
+    """Memory that stays when it is let go."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    libc.shmdt.argtypes = [ctypes.c_void_p]
+    for _ in range(20):
+        number = libc.shmget(0, 12 << 20, 0o1600)
+        if number < 0:
+            raise OSError(ctypes.get_errno(), "shmget")
+        place = libc.shmat(number, None, 0)
+        ctypes.memset(place, 1, 12 << 20)
+        libc.shmdt(place)
+        time.sleep(0.01)
+    time.sleep(5)
+
+
+def fill_nameless_files(host):
+    """Files that are removed while they are open."""
+    held = []
+    for number in range(40):
+        path = os.path.join(host["output"], str(number))
+        held.append(os.open(path, os.O_WRONLY | os.O_CREAT))
+        os.unlink(path)
+        os.write(held[-1], bytes(1 << 20))
+    time.sleep(5)
+
+
+def fill_deep_folders(host):
+    """Files further down than any path reaches."""
+    os.chdir(host["output"])
+    for _ in range(30):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    for number in range(40):
+        with open(str(number), "wb") as file:
+            file.write(bytes(1 << 20))
+    time.sleep(5)
+
+
+def fill_with_names(host):
+    """Folders that hold nothing."""
+    for place in (host["output"], os.environ["TMPDIR"]):
+        for number in range(6000):
+            os.mkdir(os.path.join(place, f"{number}-of-them"))
+    time.sleep(5)
+
+
+def dig(host):
+    """A child without the signal at its parent's death, and folders so deep that whoever walks down them falls."""
+    if os.fork() == 0:
+        ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)", host["mark"]])
+    os.chdir(host["output"])
+    for _ in range(2500):
+        os.mkdir("d")
+        os.chdir("d")
+    time.sleep(host.get("seconds", 0))
 
 
 def multiply(host):

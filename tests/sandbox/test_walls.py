@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import struct
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ import pytest
 from build import behind_walls
 from build.behind_walls import Result
 from weighbridge.core.errors import SandboxError
-from weighbridge.sandbox import landlock, probe, run, seccomp
+from weighbridge.sandbox import landlock, probe, run, seccomp, tree
 from weighbridge.sandbox.records import MIB, Bounds, Program, Walls
 
 if TYPE_CHECKING:
@@ -110,6 +111,16 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     shutil.rmtree(folder)
 
 
+@contextmanager
+def shared_memory() -> Iterator[int]:
+    """The number of a piece of memory that everybody of this machine may read."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = libc.shmget(0, 4096, 0o1666)
+    assert number >= 0
+    yield number
+    libc.shmctl(number, 0, None)
+
+
 @pytest.fixture
 def listeners(place: Place) -> Iterator[tuple[dict[str, Any], dict[str, socket.socket]]]:
     """Sockets of the host of every kind, and what a program needs to know to reach them."""
@@ -121,6 +132,8 @@ def listeners(place: Place) -> Iterator[tuple[dict[str, Any], dict[str, socket.s
             ("tcp6", socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0)),
             ("abstract", socket.AF_UNIX, socket.SOCK_STREAM, f"\0weighbridge-{os.getpid()}"),
             ("socket", socket.AF_UNIX, socket.SOCK_STREAM, str(place.path / "home" / "socket")),
+            ("datagrams", socket.AF_UNIX, socket.SOCK_DGRAM, str(place.path / "home" / "datagrams")),
+            ("abstract datagrams", socket.AF_UNIX, socket.SOCK_DGRAM, f"\0weighbridge-datagrams-{os.getpid()}"),
         ):
             server = stack.enter_context(socket.socket(family, kind))
             try:
@@ -133,9 +146,13 @@ def listeners(place: Place) -> Iterator[tuple[dict[str, Any], dict[str, socket.s
                 server.listen()
             server.setblocking(False)
             opened[name] = server
-        (place.path / "home" / "socket").chmod(0o777)
+        for name in ("socket", "datagrams"):
+            (place.path / "home" / name).chmod(0o777)
         told = {name: opened[name].getsockname()[1] for name in ("tcp", "udp", "tcp6")}
         told |= {"abstract": f"weighbridge-{os.getpid()}", "socket": str(place.path / "home" / "socket")}
+        told |= {"datagrams": str(place.path / "home" / "datagrams")}
+        told |= {"abstract datagrams": f"weighbridge-datagrams-{os.getpid()}"}
+        told["shared memory"] = stack.enter_context(shared_memory())
         told |= {
             "process": os.getpid(),
             "home": str(place.path / "home"),
@@ -157,9 +174,9 @@ def test_nothing_gets_out(walls: Walls, place: Place, listeners: Any) -> None:
     allowed = set() if walls.seccomp else HARMLESS
     assert passed <= allowed, {name: tried[name] for name in passed}
     assert place.snapshot() == before
-    for name, server in opened.items():
+    for server in opened.values():
         with pytest.raises(BlockingIOError):
-            server.recv(9) if name == "udp" else server.accept()
+            server.recv(9) if server.type == socket.SOCK_DGRAM else server.accept()
     assert not os.path.exists("/usr/new")
     assert not os.path.exists("/new")
 
@@ -185,6 +202,11 @@ def test_honest_work_goes_on(walls: Walls, place: Place) -> None:
         ("fill_output", {}, {"output"}),
         ("fill_scratch", {}, {"exit", "scratch"}),
         ("fill_one_file", {}, {"exit", "scratch", "signal"}),
+        ("fill_memory_of_nobody", {"memory": 128 * MIB}, {"exit", "memory"}),
+        ("fill_shared_memory", {"memory": 128 * MIB}, {"exit", "memory"}),
+        ("fill_nameless_files", {}, {"scratch"}),
+        ("fill_deep_folders", {}, {"scratch"}),
+        ("fill_with_names", {}, {"exit", "scratch"}),
     ],
 )
 @pytest.mark.parametrize("walls", FULL, ids=name_of)
@@ -196,9 +218,22 @@ def test_every_bound_holds(walls: Walls, place: Place, deed: str, bounds: dict[s
     assert result.ending in endings, result
     if result.ending == "exit":
         assert result.status == 1
-        assert "MemoryError" in result.err or "No space left" in result.err or "File too large" in result.err
+        refused = ("MemoryError", "No space left", "File too large", "Function not implemented", "shmget")
+        assert any(reason in result.err for reason in refused)
     assert len(result.out) <= MIB
     assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+@pytest.mark.parametrize("walls", FULL, ids=name_of)
+def test_folders_without_an_end_stop_nobody_who_clears_up(walls: Walls, place: Place, seconds: int) -> None:
+    """They are met while the program runs, or afterwards when what it wrote is given back and taken away."""
+    mark = f"mark-{os.getpid()}-{walls.outer}-dig-{seconds}"
+    result = place.run(walls, "dig", {"mark": mark, "seconds": seconds})
+    assert result.ending in ({"scratch"} if seconds else {"scratch", "exit"}), result
+    assert marked(mark) == []
+    tree.remove(str(place.path / "output"))
+    assert not (place.path / "output").exists()
 
 
 @pytest.mark.parametrize("walls", FULL, ids=name_of)
@@ -246,11 +281,12 @@ def test_no_child_is_left_behind(walls: Walls, place: Place) -> None:
 def test_cancelling_leaves_nothing_behind(walls: Walls, place: Place, number: signal.Signals) -> None:
     mark = f"mark-{os.getpid()}-{walls.outer}-{number}"
     child = place.start(place.said(walls, "leave_behind", {"mark": mark, "seconds": 30}, {}))
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while not marked(mark) and child.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     if not marked(mark):
         child.kill()
+        child.communicate()
         pytest.skip(f"{walls.outer} cannot be had here")
     child.send_signal(number)
     child.communicate(timeout=20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +20,7 @@ from weighbridge.core.facts import Span
 from weighbridge.core.findings import Verdict
 from weighbridge.core.limits import Limits
 from weighbridge.formats.safetensors import Safetensors
+from weighbridge.sandbox.tree import remove
 from weighbridge.scan import engine
 from weighbridge.scan.engine import inspect, judge_facts
 
@@ -208,3 +209,19 @@ def test_mutated_files_always_get_a_verdict_and_full_coverage(
     if file.coverage.opaque:
         assert report.verdict is not Verdict.CLEAN
     canonical_json(report.predicate())
+
+
+def test_folders_deeper_than_a_function_calls_itself_are_walked(tmp_path: Path, monkeypatch: Any) -> None:
+    inner = tmp_path / "model"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    for _ in range(1200):
+        os.mkdir("a")
+        os.chdir("a")
+    with open("x.py", "w") as file:
+        file.write("import os\nos.system('echo x')\n")
+    monkeypatch.undo()
+    report = inspected(inner).report
+    assert report.verdict.value == "malicious"
+    assert [len(file.path) for file in report.artifact.files] == [2 * 1200 + 4]
+    remove(str(inner))

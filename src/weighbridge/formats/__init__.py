@@ -265,7 +265,7 @@ REGISTRY: tuple[Entry, ...] = (
     Entry(
         "markup.documents",
         "Html",
-        dict.fromkeys((".html", ".htm", ".xhtml", ".svg", ".mhtml"), "html"),
+        dict.fromkeys((".html", ".htm", ".xhtml", ".xht", ".svg", ".mhtml"), "html"),
         _first(b"<\xef \t\r\n"),
     ),
     Entry(

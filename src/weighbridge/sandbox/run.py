@@ -25,9 +25,10 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sandbox import landlock, seccomp
 from weighbridge.sandbox.order import Order, Place, as_json
 from weighbridge.sandbox.records import KIB, Bounds, Outcome, Outer, Program, Walls
+from weighbridge.sandbox.tree import give, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import IO, Any
 
 ORDER: tuple[Outer, ...] = ("bubblewrap", "namespaces", "landlock")
@@ -88,7 +89,9 @@ def attempt(program: Program, bounds: Bounds, walls: Walls) -> Outcome | Refused
             said, out, err = _supervised(order, bounds)
         finally:
             if order.user >= 0:
-                _take_back(program.outputs.values())
+                # What the program wrote belongs to us, not to a user that nobody is.
+                for folder in program.outputs.values():
+                    give(folder, os.geteuid(), os.getegid())
     if "failed" in said:
         if said.get("started"):
             raise SandboxError(f"{order.argv[0]} cannot be started: {said['failed']}", "check the path of the program")
@@ -125,7 +128,7 @@ def _room() -> Iterator[str]:
         os.mkdir(f"{folder}/scratch", 0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _order(program: Program, bounds: Bounds, walls: Walls, room: str) -> tuple[Order, dict[str, str]]:
@@ -163,14 +166,6 @@ def _order(program: Program, bounds: Bounds, walls: Walls, room: str) -> tuple[O
         python=os.path.realpath(sys.executable),
     )
     return order, names
-
-
-def _take_back(folders: Iterable[str]) -> None:
-    """What the program wrote belongs to us, not to a user that nobody is."""
-    for folder in folders:
-        for place, _, names in os.walk(folder):
-            for path in (place, *(os.path.join(place, name) for name in names)):
-                os.lchown(path, os.geteuid(), os.getegid())
 
 
 def _filled(text: str, names: Mapping[str, str]) -> str:

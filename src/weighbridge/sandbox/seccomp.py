@@ -3,9 +3,11 @@
     instruction   u16 code, u8 jump if true, u8 jump if false, u32 operand     (classic BPF)
     data          u32 number, u32 architecture, u64 instruction pointer, u64 arguments[6]
 
-Refused is every socket (not a pair of connected ones, which event loops need), everything that reaches into another
-process or the kernel, and every change of mounts or namespaces. Where no namespace stands around the program (`alone`),
-changing modes, owners and times and talking to other processes by signals or System V memory are refused as well.
+Refused is every socket (not a pair of streams, which event loops need; a pair of datagram sockets can be connected
+anew, to a socket file of the host), everything that reaches into another process or the kernel, memory that belongs to
+no process (System V, memfd: nobody's bound counts it), and every change of mounts or namespaces. Where no namespace
+stands around the program (`alone`), changing modes, owners and times, watching files of others, and talking to other
+processes by signals or queues are refused as well.
 
 Sources: seccomp(2); the system call tables of the kernel for x86_64 and arm64.
 """
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 _PR_SET_SECCOMP = 22
 _FILTER = 2
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NOT_PERMITTED, _NO_SUCH_CALL = 1, 38
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT, _SECOND_ARGUMENT_AT = 0, 4, 16, 24
@@ -32,6 +34,9 @@ _X32 = 0x40000000
 _NEW_NAMESPACES = 0x7E020080
 _TERMINAL_INPUT = (0x5412, 0x541C)
 """ioctl requests that put characters into a terminal (TIOCSTI, TIOCLINUX)."""
+
+_UNIX, _KIND, _STREAM, _PACKETS = 1, 0xF, 1, 5
+"""The family of a pair of sockets, the bits of its type that say the kind, and the kinds that stay connected."""
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _COLUMN = {"x86_64": 0, "aarch64": 1}
@@ -99,6 +104,17 @@ _REFUSED: dict[str, tuple[int, int]] = {
     "modify_ldt": (154, -1),
     "uselib": (134, -1),
     "lookup_dcookie": (212, 18),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
 }
 _REFUSED_ALONE: dict[str, tuple[int, int]] = {
     "chmod": (90, -1),
@@ -123,10 +139,11 @@ _REFUSED_ALONE: dict[str, tuple[int, int]] = {
     "futimesat": (261, -1),
     "utimensat": (280, 88),
     "truncate": (76, 45),
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "semget": (64, 190),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "inotify_init": (253, -1),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
     "sched_setaffinity": (203, 122),
@@ -143,6 +160,7 @@ _SIGNALS: dict[str, tuple[int, int]] = {
     "pidfd_send_signal": (424, 424),
 }
 _CLONE, _CLONE3, _IOCTL, _PRLIMIT = (56, 220), (435, 435), (16, 29), (302, 261)
+_SOCKETPAIR, _MEMFD = (53, 199), (319, 279)
 
 
 class _Program(ctypes.Structure):
@@ -173,7 +191,12 @@ def program(machine: str, *, alone: bool, signals: bool) -> bytes:
         code += [_jump(_AT_LEAST, _X32, 0, 1), _jump(_RETURN, _KILL)]
     for number in _numbers(column, alone=alone, signals=signals):
         code += [_jump(_EQUAL, number, 0, 1), _jump(_RETURN, _ERRNO | _NOT_PERMITTED)]
-    code += [_jump(_EQUAL, _CLONE3[column], 0, 1), _jump(_RETURN, _ERRNO | _NO_SUCH_CALL)]
+    # Where these two are missing, programs know another way; a call that is not permitted would be an error to them.
+    for number in (_CLONE3[column], _MEMFD[column]):
+        code += [_jump(_EQUAL, number, 0, 1), _jump(_RETURN, _ERRNO | _NO_SUCH_CALL)]
+    code += [_jump(_EQUAL, _SOCKETPAIR[column], 0, 8), _jump(_LOAD, _FIRST_ARGUMENT_AT), _jump(_EQUAL, _UNIX, 0, 4)]
+    code += [_jump(_LOAD, _SECOND_ARGUMENT_AT), _jump(_AND, _KIND), _jump(_EQUAL, _STREAM, 2, 0)]
+    code += [_jump(_EQUAL, _PACKETS, 1, 0), _jump(_RETURN, _ERRNO | _NOT_PERMITTED), _jump(_RETURN, _ALLOW)]
     code += [_jump(_EQUAL, _CLONE[column], 0, 4), _jump(_LOAD, _FIRST_ARGUMENT_AT)]
     code += [_jump(_ANY_BIT, _NEW_NAMESPACES, 0, 1), _jump(_RETURN, _ERRNO | _NOT_PERMITTED), _jump(_RETURN, _ALLOW)]
     code += [_jump(_EQUAL, _IOCTL[column], 0, 5), _jump(_LOAD, _SECOND_ARGUMENT_AT)]

@@ -17,6 +17,7 @@ from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox import kernel
 from weighbridge.sandbox.inside import become
 from weighbridge.sandbox.order import DEVICES, SYSTEM, SYSTEM_FILES
+from weighbridge.sandbox.tree import ENTRY
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -121,7 +122,8 @@ def _bind(source: str, target: str, attributes: int) -> None:
 
 def _temporary(target: str, size: int) -> None:
     os.makedirs(target)
-    kernel.mount("tmpfs", target, "tmpfs", kernel.NOSUID | kernel.NODEV, f"mode=1777,size={size}")
+    names = max(size // ENTRY, 1)
+    kernel.mount("tmpfs", target, "tmpfs", kernel.NOSUID | kernel.NODEV, f"mode=1777,size={size},nr_inodes={names}")
 
 
 def _devices(target: str, size: int) -> None:

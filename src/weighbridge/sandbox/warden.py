@@ -19,6 +19,7 @@ import sys
 import time
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.sandbox.disks import Disks
 from weighbridge.sandbox.inside import STARTED, become
 from weighbridge.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
 from weighbridge.sandbox.order import as_json, from_json
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks at what the program costs."""
+_LOOKING = 4
+"""How much longer than a look itself the time to the next one is: many files must not make the warden the cost."""
 _SHORTEST = 0.002
 _CLEARING = 5.0
 """Seconds that killing may take; a process in the kernel's hands dies when it comes back."""
@@ -53,10 +56,14 @@ def main() -> NoReturn:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o022)
-    said = _guarded(order)
-    _clear()
-    os.write(report, json.dumps(said).encode())
-    os._exit(0)
+    said: dict[str, Any] = {"failed": "the warden failed", "started": True}
+    try:
+        said = _guarded(order)
+    finally:
+        # Whatever the program brought about, nothing of it may be left.
+        _clear()
+        os.write(report, json.dumps(said).encode())
+        os._exit(0)
 
 
 def _line(descriptor: int) -> bytes:
@@ -123,7 +130,8 @@ def _watch(order: Order, child: int) -> tuple[str, int]:
     """How the program ended, or which bound it reached, and its status."""
     bounds = order.bounds
     started = time.monotonic()
-    looked = started
+    looked, pause = started, _LOOK_EVERY
+    disks = Disks(order)
     wait = _SHORTEST
     while True:
         ready, _, _ = select.select([0], [], [], wait)
@@ -139,11 +147,12 @@ def _watch(order: Order, child: int) -> tuple[str, int]:
         now = time.monotonic()
         if now - started >= bounds.wall_seconds:
             return "time", 0
-        if now - looked >= _LOOK_EVERY:
-            looked = now
-            reached = _reached(order, _cost())
+        if now - looked >= pause:
+            reached = _reached(order, _cost()) or ("scratch" if disks.full(_processes()) else "")
             if reached:
                 return reached, 0
+            looked = time.monotonic()
+            pause = max(_LOOK_EVERY, _LOOKING * (looked - now))
 
 
 def _ending(code: int) -> tuple[str, int]:
@@ -160,24 +169,7 @@ def _reached(order: Order, cost: _Cost) -> str:
         return "processes"
     if cost.memory > bounds.memory:
         return "memory"
-    if cost.cpu_seconds > bounds.cpu_seconds:
-        return "cpu"
-    written = [place.host for place in order.places if place.kind == "write"]
-    if order.outer in ("landlock", "none"):
-        written.append(order.scratch)
-    return "scratch" if sum(map(_size, written)) > bounds.scratch else ""
-
-
-def _size(folder: str) -> int:
-    """Bytes on disk below `folder`."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-            except OSError:
-                continue
-    return total
+    return "cpu" if cost.cpu_seconds > bounds.cpu_seconds else ""
 
 
 def _processes() -> dict[int, tuple[int, list[bytes]]]:

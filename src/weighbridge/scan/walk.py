@@ -39,7 +39,7 @@ def walk(root: str, most: int) -> list[Entry]:
             raise SourceError(f"{root!r} is neither a file nor a folder", "name a file or a folder")
         return [Entry(os.path.basename(os.path.abspath(root)), root, "file")]
     entries: list[Entry] = []
-    for entry in _below(root, ""):
+    for entry in _below(root):
         entries.append(entry)
         if len(entries) > most:
             raise SourceError(f"{root!r} has more than {most} files", "inspect its folders one by one")
@@ -49,26 +49,31 @@ def walk(root: str, most: int) -> list[Entry]:
     return entries
 
 
-def _below(root: str, prefix: str) -> Iterator[Entry]:
-    folder = os.path.join(root, prefix) if prefix else root
-    try:
-        with os.scandir(folder) as found:
-            listed = list(found)
-    except OSError as error:
-        raise SourceError(f"{folder!r} cannot be read: {error.strerror}", "check the rights of the folder") from error
-    for item in listed:
-        path = f"{prefix}/{item.name}" if prefix else item.name
-        if item.is_symlink():
-            yield _link(root, path, item.path)
-        elif item.is_dir(follow_symlinks=False):
-            if path == LEFT_OUT:
-                yield Entry(path, item.path, "left-out")
+def _below(root: str) -> Iterator[Entry]:
+    """Folder after folder, however deep: one that no path reaches cannot be read, which is an error."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        folder = os.path.join(root, prefix) if prefix else root
+        try:
+            with os.scandir(folder) as found:
+                listed = list(found)
+        except OSError as error:
+            cause = f"{folder[:200]!r} cannot be read: {error.strerror}"
+            raise SourceError(cause, "check the rights of the folder") from error
+        for item in listed:
+            path = f"{prefix}/{item.name}" if prefix else item.name
+            if item.is_symlink():
+                yield _link(root, path, item.path)
+            elif item.is_dir(follow_symlinks=False):
+                if path == LEFT_OUT:
+                    yield Entry(path, item.path, "left-out")
+                else:
+                    waiting.append(path)
+            elif item.is_file(follow_symlinks=False):
+                yield Entry(path, item.path, "file")
             else:
-                yield from _below(root, path)
-        elif item.is_file(follow_symlinks=False):
-            yield Entry(path, item.path, "file")
-        else:
-            yield Entry(path, item.path, "other")
+                yield Entry(path, item.path, "other")
 
 
 def _link(root: str, path: str, full: str) -> Entry:

@@ -22,6 +22,8 @@ EXPANSION = 100_000
 """Nodes that a document may come to when its aliases are expanded, or ten for each event if that is more."""
 SECOND_CHANCE = 256 * 1024
 """Characters of a document that is given to the parser in Python when that of libyaml refuses it."""
+ALIASED = 1000
+"""Characters of a text that are given again where an alias stands for it: the whole text was given at its anchor."""
 ORDINARY = frozenset(
     f"tag:yaml.org,2002:{name}"
     for names in (("binary", "bool", "float", "int", "null", "str", "timestamp", "value"), ("merge", "omap", "pairs"))
@@ -73,6 +75,13 @@ class Named(NamedTuple):
 Event = Scalar | Tag | Twice | Grown | Named
 
 
+class _Anchored(NamedTuple):
+    """What an alias stands for: how many nodes, and the beginning of its text if it is a text."""
+
+    nodes: int
+    text: str | None = None
+
+
 class _Level:
     """An open sequence or mapping. `nodes` is what it comes to with its aliases expanded."""
 
@@ -98,7 +107,7 @@ def events(text: str) -> Iterator[Event]:
 
     offsets = _Offsets(text)
     open_: list[_Level] = []
-    anchors: dict[str, int] = {}
+    anchors: dict[str, _Anchored] = {}
     count = 0
     grown = False
     try:
@@ -141,13 +150,15 @@ def _loader(text: str) -> Any:
     return fast
 
 
-def _event(event: Any, open_: list[_Level], anchors: dict[str, int], offsets: _Offsets, most: int) -> Iterator[Event]:
+def _event(
+    event: Any, open_: list[_Level], anchors: dict[str, _Anchored], offsets: _Offsets, most: int
+) -> Iterator[Event]:
     kind = type(event).__name__
     if kind not in ("ScalarEvent", "AliasEvent", "SequenceStartEvent", "MappingStartEvent"):
         if kind in ("SequenceEndEvent", "MappingEndEvent"):
             closed = open_.pop()
             if closed.anchor is not None:
-                anchors[closed.anchor] = closed.nodes
+                anchors[closed.anchor] = _Anchored(closed.nodes)
             yield from _done(open_, closed.nodes, most, offsets, event)
         elif kind == "DocumentStartEvent":
             anchors.clear()
@@ -155,13 +166,14 @@ def _event(event: Any, open_: list[_Level], anchors: dict[str, int], offsets: _O
     offset = offsets.at(event.start_mark.index)
     parent = open_[-1] if open_ else None
     is_key = parent is not None and parent.is_mapping and parent.place is None
-    if kind == "ScalarEvent" and is_key and parent is not None:
-        key = event.value[:100]
-        parent.place = key
+    meant = anchors.get(event.anchor, _Anchored(1)) if kind == "AliasEvent" else None
+    text = event.value if kind == "ScalarEvent" else meant.text if meant is not None else None
+    if text is not None and is_key and parent is not None:
+        parent.place = text[:100]
         path = parent.child()
-        if event.value in parent.keys and event.value != "<<":
+        if text in parent.keys and text != "<<":
             yield Twice(path, offset)
-        parent.keys.add(event.value)
+        parent.keys.add(text)
     else:
         path = parent.child() if parent is not None else ""
     tag = getattr(event, "tag", None)
@@ -177,13 +189,17 @@ def _event(event: Any, open_: list[_Level], anchors: dict[str, int], offsets: _O
     if kind == "ScalarEvent":
         yield Scalar(path, event.value, offset, is_key)
         if event.anchor is not None:
-            anchors[event.anchor] = 1
+            anchors[event.anchor] = _Anchored(1, event.value[:ALIASED])
         if is_key:
             return
         yield from _done(open_, 1, most, offsets, event)
-    else:
+    elif meant is not None:
         # An alias to a node that is still open holds itself: loaders make a loop of it, which ends nowhere.
-        yield from _done(open_, anchors.get(event.anchor, 1), most, offsets, event)
+        if meant.text is not None:
+            yield Scalar(path, meant.text, offset, is_key)
+            if is_key:
+                return
+        yield from _done(open_, meant.nodes, most, offsets, event)
 
 
 def _done(open_: list[_Level], nodes: int, most: int, offsets: _Offsets, event: Any) -> Iterator[Event]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from functools import cache
 
-MOST = 64 * 1024
-"""Characters of a style that are looked at; a longer one is told to be one."""
+MOST = 1024 * 1024
+"""Characters of a style that are looked at: a document whose markup is read has no more."""
 
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
     return (
-        re.compile(r"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|/\*"),
+        re.compile(r"[\"'(][^\"'()\n]{0,200}/\*"),
         re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?|\\([^\n])"),
         re.compile(r"expression\s*\(|behaviou?r\s*:|-moz-binding|javascript\s*:|vbscript\s*:|@charset\s*\"?utf-7"),
         re.compile(
@@ -39,7 +39,12 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
 def undone(style: str) -> str:
     """A style in lower case without comments and escapes."""
-    comments, escapes, *_ = _patterns()
+    return unescaped(_without_comments(style[:MOST]))
+
+
+def unescaped(style: str) -> str:
+    """A style in lower case without escapes."""
+    escapes = _patterns()[1]
 
     def plain(match: re.Match[str]) -> str:
         code = int(match[1], 16) if match[1] else 0
@@ -47,15 +52,28 @@ def undone(style: str) -> str:
             (chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd") if match[1] else match[2]
         )
 
-    return escapes.sub(plain, comments.sub("", style[:MOST])).lower()
+    return escapes.sub(plain, style).lower()
+
+
+def _without_comments(style: str) -> str:
+    pieces, end = [], 0
+    while (start := style.find("/*", end)) >= 0:
+        pieces.append(style[end:start])
+        end = style.find("*/", start + 2) + 2
+        if end < 2:
+            return "".join(pieces)
+    return "".join([*pieces, style[end:]])
 
 
 def effects(style: str) -> list[tuple[str, str]]:
     """What a style does besides looks: `style-code`, `style-load`, `overlay`, with the part that tells."""
     if len(style) < 8:
         return []
+    quoted, _, code, load, position, cover, _, _ = _patterns()
     text = undone(style)
-    _, _, code, load, position, cover, _, _ = _patterns()
+    if quoted.search(style):
+        # What begins a comment begins none inside of a text or an address: read it both ways.
+        text += "\n" + unescaped(style[:MOST])
     found = []
     for kind, pattern in (("style-code", code), ("style-load", load)):
         match = pattern.search(text)

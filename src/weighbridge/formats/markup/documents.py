@@ -14,15 +14,20 @@ Sources: CommonMark 0.31; GitHub Flavored Markdown; "Model cards" of the Hub's d
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Markup, Oddity, Span
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.lfs_pointer import FIRST_LINE
-from weighbridge.formats.texts.active import active_text
+from weighbridge.formats.markup.chunks import KNIT, knit, module
+from weighbridge.formats.markup.drawing import drawn
+from weighbridge.formats.markup.markdown import rendered
+from weighbridge.formats.markup.readings import NESTING, page, seen_in_markdown
+from weighbridge.formats.markup.walk import Seen
 from weighbridge.formats.texts.embedded import embedded_in_text
-from weighbridge.formats.texts.hidden import instruction, shapeless
+from weighbridge.formats.texts.hidden import shapeless
 from weighbridge.formats.texts.plain import search_text
 from weighbridge.formats.texts.searched import searched_people
 
@@ -33,25 +38,18 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
     from weighbridge.formats.base import BlobInfo
-    from weighbridge.formats.markup.walk import Seen
 
 FRONT = 2 * 1024 * 1024
 """Bytes in which the end of the front matter is looked for."""
 STRAY = 50
 """Characters for each byte that does not fit into UTF-8: a text in an older encoding has fewer strays than that."""
-NESTING = 20
-"""Levels of lists and quotations that are followed, as in the parser's own setting for untrusted text."""
+_FRONT_KINDS = frozenset(
+    ("script", "handler", "script-address", "frame", "redirect", "form", "style-code", "style-load", "mutation")
+)
+"""What counts in front matter, which a viewer that does not know it shows as text: words in brackets do not."""
 _FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
-_MARKUP = re.compile(r"<[a-zA-Z/!?]|\]\(|\]:|\]\[|&[#a-zA-Z]|\{\{|\[\[|\$\{|#\{|\{%|<%")
-_TAG = re.compile(r"<[a-zA-Z/!?%]")
-_REFERENCE_NOTE = re.compile(
-    r"^ {0,3}\[[^\]\n]{0,100}\]:[ \t]*(?:#|<>|/|<#>)[ \t]*[(\"'](.{8,2000}?)[)\"'][ \t]*$", re.MULTILINE
-)
-_INSTALL = re.compile(
-    r"(?:curl|wget|fetch|iwr|irm|invoke-webrequest)\b[^\n|;]{1,300}\|\s*(?:sudo\s+)?(?:\S*/)?(?:ba|z|da|k)?(?:sh|iex|python3?|perl|node)\b"
-    r"|(?:ba|z)?sh\s+-c\s+[\"']?\$\((?:curl|wget)|\biex\s*\(",
-    re.IGNORECASE,
-)
+_XML = frozenset((".svg", ".xhtml", ".xht"))
+_ENCODINGS = frozenset(("utf-8", "utf8", "utf-16", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252"))
 _MARKS = "[]*_`<>&#|~!"
 
 
@@ -59,7 +57,7 @@ class Markdown:
     """A card or another document in Markdown."""
 
     name = "markdown"
-    version = 1
+    version = 2
     extensions = frozenset((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -69,7 +67,6 @@ class Markdown:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the document does besides showing text, and what is hidden in it."""
-        del info
         text = yield from _text(data, budget, FRONT + budget.limits.markup)
         if text is None:
             return
@@ -77,6 +74,9 @@ class Markdown:
         start = front.end() if front else 0
         if front:
             yield from _front_matter(front[1], budget)
+            yield from _shown_front(front[1], front.start(1), budget)
+        if info.extension in KNIT:
+            yield from knit(text)
         body = text[start:]
         before = len(text[:start].encode())
         yield from _shapes(text)
@@ -84,7 +84,9 @@ class Markdown:
             yield from _reached(body, budget)
             yield Span(0, data.size, "data")
             return
-        yield from _told(_seen_in_markdown(body), body, before, budget)
+        yield from _told(seen_in_markdown(body), body, before, budget)
+        if info.extension == ".mdx":
+            yield from module(text, rendered(text, NESTING).rest)
         yield Span(0, data.size, "parsed")
 
 
@@ -92,8 +94,8 @@ class Html:
     """A page, or a drawing in SVG."""
 
     name = "html"
-    version = 1
-    extensions = frozenset((".html", ".htm", ".xhtml", ".svg", ".mhtml"))
+    version = 2
+    extensions = frozenset((".html", ".htm", ".xhtml", ".xht", ".svg", ".mhtml"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """YES by the name for text, or by a document type under a name that promises nothing else."""
@@ -111,9 +113,7 @@ class Html:
             return
         yield from _shapes(text)
         drawing = info.extension == ".svg" or text.lstrip("\ufeff \t\r\n").lower().startswith("<svg")
-        for kind, found in re.findall(
-            r"<!(ENTITY)\s+([^>]{0,200})|<\?(?:xml-stylesheet)\b", text[: 64 * 1024], re.IGNORECASE
-        ):
+        for kind, found in re.findall(r"<!(ENTITY)\s+([^>]{0,200})|<\?(?:xml-stylesheet)\b", text, re.IGNORECASE):
             if kind:
                 outside = re.search(r"\b(?:SYSTEM|PUBLIC)\b", found)
                 yield Oddity("xml-external-entity" if outside else "xml-entity", found[:100])
@@ -123,8 +123,24 @@ class Html:
             yield from _reached(text, budget)
             yield Span(0, data.size, "data")
             return
-        yield from _told(_walked(text.replace("\0", ""), drawing=drawing), text, 0, budget)
+        broken = None
+        seen = page(text, drawing=drawing)
+        if info.extension in _XML:
+            as_xml, broken = drawn(data)
+            seen = chain(seen, as_xml, _prologue(text))
+        yield from _told(seen, text, 0, budget)
+        if broken is not None:
+            raise broken
         yield Span(0, data.size, "parsed")
+
+
+def _prologue(text: str) -> Iterator[Seen]:
+    """What makes another document of one that is read as XML: a style sheet, which may be a program, or an encoding."""
+    for match in re.finditer(r"<\?xml-stylesheet\b([^>]{0,200})", text):
+        yield Seen("style-load", "xml-stylesheet", match[1].strip(), match.start())
+    declared = re.match(r"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"'>]{0,100})", text.lstrip("\ufeff"))
+    if declared and declared[1].strip().lower() not in _ENCODINGS:
+        yield Seen("mutation", "xml encoding", declared[1], declared.start(1))
 
 
 def _is_text(head: bytes) -> bool:
@@ -189,6 +205,17 @@ def _front_matter(text: str, budget: Budget) -> Iterator[Fact]:
                 )
 
 
+def _shown_front(text: str, before: int, budget: Budget) -> Iterator[Fact]:
+    """What a viewer that does not know front matter makes of it: it is Markdown like everything else."""
+    if not re.search(r"<[a-zA-Z/!?]|\]\(|\]:", text):
+        return
+    if _too_much(text, budget):
+        yield from _reached(text, budget)
+        return
+    seen = (one for one in seen_in_markdown(text) if one.kind in _FRONT_KINDS)
+    yield from _told(seen, text, before, budget)
+
+
 def _shapes(text: str) -> Iterator[Fact]:
     told = set()
     for name, spelt, place in shapeless(text):
@@ -197,56 +224,27 @@ def _shapes(text: str) -> Iterator[Fact]:
             yield Markup("shapeless", name, spelt, len(text[:place].encode("utf-8", "surrogatepass")))
 
 
-def _seen_in_markdown(text: str) -> Iterator[Seen]:
-    from weighbridge.formats.markup.walk import Seen
-
-    if not _MARKUP.search(text) and "`" not in text and "\n    " not in text and "~~~" not in text:
-        return
-    from weighbridge.formats.markup.markdown import rendered
-
-    html, rest, blocks = rendered(text, NESTING)
-    for start, code in blocks:
-        install = _INSTALL.search(code)
-        if install:
-            yield Seen("install", "code block", install[0][:160], start)
-        kind, found = active_text(code) if len(code) < 20_000 else ("", "")
-        if kind == "shell" and not install:
-            yield Seen("shell", "code block", found, start)
-    for note in _REFERENCE_NOTE.finditer(rest):
-        order = instruction(note[1])
-        if order:
-            yield Seen("hidden-order", "reference that shows nothing", order[:160], note.start(1))
-    if _TAG.search(rest):
-        yield from _walked(rest.replace("\0", ""), card=True)
-    if _MARKUP.search(text):
-        for seen in _walked(html.replace("\0", ""), card=True):
-            yield seen._replace(place=-1)
-
-
-def _walked(html: str, *, drawing: bool = False, card: bool = False) -> Iterator[Seen]:
-    from weighbridge.formats.markup.walk import walked
-
-    try:
-        yield from walked(html, drawing=drawing, card=card)
-    except RecursionError:
-        raise FormatError("the markup is nested too deeply", 0) from None
-
-
 def _told(seen: Iterable[Seen], text: str, before: int, budget: Budget) -> Iterator[Fact]:
     """Each thing once, at the first place where it stands."""
     places: dict[tuple[str, str, str], list[int]] = {}
-    for kind, name, what, place in seen:
-        found = places.setdefault((kind, name, what), [place, 0])
-        found[1] += place >= 0 or found[0] < 0
-        if len(places) > budget.facts:
-            yield Limit("facts", budget.limits.facts)
-            return
+    broken = None
+    try:
+        for kind, name, what, place in seen:
+            found = places.setdefault((kind, name, what), [place, 0])
+            found[1] += place >= 0 or found[0] < 0
+            if len(places) > budget.facts:
+                yield Limit("facts", budget.limits.facts)
+                return
+    except FormatError as error:
+        broken = error
     budget.facts -= len(places)
     at = _Bytes(text)
     ordered = sorted(places.items(), key=lambda item: (item[1][0] < 0, item[1][0]))
     for (kind, name, what), (place, times) in ordered:
         offset = at.of(place) if place >= 0 else at.find(what.partition(": ")[2] or what)
         yield Markup(kind, name, what, before + offset, max(1, times))
+    if broken is not None:
+        raise broken
 
 
 class _Bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import unescape
 
 from weighbridge.core.records import NamedTuple
 
@@ -116,6 +117,7 @@ BADGES = [
     "pre-commit.ci",
     "azure.com",
 ]
+_NOTHING = frozenset("\x7f\u200b\u200c\u200d\u2060\ufeff")
 _TOP = frozenset(
     [
         "com",
@@ -164,8 +166,9 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
 
 def parts(address: str) -> Parts:
-    """Take an address apart as a browser does."""
-    cleaned = "".join(char for char in address if ord(char) > 0x20 and ord(char) != 0x7F)
+    """Take an address apart as a browser does, and without what programs on the way to it may leave out."""
+    address = unescape(address) if "&" in address else address
+    cleaned = "".join(char for char in address if char > " " and not char.isspace() and char not in _NOTHING)
     match = _patterns()[0].match(cleaned)
     scheme = match[1].lower() if match else ""
     rest = (cleaned[match.end() :] if match else cleaned).replace("\\", "/")

@@ -24,7 +24,7 @@ from functools import cache
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.markup import names
-from weighbridge.formats.markup.css import effects, hides
+from weighbridge.formats.markup.css import MOST, effects, hides
 from weighbridge.formats.markup.link_hosts import disagrees, effect, parts, watches
 from weighbridge.formats.texts.hidden import instruction
 
@@ -69,9 +69,15 @@ def walked(html: str, *, drawing: bool = False, card: bool = False, depth: int =
     """Walk a document or a part of one. `drawing`: a file of its own that is one; `card`: it comes from Markdown."""
     from justhtml import JustHTML
 
-    document = JustHTML(html, sanitize=False, track_node_locations=True)
+    # A carriage return is a line feed to a browser, and no part of a name.
+    document = JustHTML(html.replace("\r", "\n"), sanitize=False, track_node_locations=True)
+    yield from walked_tree(document.root, drawing=drawing, card=card, depth=depth)
+
+
+def walked_tree(root: Any, *, drawing: bool = False, card: bool = False, depth: int = 0) -> Iterator[Seen]:
+    """Walk a tree of nodes as `justhtml` makes them."""
     walk = _Walk(drawing=drawing, card=card, depth=depth)
-    stack: list[tuple[Any, bool, bool, bool]] = [(document.root, False, False, False)]
+    stack: list[tuple[Any, bool, bool, bool]] = [(root, False, False, False)]
     while stack:
         node, hidden, code, foreign = stack.pop()
         name = str(node.name).lower()
@@ -163,7 +169,7 @@ class _Walk:
             risky = target.startswith("on") or target.rpartition(":")[2] in ("href", "src", "action", "style")
             yield Seen("handler" if risky else "foreign", name, " ".join(attributes.values())[:_TEXT], place)
         elif name == "style":
-            content = _content(node)
+            content = _content(node, MOST)
             found = effects(content)
             for kind, text in found:
                 yield Seen(kind, "style", text[:_TEXT], place)
@@ -173,7 +179,7 @@ class _Walk:
         elif name in names.RAW:
             if name == "title" and not self._card and not foreign:
                 return
-            content = _content(node)
+            content = _content(node, MOST)
             if name != "title" or not self._drawing:
                 yield Seen("foreign", name, content[:_TEXT], place)
             yield from self._mutation(node, name, content, place, foreign=foreign)

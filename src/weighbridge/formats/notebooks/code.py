@@ -9,17 +9,19 @@ cell and the line; kinds beside those of Python source: `shell`, `magic`, `scrip
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import chain
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Child, Limit, Oddity, SourceUse, UnreadSpan
+from weighbridge.core.facts import Child, Limit, Oddity, Operator, SourceUse, UnreadSpan
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.json_places import Text, line_places
-from weighbridge.formats.notebooks.magics import FILLED, Reading, Use, asked_of_ipython, read_cell
+from weighbridge.formats.notebooks.magics import FILLED, Reading, Use, asked_of_ipython, code_asked, read_cell
 from weighbridge.formats.notebooks.outputs import script_use, shown_file
 from weighbridge.formats.python.source import TOKENS, source_marks, syntax_tree, tokens, uses_by_line
 from weighbridge.formats.texts.shell import shell_traits
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterator
 
     from weighbridge.core.facts import Fact
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from weighbridge.formats.grammars.json_places import Bytes
 
 SHELLS = frozenset(("bash", "sh", "zsh", "shell", "calysto_bash"))
+HANDED = 200
+"""Pieces of Python that are handed to IPython as text and looked at; more than a few are in no notebook."""
 SHELL_TEXT = 1024 * 1024
 """Characters of different commands that are looked at; each million costs up to four seconds."""
 _TAINTS = frozenset(("decoded", "downloaded", "metadata", "hidden"))
@@ -101,6 +105,19 @@ def program_facts(
             yield told.unread(cell, f"code in {language[:40]!r}, which is not read here")
     yield from told.program(program)
     yield from told.rest()
+
+
+def _handed_over(tree: ast.Module) -> Iterator[SourceUse | Operator]:
+    """What the program has IPython run, at the line where it does; what that has it run in turn as well."""
+    waiting = list(code_asked(tree))
+    for _ in range(HANDED):
+        if not waiting:
+            return
+        code, line = waiting.pop()
+        inner = syntax_tree(code)
+        for fact in uses_by_line(inner):
+            yield fact._replace(offset=line)
+        waiting.extend((text, line) for text, _ in code_asked(inner))
 
 
 def _language(name: str) -> str:
@@ -188,7 +205,7 @@ class _Told:
             starter = use.name.endswith("()") and use.kind == "shell"
             if not starter or set(self._traits(use.text)) - {"known", "runs-file", "computed"}:
                 yield from self.use(use._replace(line=line), cell)
-        for fact in uses_by_line(tree):
+        for fact in chain(uses_by_line(tree), _handed_over(tree)):
             if self._spent():
                 return
             filled = fact.offset in program.filled

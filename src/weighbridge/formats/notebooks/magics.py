@@ -38,11 +38,15 @@ SHOWN_BODIES = {"html": "html", "HTML": "html", "svg": "svg", "SVG": "svg", "mar
 SCRIPT_BODIES = frozenset(("javascript", "js"))
 FILLED = "__import__('os').system"
 """Stands for the shell in the program, so that what is filled into a command is followed like what `os.system` gets."""
-_PYTHON_LINES = frozenset(("time", "timeit", "prun", "memit", "mprun", "lprun"))
+_PYTHON_LINES = frozenset(("time", "timeit", "prun", "memit", "mprun", "lprun", "debug"))
 _COMMANDS = frozenset(
     "pip pip3 conda mamba micromamba uv ls cat cp mv rm rmdir mkdir ll man more less cd pwd ldir lf lk lx".split()  # noqa: SIM905 -- words read better than a list of them
 )
 """Line magics and aliases that are programs of the same name."""
+_PROGRAMS = frozenset(
+    "sh bash zsh dash ksh sudo python python3 perl ruby node php curl wget nc ncat ssh scp rsync git crontab".split()  # noqa: SIM905 -- as above
+)
+"""Programs that are line magics as well once `%rehashx` was called."""
 _SHELL_LINES = frozenset(("system", "sx", "!"))
 _OPTIONS = re.compile(r"\s*(?:-\w+(?:\s*[\d.]+|\s+[\w.]+(?=\s+-))?\s+)*")
 _BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029\r]")
@@ -317,7 +321,13 @@ def _line_magic(name: str, rest: str, number: int) -> tuple[Use | None, str]:
     """A line magic as what it does and the Python in its place."""
     if name in _SHELL_LINES:
         return Use("shell", f"%{name}", rest, number), _filled(rest)
-    if name in _COMMANDS and rest:
+    if name == "sc" and "=" in rest:
+        command = rest.partition("=")[2].strip()
+        return Use("shell", "%sc", command, number), _filled(command)
+    if name == "alias" and " " in rest:
+        command = rest.partition(" ")[2].strip()
+        return Use("shell", "%alias", command, number), _filled(command)
+    if name in _COMMANDS | _PROGRAMS and rest:
         return Use("shell", f"%{name}", f"{name} {rest}", number), _filled(rest)
     use = Use("magic", f"%{name}", rest, number)
     if name in _PYTHON_LINES:
@@ -344,7 +354,7 @@ def _filled(command: str) -> str:
     return f"{FILLED}({', '.join(values)})" if values else "pass"
 
 
-def asked_of_ipython(tree: ast.Module) -> Iterator[Use]:
+def asked_of_ipython(tree: ast.Module, depth: int = 0) -> Iterator[Use]:
     """Commands and magics that the program asks for by calling: `get_ipython().system("…")`, `os.system("…")`."""
     import ast
 
@@ -361,13 +371,13 @@ def asked_of_ipython(tree: ast.Module) -> Iterator[Use]:
                 continue
             cell = name == "run_cell_magic"
             text = f"%%{magic} " + "\n".join(map(str, rest)) if cell else f"%{magic} {' '.join(map(str, rest))}"
-            yield from _asked(text, node.lineno)
+            yield from _asked(text, node.lineno, depth)
         elif name in ("magic", "run_cell", "run_cell_async", "ex", "ev") and _is_ipython(function):
             text_ = given[0] if given else None
             if text_ is None:
                 yield Use("magic", f"{name}(…)", ast.unparse(node)[:300], node.lineno)
             else:
-                yield from _asked(f"%{text_}" if name == "magic" else text_, node.lineno)
+                yield from _asked(f"%{text_}" if name == "magic" else text_, node.lineno, depth)
         elif name in _STARTERS and given and given[0]:
             yield Use("shell", f"{name}()", given[0], node.lineno)
 
@@ -377,7 +387,24 @@ _STARTERS = frozenset(
 )
 
 
-def _asked(text: str, line: int) -> Iterator[Use]:
+def code_asked(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Python that the program has IPython run, `get_ipython().ex("…")`, and the line where it does."""
+    import ast
+
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and node.args and _is_ipython(node.func)):
+            continue
+        if getattr(node.func, "attr", "") in ("run_cell", "run_cell_async", "ex", "ev"):
+            text = _constant(node.args[0])
+            try:
+                yield read_cell(text or "").code, node.lineno
+            except FormatError:
+                continue
+
+
+def _asked(text: str, line: int, depth: int = 0) -> Iterator[Use]:
+    import ast
+
     try:
         reading = read_cell(text)
     except FormatError:
@@ -387,6 +414,11 @@ def _asked(text: str, line: int) -> Iterator[Use]:
         yield use._replace(line=line)
     if reading.unread:
         yield Use("magic", reading.unread, text[:300], line)
+    if _parsed(reading.code) is not None or depth > NESTING:
+        yield Use("magic", "run_cell(…)", text[:300], line)
+    else:
+        for use in asked_of_ipython(ast.parse(reading.code), depth + 1):
+            yield use._replace(line=line)
 
 
 def _is_ipython(node: ast.AST) -> bool:

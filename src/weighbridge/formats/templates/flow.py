@@ -26,6 +26,8 @@ DEPTH = 60
 _BUILDS = frozenset(("join", "format", "replace", "reverse", "urlize", "indent", "center", "wordwrap", "tojson"))
 """Filters whose result is another text than what goes in."""
 _METHODS = frozenset(("join", "format", "replace", "zfill", "center", "ljust", "rjust"))
+_FILLS = frozenset(("append", "extend", "insert", "update", "setdefault", "add"))
+"""Methods that put something into a list or a dictionary."""
 _ARITHMETIC = (nodes.Sub, nodes.Div, nodes.FloorDiv, nodes.Pow, nodes.Neg, nodes.Pos)
 
 
@@ -169,7 +171,8 @@ class Flow:
     def _call(self, node: nodes.Call, whole: Held, depth: int) -> Held:
         function = node.node
         if isinstance(function, nodes.Name) and function.name in ("namespace", "dict"):
-            return Held((), (*whole.constants, *whole.inside)[:CONSTANTS], whole.data, whole.built)
+            named = (pair.key for pair in node.kwargs)
+            return Held((), (*named, *whole.constants, *whole.inside)[:CONSTANTS], whole.data, whole.built)
         if isinstance(function, nodes.Name) and (function.name in self.macros or function.name == "caller"):
             return BUILT
         if isinstance(function, nodes.Getattr):
@@ -197,6 +200,10 @@ def _bindings(node: nodes.Node) -> Iterator[tuple[str, str, nodes.Node | None]]:
         for index, argument in enumerate(node.args):
             default = node.defaults[index - plain] if index >= plain else None
             yield argument.name, "is" if default is not None else "data", default
+    elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr in _FILLS:
+        if isinstance(node.node.node, nodes.Name):
+            given = [*node.args, *(pair.value for pair in node.kwargs)]
+            yield node.node.node.name, "is", nodes.List(given, lineno=node.lineno)
     elif isinstance(node, nodes.Import):
         yield node.target, "data", None
     elif isinstance(node, nodes.FromImport):

@@ -37,7 +37,7 @@ class Template:
     """A file that is a template."""
 
     name = "template"
-    version = 1
+    version = 2
     extensions = frozenset(EXTENSIONS)
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

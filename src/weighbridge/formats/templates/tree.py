@@ -55,7 +55,13 @@ _UNSAFE = frozenset(
     f_globals f_locals f_builtins f_back f_code tb_frame tb_next im_func im_self im_class co_code func_dict
     format_map environment popen system eval exec modules""".split()  # noqa: SIM905 -- words read better than a list of them
 )
-_BY_ATTRIBUTE = frozenset(("map", "selectattr", "rejectattr", "groupby", "sort", "unique", "min", "max", "sum"))
+_BY_ATTRIBUTE = {
+    **dict.fromkeys(("map", "selectattr", "rejectattr", "groupby", "sum"), 0),
+    **dict.fromkeys(("unique", "min", "max", "join"), 1),
+    "sort": 2,
+}
+"""Filters that look up an attribute, and the place of its name among their arguments; by keyword it is `attribute`."""
+_DUNDER = re.compile(r"__\w+__")
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]{4,200}")
 _WORDS = re.compile(r"[A-Za-z][\w'-]*(?:\s+[\w'-]+){2,}")
 
@@ -118,8 +124,12 @@ class Walk:
             yield self.use("include", node, type(node).__name__.lower() + " " + written(node.template))
         elif isinstance(node, nodes.If | nodes.CondExpr):
             yield from self.condition(node)
+        elif isinstance(node, nodes.Keyword) and _DUNDER.fullmatch(node.key):
+            yield self.use("escape", node, node.key)
         elif isinstance(node, nodes.TemplateData | nodes.Const):
             value = node.data if isinstance(node, nodes.TemplateData) else node.value
+            if isinstance(node, nodes.Const) and isinstance(value, str) and _DUNDER.fullmatch(value):
+                yield self.use("escape", node)
             for match in _ADDRESS.finditer(value if isinstance(value, str) else ""):
                 yield self.use("address", node, match[0])
 
@@ -161,12 +171,15 @@ class Walk:
             if node.args:
                 yield from self.computed(node, node.node or node, node.args[0])
         elif node.name in _BY_ATTRIBUTE:
+            if node.dyn_args is not None or node.dyn_kwargs is not None:
+                yield self.use("computed-name", node)
             given = [pair.value for pair in node.kwargs if pair.key == "attribute"]
-            # `map('attr', …)` names a filter first; sort and its likes take the attribute by keyword.
-            names = given if node.name in ("sort", "unique", "min", "max", "sum") else given + node.args
+            # `map('attr', …)` names a filter first, so for those that begin with a name any argument may be one.
+            first = _BY_ATTRIBUTE[node.name]
+            names = given + node.args[first : None if first == 0 and node.name != "sum" else first + 1]
             for name in names:
                 held = self.flow.of(name)
-                if held.built or (held.data and name in node.args[:1]):
+                if held.built or (held.data and name in node.args[first : first + 1]):
                     yield self.use("computed-name", node)
                 for value in held.constants:
                     for part in value.split(".") if isinstance(value, str) else ():

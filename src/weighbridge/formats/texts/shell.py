@@ -15,7 +15,8 @@ from functools import cache
 WINDOW, OVERLAP = 8192, 1024
 """Characters of a script that are looked at at a time, and how many of them twice."""
 _INTERPRETER = (
-    r"(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+)?(?:/\S*/)?"
+    r"(?:[({]\s*)?(?:(?:sudo|doas|env|nohup|exec|command|builtin|busybox|time|nice|setsid|stdbuf)\s+(?:-\S+\s+){0,5}){0,4}"
+    r"(?:/\S*/)?"
     r"(?:(?:ba|z|da|k|c|fi|a)?sh|python[\d.]*|perl|ruby|node|php|iex|pwsh|powershell)\b"
 )
 _FETCH = r"(?:curl|wget|fetch|aria2c|lwp-request|http|iwr|irm|invoke-webrequest|invoke-restmethod|ftp)"
@@ -26,7 +27,7 @@ _DECODE = (
 _GIVES_ACCESS = (
     r"\.ssh\b|\.aws\b|\.azure\b|\.kube/config|\.netrc|\.docker/config|huggingface/token|/proc/\w+/environ|/etc/shadow|"
     r"/var/run/secrets|\.git-credentials|\.pypirc|id_rsa|id_ed25519|169\.254\.169\.254|168\.63\.129\.16|"
-    r"metadata\.google\.internal|IDENTITY_ENDPOINT|MSI_ENDPOINT|/metadata/identity"
+    r"metadata\.google\.internal|IDENTITY_ENDPOINT|MSI_ENDPOINT|/metadata/identity|\$\(\s*(?:env|printenv)\s*\)"
 )
 
 
@@ -41,8 +42,10 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
         (
             "runs-download",
             (
-                rf"\b{_FETCH}\b[^\n]{{0,500}}?\|\s*(?:\w+\s[^|\n]{{0,80}}\|\s*)?{_INTERPRETER}"
-                rf"|(?:{_RUN})[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b"
+                rf"\b(?:{_FETCH}|openssl\s+s_client|nc|ncat|netcat|telnet)\b[^\n]{{0,500}}?"
+                rf"\|&?\s*(?:\w+\s[^|\n]{{0,80}}\|\s*)?(?:{_INTERPRETER}|xargs\b[^\n|]{{0,100}}\w?sh\s+-c\b)"
+                rf"|(?:{_RUN})(?:/dev/stdin\s+)?(?:<{{1,3}}\s*)?[\"']?(?:<\(|\$\(|`)\s*{_FETCH}\b"
+                r"|\s-[ce]\s(?=[^\n]{0,400}\b(?:exec|eval|system)\b)(?=[^\n]{0,400}(?:\burlopen|\brequests\.|https?://))"
                 r"|\biex\b[^\n]{0,200}(?:downloadstring|iwr|irm|webrequest)|downloadstring[^\n]{0,300}\|\s*iex"
             ),
         ),
@@ -133,12 +136,16 @@ _PYTHON = re.compile(r"(?:\S*/)?(?:python[\d.]*|pypy[\d.]*|\{sys\.executable\})"
 _SHELLS = re.compile(r"(?:\S*/)?(?:(?:ba|z|da|k)?sh|source|\.|perl|ruby|node|Rscript|julia|java|php)")
 _MODULES = ("pip", "venv", "ensurepip", "ipykernel", "spacy", "nltk.downloader")
 """Modules that are run with `-m` and install or set up what they say."""
+_BEFORE = frozenset("sudo env time nohup exec command builtin do then else if while until !".split())  # noqa: SIM905 -- as above
+"""Words that a command may begin with before the program is named."""
+_SPELT = re.compile(r"\w(?:''|\"\"|[\"']\w|\\\w)")
+"""A name with quotes or backslashes in it that mean nothing but to hide it."""
 _PARTS = re.compile(r"\n|&&|\|\||[;|&]")
 
 
 def shell_traits(text: str) -> tuple[str, ...]:
     """What the command lines in `text` do, the worst first."""
-    text = text.replace("\\\n", " ")
+    text = re.sub(r"(?<=\S)\\\n(?=\S)", "", text).replace("\\\n", " ")
     found = {
         name
         for start in range(0, max(1, len(text)), WINDOW)
@@ -178,9 +185,7 @@ def _programs(text: str) -> list[str]:
     known = True
     for part in _PARTS.split(_without_quotes(text)):
         words = re.sub(r"^(?:\s|\(|\{(?=\s))+", "", part).split()
-        while words and (
-            re.fullmatch(r"\w+=\S*", words[0]) or words[0] in ("sudo", "env", "time", "nohup", "exec", "command")
-        ):
+        while words and (re.fullmatch(r"\w+=\S*", words[0]) or words[0] in _BEFORE):
             words.pop(0)
         if not words or words[0].startswith("#"):
             continue
@@ -192,7 +197,7 @@ def _programs(text: str) -> list[str]:
         elif _SHELLS.fullmatch(program) or program.startswith(("./", "../", "/", "~")):
             found.append("runs-file")
             known = known and _SHELLS.fullmatch(program) is not None
-        elif program[0] in "$`{\"'" and not program.startswith("{sys.executable}"):
+        elif (program[0] in "$`{\"'" or _SPELT.search(program)) and not program.startswith("{sys.executable}"):
             found.append("computed")
         elif program not in KNOWN:
             known = False
