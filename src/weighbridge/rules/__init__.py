@@ -29,6 +29,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "gguf": frozenset(("Oddity",)),
     "remote_code": frozenset(("Reference",)),
     "source_code": frozenset(("Oddity", "Operator", "SourceUse")),
+    "source_habits": frozenset(("SourceUse",)),
     "configuration": frozenset(("FileReference", "Oddity", "Reference", "Setting")),
     "notebooks": frozenset(("FileReference", "Oddity", "Reference", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),

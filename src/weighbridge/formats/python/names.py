@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge.formats.python.constants import FOLDED, METHODS, decoded, formatted, method
 from weighbridge.formats.python.scopes import Binding, bindings, inside_functions, shadowed
-from weighbridge.formats.python.sinks import BUILTINS, BY_PATH, IMPORTERS, MODULES, kind_of_name, plain_name
+from weighbridge.formats.python.sinks import BUILTINS, BY_PATH, IMPORTERS, INSTANCES, MODULES, kind_of_name, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,17 @@ class Names:
         self._locals: tuple[frozenset[int], frozenset[str]] = (frozenset(), frozenset())
         for found in bindings(tree):
             self._bind(found)
+        self.modules: set[str] = {name for names in self.imports.values() for name in names} | set(self.stars)
+        """Everything that is imported, by its dotted name."""
+        self.words: set[str] = set()
+        """Short constant texts of the file."""
+        self.bases: dict[str, list[ast.expr]] = {}
+        """The classes of the file, and what they derive from."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 20:
+                self.words.add(node.value)
+            elif isinstance(node, ast.ClassDef):
+                self.bases.setdefault(node.name, []).extend(node.bases)
         if any(isinstance(node, ast.Name) and node.id == "locals" for node in ast.walk(tree)):
             self._locals = inside_functions(tree)
         self._settle()
@@ -164,6 +175,8 @@ class Names:
                 return UNKNOWN
             whole = function == "importlib.import_module" or any(word.arg == "fromlist" for word in node.keywords)
             return (name if whole or len(node.args) > 3 else name.partition(".")[0],)
+        if function in INSTANCES:
+            return (function,)
         if function in BY_PATH:
             name = self.fold(argument(node, 0, "name"))
             return (name.replace(":", "."),) if isinstance(name, str) and name else UNKNOWN
@@ -271,6 +284,8 @@ class Names:
             return left + right
         if isinstance(node.op, ast.Mod) and isinstance(left, str):
             return formatted(left, right)
+        if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
+            return f"{left}/{right}"  # of two texts only paths can be made so
         if isinstance(left, int) and isinstance(right, int) and abs(left) < 1 << 32 and abs(right) < 1 << 16:
             whole = {ast.Sub: int.__sub__, ast.BitXor: int.__xor__, ast.Mult: int.__mul__, ast.Mod: int.__mod__}
             return whole[type(node.op)](left, right)

@@ -35,6 +35,8 @@ takes 700 bytes and 13 microseconds."""
 LONG_TEXT = 200
 """Characters of a constant text that is looked into for a hidden object."""
 EXTENSIONS = (".py", ".pyi", ".pyw")
+_CALLED = {"conftest.py": ("pytest_",)}
+"""How the names of functions begin that whoever runs a file by its name calls at once."""
 _ENCODINGS = frozenset(("utf-8", "ascii", "us-ascii", "latin-1", "iso-8859-1", "iso-latin-1"))
 
 
@@ -56,7 +58,6 @@ class PythonSource:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the code reaches for, and what its texts hide."""
-        del info
         if data.size > LONGEST:
             yield Limit("source", LONGEST)
             return
@@ -67,7 +68,7 @@ class PythonSource:
             return
         yield from source_marks(text)
         lines = _line_starts(raw)
-        for fact in uses_by_line(syntax_tree(text)):
+        for fact in uses_by_line(syntax_tree(text), _CALLED.get(info.name, ())):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts)
                 return
@@ -121,12 +122,12 @@ def syntax_tree(text: str) -> ast.Module:
         raise FormatError(f"the code cannot be parsed: {type(error).__name__}", 0) from None
 
 
-def uses_by_line(tree: ast.Module) -> list[SourceUse | Operator]:
+def uses_by_line(tree: ast.Module, called: tuple[str, ...] = ()) -> list[SourceUse | Operator]:
     """What the code does, by line; operators of TorchScript that no library of PyTorch itself has are operators."""
     from weighbridge.formats.python.walk import walk
 
     try:
-        found = sorted(walk(tree), key=lambda use: (use.offset, use.kind, use.name))
+        found = sorted(walk(tree, called), key=lambda use: (use.offset, use.kind, use.name))
     except RecursionError:
         raise FormatError("the code is nested too deeply", 0) from None
     facts: list[SourceUse | Operator] = []
