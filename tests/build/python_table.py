@@ -29,7 +29,10 @@ SILENT = ""
 _ELF = "7f454c46020101" + "00" * 1100
 TABLE: dict[str, Row] = {
     "metadata": Row(
-        called("with safe_open(path, 'pt') as f:\n    return eval(f.metadata()['layers'])", "from safetensors import safe_open"),
+        called(
+            "with safe_open(path, 'pt') as f:\n    return eval(f.metadata()['layers'])",
+            "from safetensors import safe_open",
+        ),
         ("code/metadata-flow", "critical"),
         called(
             "with safe_open(path, 'pt') as f:\n    return json.loads(f.metadata()['layers'])",
@@ -52,7 +55,10 @@ TABLE: dict[str, Row] = {
         ("code/metadata-flow", "critical"),
         called("return getattr(nn, json.load(open('config.json'))['act'])", "import json\nfrom torch import nn"),
         SILENT,
-        called("with open(path) as f:\n    held = j.load(f)\npart = held['act']\nreturn compile(part, 'a', 'exec')", "import json as j"),
+        called(
+            "with open(path) as f:\n    held = j.load(f)\npart = held['act']\nreturn compile(part, 'a', 'exec')",
+            "import json as j",
+        ),
         ("code/metadata-flow", "critical"),
     ),
     "decoded code": Row(
@@ -66,7 +72,8 @@ TABLE: dict[str, Row] = {
     "code": Row(
         called("return eval(x)"),
         ("code/runs-code", "high"),
-        "import ast\nfrom torch import nn\nnet = nn.Linear(1, 1)\nnet.eval()\n" + called("return ast.literal_eval(x), x.eval('a + b')"),
+        "import ast\nfrom torch import nn\nnet = nn.Linear(1, 1)\nnet.eval()\n"
+        + called("return ast.literal_eval(x), x.eval('a + b')"),
         SILENT,
         called("return (lambda f: f)(__builtins__)['eval'](x)\n", "(e := eval)"),
         ("code/runs-code", "high"),
@@ -76,7 +83,7 @@ TABLE: dict[str, Row] = {
         ("code/runs-code", "medium"),
         "from collections import namedtuple\nPoint = namedtuple('Point', 'x y')\n",
         SILENT,
-        called("return eval('__import__(\"os\").system(\"echo inert\")')"),
+        called('return eval(\'__import__("os").system("echo inert")\')'),
         ("code/process", "high"),
     ),
     "made functions": Row(
@@ -144,7 +151,7 @@ TABLE: dict[str, Row] = {
         ("code/network", "critical"),
     ),
     "sending keys": Row(
-        called("requests.post(x, data=open('/root/.ssh/id_rsa').read())", "import requests"),
+        called("requests.post(x, data=open('~/.ssh/id_rsa').read())", "import requests"),
         ("code/network", "critical"),
         called("requests.post(x, data=open('cat.png', 'rb'))", "import requests"),
         "high",
@@ -192,7 +199,7 @@ TABLE: dict[str, Row] = {
         ("code/credentials", "high"),
     ),
     "browsers and wallets": Row(
-        called("return open('/home/x/.config/google-chrome/Default/Login Data', 'rb')"),
+        called("return open('~/.config/google-chrome/Default/Login Data', 'rb')"),
         ("code/credentials", "high"),
         called("return {'Cookies': 3, 'wallet': 4, 'chrome': 5}"),
         SILENT,
@@ -258,7 +265,10 @@ TABLE: dict[str, Row] = {
     "yaml": Row(
         called("return yaml.load(x, Loader=yaml.UnsafeLoader)", "import yaml"),
         ("code/unsafe-loading", "medium"),
-        called("class Mine(yaml.SafeLoader): ...\nreturn yaml.load(x, Loader=yaml.CSafeLoader), yaml.safe_load(x)", "import yaml"),
+        called(
+            "class Mine(yaml.SafeLoader): ...\nreturn yaml.load(x, Loader=yaml.CSafeLoader), yaml.safe_load(x)",
+            "import yaml",
+        ),
         SILENT,
         called("class SafeLoader(yaml.Loader): ...\nreturn yaml.load(x, SafeLoader)", "import yaml"),
         ("code/unsafe-loading", "medium"),
@@ -322,7 +332,10 @@ TABLE: dict[str, Row] = {
     "computed imports": Row(
         called("return importlib.import_module(name)", "import importlib"),
         ("code/native", "high"),
-        called("return importlib.import_module(f'.{name}', 'transformers.models'), importlib.import_module('json')", "import importlib"),
+        called(
+            "return importlib.import_module(f'.{name}', 'transformers.models'), importlib.import_module('json')",
+            "import importlib",
+        ),
         "low",
         called("take = __import__\nreturn take(name)"),
         ("code/native", "high"),
@@ -444,7 +457,10 @@ TABLE: dict[str, Row] = {
         ("code/unsafe-loading", "medium"),
         called("return AutoModel.from_pretrained(path, trust_remote_code=False)", "from transformers import AutoModel"),
         SILENT,
-        called("kw = dict()\nreturn AutoModel.from_pretrained(path, **{'trust_remote_code': True})", "from transformers import AutoModel"),
+        called(
+            "kw = dict()\nreturn AutoModel.from_pretrained(path, **{'trust_remote_code': True})",
+            "from transformers import AutoModel",
+        ),
         ("code/unsafe-loading", "medium"),
     ),
     "torch.hub": Row(
@@ -459,11 +475,16 @@ TABLE: dict[str, Row] = {
         called("return AutoModel.from_pretrained('org/name')", "from transformers import AutoModel"),
         ("code/unpinned", "info"),
         called(
-            "return AutoModel.from_pretrained('org/name', revision='" + "0a" * 20 + "'), AutoModel.from_pretrained(path)",
+            "return AutoModel.from_pretrained('org/name', revision='"
+            + "0a" * 20
+            + "'), AutoModel.from_pretrained(path)",
             "from transformers import AutoModel",
         ),
         SILENT,
-        called("where = 'org/' + 'name'\nreturn AutoModel.from_pretrained(where, revision='main')", "from transformers import AutoModel"),
+        called(
+            "where = 'org/' + 'name'\nreturn AutoModel.from_pretrained(where, revision='main')",
+            "from transformers import AutoModel",
+        ),
         ("code/unpinned", "info"),
     ),
     "installation": Row(
@@ -488,16 +509,17 @@ TABLE: dict[str, Row] = {
         ("code/process", "critical"),
         called("if platform.system() == 'Windows':\n    return requests.get(x)", "import platform, requests"),
         "medium",
-        "import os, sys\ndef watched():\n    return sys.gettrace() is not None\n" + called("if watched():\n    return None\nos.popen('echo inert')"),
+        "import os, sys\ndef watched():\n    return sys.gettrace() is not None\n"
+        + called("if watched():\n    return None\nos.popen('echo inert')"),
         ("code/process", "critical"),
     ),
     "programs in texts": Row(
         f"DATA = '{_ELF}'\n",
-        ("file/embedded-object", "high"),
+        ("config/embedded-object", "high"),
         "KERNEL = '" + "Aq3" * 800 + "'\n",
         "info",
-        "DATA = b'" + "".join(f"\\x{_ELF[i:i + 2]}" for i in range(0, len(_ELF), 2)) + "'\n",
-        ("file/embedded-object", "high"),
+        "DATA = b'" + "".join(f"\\x{_ELF[i : i + 2]}" for i in range(0, len(_ELF), 2)) + "'\n",
+        ("config/embedded-object", "high"),
     ),
     "marks": Row(
         "# \u202e } \u2066if admin\u2069 \u2066 begin\nx = 1\n",
@@ -520,31 +542,81 @@ CONTEXTS = {
     "a process on import": ("import os\nos.system('x')\n", "code/process", "critical"),
     "a process when called": (called("os.system('x')", "import os"), "code/process", "high"),
     "a process in a script": ("import os\nif __name__ == '__main__':\n    os.system('x')\n", "code/process", "medium"),
-    "a shell with a computed line": (called("subprocess.run(x, shell=True)", "import subprocess"), "code/process", "critical"),
-    "a shell with a constant line": (called("subprocess.run('nvidia-smi', shell=True)", "import subprocess"), "code/process", "high"),
+    "a shell with a computed line": (
+        called("subprocess.run(x, shell=True)", "import subprocess"),
+        "code/process",
+        "critical",
+    ),
+    "a shell with a constant line": (
+        called("subprocess.run('nvidia-smi', shell=True)", "import subprocess"),
+        "code/process",
+        "high",
+    ),
     "computed code": (called("exec(x)"), "code/runs-code", "high"),
     "constant code": (called("exec('x = 1')"), "code/runs-code", "medium"),
     "computed code in a script": ("if __name__ == '__main__':\n    exec(x)\n", "code/runs-code", "medium"),
     "fetching on import": ("import requests\nrequests.get('https://example.org')\n", "code/network", "high"),
     "fetching when called": (called("requests.get(x)", "import requests"), "code/network", "medium"),
-    "fetching in a script": ("import requests\nif __name__ == '__main__':\n    requests.get('x')\n", "code/network", "low"),
+    "fetching in a script": (
+        "import requests\nif __name__ == '__main__':\n    requests.get('x')\n",
+        "code/network",
+        "low",
+    ),
     "fetching what is pinned": (
-        called("hf_hub_download('a/b', 'c', revision='" + "0a" * 20 + "')", "from huggingface_hub import hf_hub_download"),
+        called(
+            "hf_hub_download('a/b', 'c', revision='" + "0a" * 20 + "')", "from huggingface_hub import hf_hub_download"
+        ),
         "code/network",
         "low",
     ),
     "loading on import": ("import torch\ntorch.load('x')\n", "code/unsafe-loading", "high"),
     "loading when called": (called("torch.load(path)", "import torch"), "code/unsafe-loading", "medium"),
-    "loading in a script": ("import torch\nif __name__ == '__main__':\n    torch.load('x')\n", "code/unsafe-loading", "low"),
-    "pickle in a script": ("import pickle\nif __name__ == '__main__':\n    pickle.load(f)\n", "code/unsafe-loading", "medium"),
+    "loading in a script": (
+        "import torch\nif __name__ == '__main__':\n    torch.load('x')\n",
+        "code/unsafe-loading",
+        "low",
+    ),
+    "pickle in a script": (
+        "import pickle\nif __name__ == '__main__':\n    pickle.load(f)\n",
+        "code/unsafe-loading",
+        "medium",
+    ),
     "building on import": ("import torch.utils.cpp_extension as c\nc.load('x', [])\n", "code/native", "high"),
-    "building when called": (called("c.load('x', [])", "import torch.utils.cpp_extension as c"), "code/native", "medium"),
-    "a thread on import": ("import threading\ndef f(): ...\nthreading.Thread(target=f).start()\n", "code/persistence", "medium"),
-    "a deed at the end": ("import atexit, os\n@atexit.register\ndef f():\n    os.system('x')\n", "code/process", "critical"),
-    "a deed in a thread": ("import threading, os\nthreading.Thread(target=lambda: os.system('x')).start()\n", "code/process", "critical"),
-    "a deed on a signal": ("import signal, os\ndef f(*a):\n    os.system('x')\nsignal.signal(2, f)\n", "code/process", "critical"),
-    "a deed of a dying object": ("import os\nclass A:\n    def __del__(self):\n        os.system('x')\nA()\n", "code/process", "critical"),
-    "a deed of a dead object": ("import os, weakref\nweakref.finalize(object, lambda: os.system('x'))\n", "code/process", "critical"),
+    "building when called": (
+        called("c.load('x', [])", "import torch.utils.cpp_extension as c"),
+        "code/native",
+        "medium",
+    ),
+    "a thread on import": (
+        "import threading\ndef f(): ...\nthreading.Thread(target=f).start()\n",
+        "code/persistence",
+        "medium",
+    ),
+    "a deed at the end": (
+        "import atexit, os\n@atexit.register\ndef f():\n    os.system('x')\n",
+        "code/process",
+        "critical",
+    ),
+    "a deed in a thread": (
+        "import threading, os\nthreading.Thread(target=lambda: os.system('x')).start()\n",
+        "code/process",
+        "critical",
+    ),
+    "a deed on a signal": (
+        "import signal, os\ndef f(*a):\n    os.system('x')\nsignal.signal(2, f)\n",
+        "code/process",
+        "critical",
+    ),
+    "a deed of a dying object": (
+        "import os\nclass A:\n    def __del__(self):\n        os.system('x')\nA()\n",
+        "code/process",
+        "critical",
+    ),
+    "a deed of a dead object": (
+        "import os, weakref\nweakref.finalize(object, lambda: os.system('x'))\n",
+        "code/process",
+        "critical",
+    ),
     "a deed of an audit": ("import sys, os\nsys.addaudithook(lambda *a: os.system('x'))\n", "code/process", "critical"),
     "a deed of a child class": (
         "import os\nclass A:\n    def __init_subclass__(cls):\n        os.system('x')\nclass B(A): ...\n",
@@ -563,17 +635,31 @@ CONTEXTS = {
         "high",
     ),
     "fetching behind a date": (
-        called("if datetime.datetime.now() > datetime.datetime(2027, 1, 1):\n    requests.get(x)", "import datetime, requests"),
+        called(
+            "if datetime.datetime.now() > datetime.datetime(2027, 1, 1):\n    requests.get(x)",
+            "import datetime, requests",
+        ),
         "code/network",
         "high",
     ),
-    "fetching behind a long sleep": (called("time.sleep(600)\nrequests.get(x)", "import time, requests"), "code/network", "high"),
+    "fetching behind a long sleep": (
+        called("time.sleep(600)\nrequests.get(x)", "import time, requests"),
+        "code/network",
+        "high",
+    ),
     "fetching behind a virtual machine": (
-        called("if 'vmware' in open('/sys/class/dmi/id/product_name').read():\n    return\nrequests.get(x)", "import requests"),
+        called(
+            "if 'vmware' in open('/sys/class/dmi/id/product_name').read():\n    return\nrequests.get(x)",
+            "import requests",
+        ),
         "code/network",
         "high",
     ),
-    "fetching after a pause": (called("time.sleep(2)\nrequests.get(x)", "import time, requests"), "code/network", "medium"),
+    "fetching after a pause": (
+        called("time.sleep(2)\nrequests.get(x)", "import time, requests"),
+        "code/network",
+        "medium",
+    ),
     "fetching when it is old": (
         called("if time.time() - x > 60:\n    requests.get(x)", "import time, requests"),
         "code/network",

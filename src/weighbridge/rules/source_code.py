@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import ActiveText, Metadata, Oddity, Operator, SourceUse
+from weighbridge.core.facts import ActiveText, Metadata, Operator, SourceUse
 from weighbridge.core.findings import Severity
 from weighbridge.rules.base import Hit, RuleContext, rule
 
@@ -20,6 +20,8 @@ _KEYS = 5
 _CRITICAL, _HIGH, _MEDIUM, _LOW = Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW
 
 
+_LIBRARIES = ("azure.identity", "google.auth", "botocore.credentials", "msal", "msrestazure")
+"""Libraries that take the machine's identity from where it is kept."""
 _ASKED = {
     "host": "the name of the machine",
     "user": "the name of the user",
@@ -66,7 +68,9 @@ def metadata_flow(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
         SourceUse("run-code", "builtins.eval", "eval(x)", "call")
     """
     if ("metadata" in use.traits and use.kind in _RUNS_TEXT) or (
-        "configuration" in use.traits and use.kind in ("run-code", "process", "pickle", "marshal") and use.level != "main"
+        "configuration" in use.traits
+        and use.kind in ("run-code", "process", "pickle", "marshal")
+        and use.level != "main"
     ):
         yield Hit(f"{said(use)}{_metadata_here(ctx)}")
 
@@ -219,7 +223,7 @@ def credentials(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """
     del ctx
     if use.kind == "identity":
-        library = "." in use.name and not use.name[0].isdigit() and "metadata" not in use.name
+        library = use.name.startswith(_LIBRARIES)
         yield _hit(use, (_HIGH if use.level == "import" else _MEDIUM) if library else _CRITICAL)
     elif use.kind in ("secret-file", "secret-store", "environment"):
         yield _hit(use, _HIGH)
@@ -328,43 +332,6 @@ def persistence(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
         yield _hit(use, _MEDIUM if use.level == "import" else _LOW)
 
 
-@rule("code/marks", Severity.HIGH, on=Oddity, refs=("CVE-2021-42574", "CWE-451"), since="0.1")
-def marks(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
-    """The source shows people another text than Python reads.
-
-    What it finds: Marks that reverse the reading direction, characters that cannot be seen, code far behind the right
-        edge.
-    Why it matters: A reviewer reads one program, and Python another.
-    What to do: Do not use the file. Look at it in an editor that shows such characters.
-    Fires on:
-        Oddity("source-marks", "line 3 holds something that cannot be seen")
-    Stays silent on:
-        Oddity("prefix", "12 bytes before the archive")
-    """
-    del ctx
-    if oddity.kind == "source-marks":
-        yield Hit(oddity.detail)
-
-
-@rule("code/runs-by-name", Severity.MEDIUM, on=Oddity, refs=("CWE-829",), since="0.1")
-def runs_by_name(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
-    """A file has a name by which tools run it.
-
-    What it finds: `sitecustomize.py`, `conftest.py`, `setup.py` and their likes; lines of path files that are run
-        (high).
-    Why it matters: It runs without anybody asking for the model.
-    What to do: Read the file. A model does not need it.
-    Fires on:
-        Oddity("runs-by-name", "setup.py is run by its name: pip runs it")
-        Oddity("runs-at-start", "line 1 is run by every Python that starts: import os; os.remove('x')")
-    Stays silent on:
-        Oddity("prefix", "12 bytes before the archive")
-    """
-    del ctx
-    if oddity.kind in ("runs-by-name", "runs-at-start"):
-        yield Hit(oddity.detail, _HIGH if oddity.kind == "runs-at-start" else None)
-
-
 _OWN_OPERATORS = frozenset(
     """ops.prim ops.prims ops.aten ops.quantized ops.quantized_decomposed ops.higher_order ops.torchvision
     ops.torchaudio ops.image""".split()  # noqa: SIM905 -- words read better than a list of them
@@ -406,7 +373,5 @@ RULES = (
     unsafe_loading,
     native,
     persistence,
-    marks,
-    runs_by_name,
     custom_operator,
 )

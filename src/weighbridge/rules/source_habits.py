@@ -1,10 +1,10 @@
-"""Rules on Python source: what it changes about imports and pickles, what it leaves open, what it takes unpinned."""
+"""Rules on Python source: what it changes for others, what it leaves open, what it takes unpinned, how it looks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weighbridge.core.facts import SourceUse
+from weighbridge.core.facts import Oddity, SourceUse
 from weighbridge.core.findings import Severity
 from weighbridge.rules.base import Hit, RuleContext, rule
 from weighbridge.rules.source_code import said
@@ -93,8 +93,8 @@ def unpacks(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
 def unpinned(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
     """The source takes something from a hub without naming a commit.
 
-    What it finds: `from_pretrained("owner/name")`, downloads, data sets and torch.hub without `revision`, or with that of
-        a branch.
+    What it finds: `from_pretrained("owner/name")`, downloads, data sets and torch.hub without `revision`, or with that
+        of a branch.
     Why it matters: What the name stands for can change every day, and was not inspected with this model.
     What to do: Name the commit that was inspected, or take the files from the registry.
     Fires on:
@@ -124,4 +124,58 @@ def build_hook(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
         yield Hit(said(use))
 
 
-RULES = (import_hook, reduce, insecure_connection, unpacks, unpinned, build_hook)
+@rule("code/blob", Severity.INFO, on=SourceUse, refs=("CWE-506",), since="0.2")
+def blob(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
+    """The source holds a long constant that is nothing known.
+
+    What it finds: Texts of letters and digits of 2,000 characters and more in which no known format was found.
+    Why it matters: What is encoded in it cannot be said. Where it is decoded and run, another rule tells.
+    What to do: Find out what the constant is. Compiled kernels are kept so by some honest models.
+    Fires on:
+        SourceUse("blob", "text", "'AAAA'… of 4000 characters", "import")
+    Stays silent on:
+        SourceUse("http", "requests.get", "requests.get(url)", "call")
+    """
+    del ctx
+    if use.kind == "blob":
+        yield Hit(use.text)
+
+
+@rule("code/marks", Severity.HIGH, on=Oddity, refs=("CVE-2021-42574", "CWE-451"), since="0.1")
+def marks(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
+    """The source shows people another text than Python reads.
+
+    What it finds: Marks that reverse the reading direction, characters that cannot be seen, code far behind the right
+        edge.
+    Why it matters: A reviewer reads one program, and Python another.
+    What to do: Do not use the file. Look at it in an editor that shows such characters.
+    Fires on:
+        Oddity("source-marks", "line 3 holds something that cannot be seen")
+    Stays silent on:
+        Oddity("prefix", "12 bytes before the archive")
+    """
+    del ctx
+    if oddity.kind == "source-marks":
+        yield Hit(oddity.detail)
+
+
+@rule("code/runs-by-name", Severity.MEDIUM, on=Oddity, refs=("CWE-829",), since="0.1")
+def runs_by_name(oddity: Oddity, ctx: RuleContext) -> Iterator[Hit]:
+    """A file has a name by which tools run it.
+
+    What it finds: `sitecustomize.py`, `conftest.py`, `setup.py` and their likes; lines of path files that are run
+        (high).
+    Why it matters: It runs without anybody asking for the model.
+    What to do: Read the file. A model does not need it.
+    Fires on:
+        Oddity("runs-by-name", "setup.py is run by its name: pip runs it")
+        Oddity("runs-at-start", "line 1 is run by every Python that starts: import os; os.remove('x')")
+    Stays silent on:
+        Oddity("prefix", "12 bytes before the archive")
+    """
+    del ctx
+    if oddity.kind in ("runs-by-name", "runs-at-start"):
+        yield Hit(oddity.detail, _HIGH if oddity.kind == "runs-at-start" else None)
+
+
+RULES = (import_hook, reduce, insecure_connection, unpacks, unpinned, build_hook, blob, marks, runs_by_name)

@@ -1,4 +1,4 @@
-"""What a call in a Python file does by its arguments: traits of what is known, and calls that only some make worth telling."""
+"""What a call in a Python file does by its arguments: of what is looked for, and of anything else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.formats.python.hub import pinned, unpinned
-from weighbridge.formats.python.names import argument, constants, is_namespace
+from weighbridge.formats.python.names import argument, constants
 from weighbridge.formats.python.places import leak, persistent
 from weighbridge.formats.python.sinks import BY_PATH, IMPORTERS, MODULES, kind_of_name
 
@@ -32,8 +32,8 @@ _WRITERS = frozenset(("write_text", "write_bytes", "copy", "copyfile", "copy2", 
 _DUMPS = ("pickle.dumps", "dill.dumps", "cloudpickle.dumps", "cPickle.dumps", "_pickle.dumps")
 _SAFE_LOADERS = frozenset(("SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader"))
 _SERIALISERS = frozenset(
-    """builtins.dict builtins.str builtins.list builtins.print builtins.repr json.dumps json.dump pickle.dumps pickle.dump
-    yaml.dump yaml.safe_dump urllib.parse.urlencode marshal.dumps pprint.pprint pprint.pformat""".split()  # noqa: SIM905 -- as above
+    """builtins.dict builtins.str builtins.list builtins.print builtins.repr json.dumps json.dump pickle.dumps
+    pickle.dump yaml.dump yaml.safe_dump urllib.parse.urlencode marshal.dumps pprint.pprint pprint.pformat""".split()  # noqa: SIM905 -- as above
 )
 _WRITES = frozenset(("join", "format", "write", "writelines", "info", "debug", "send", "sendall"))
 _PATH = frozenset(("sys.path.insert", "sys.path.append", "sys.path.extend"))
@@ -83,20 +83,36 @@ def known_call(kind: str, name: str, node: ast.Call, names: Names, taints: tuple
         if is_constant(words.get("shell"), value=True):
             traits.append("shell")
     elif kind == "dns":
-        if isinstance(first, ast.Constant) or (isinstance(first, ast.Call) and names.resolve(first.func) == "socket.gethostname"):
+        if isinstance(first, ast.Constant) or (
+            isinstance(first, ast.Call) and names.resolve(first.func) == "socket.gethostname"
+        ):
             return None
         if isinstance(first, ast.JoinedStr | ast.BinOp | ast.Call):
             traits.append("computed")
     elif kind == "unpack":
         if names.fold(words.get("filter")) in ("data", "tar") or name.endswith("extraction_filter"):
             return None
-    elif kind == "http" and pinned(node, names):
-        traits.append("pinned")
+    elif kind == "http":
+        if pinned(node, names):
+            traits.append("pinned")
+        if _only_fetches(name, node) and "file" in traits:
+            traits.remove("file")
     elif kind == "patch":
         target = names.fold(first)
         if not (isinstance(target, str) and (kind_of_name(target) or target.partition(".")[0] in MODULES)):
             return None
     return Use(kind, name, tuple(sorted(set(traits))))
+
+
+def _only_fetches(name: str, node: ast.Call) -> bool:
+    """A download whose address is no text that is put together here: nothing of a file goes out with it."""
+    given = (*node.args, *(word.value for word in node.keywords if word.arg not in ("data", "json", "files", "params")))
+    plain = all(isinstance(one, ast.Name | ast.Attribute | ast.Constant) for one in given)
+    sends = any(word.arg in ("data", "json", "files", "params") for word in node.keywords)
+    last = name.rpartition(".")[2]
+    return last in ("snapshot_download", "hf_hub_download") or (
+        last in ("get", "head", "urlretrieve") and plain and not sends
+    )
 
 
 def _safe_loader(loader: ast.expr | None, names: Names) -> bool:
@@ -128,10 +144,10 @@ def other_call(name: str, node: ast.Call, names: Names, taints: tuple[str, ...])
     """What a call of anything else does by its arguments."""
     if name in IMPORTERS:
         yield from _by_name(name, node, names, taints)
-    if name == "builtins.getattr" and len(node.args) >= 2 and names.resolve(node.args[0]) in MODULES:
+    asked = name == "builtins.getattr" and len(node.args) >= 2 and names.resolve(node.args[0]) in MODULES
+    if asked and not isinstance(names.fold(node.args[1]), str):
         # With a constant name it was resolved, and is judged by that.
-        if not isinstance(names.fold(node.args[1]), str):
-            yield Use("getattr-computed", "getattr")
+        yield Use("getattr-computed", "getattr")
     if name == "builtins.setattr" and len(node.args) >= 2:
         yield from _set(node, names)
     if isinstance(node.func, ast.Attribute):
@@ -144,21 +160,8 @@ def other_call(name: str, node: ast.Call, names: Names, taints: tuple[str, ...])
         _whole_environment(one, names) for one in (*node.args, *(word.value for word in node.keywords))
     ):
         yield Use("environment", "os.environ")
-    for word in node.keywords:
-        if (word.arg == "trust_remote_code" and is_constant(word.value, value=True)) or (
-            word.arg is None and _trusts(word.value, names)
-        ):
-            yield Use("remote-code", "trust_remote_code=True", ("pinned",) if pinned(node, names) else ())
-        elif word.arg == "verify" and is_constant(word.value, value=False):
-            yield Use("insecure", "verify=False")
-        elif word.arg == "typ" and names.fold(word.value) == "unsafe" and name.startswith("ruamel."):
-            yield Use("yaml", name, ("unsafe",))
-        elif word.arg == "cmdclass":
-            yield Use("build-hook", "cmdclass")
     if name in ("logging.config.dictConfig", "logging.config.DictConfigurator"):
         yield from _factories(node, names)
-    if name in ("gc.get_objects", "gc.get_referrers", "gc.get_referents") and names.words & _WORDS:
-        yield Use("object-model", name)
     base = node.func
     while isinstance(base, ast.Attribute):
         base = base.value
@@ -169,7 +172,8 @@ def other_call(name: str, node: ast.Call, names: Names, taints: tuple[str, ...])
 def _trusts(node: ast.expr, names: Names) -> bool:
     """Whether a dictionary of arguments switches the code of others on."""
     return any(
-        isinstance(part, ast.Dict) and any(
+        isinstance(part, ast.Dict)
+        and any(
             isinstance(key, ast.Constant) and key.value == "trust_remote_code" and is_constant(value, value=True)
             for key, value in zip(part.keys, part.values, strict=True)
         )
@@ -177,8 +181,21 @@ def _trusts(node: ast.expr, names: Names) -> bool:
     )
 
 
-def hub_use(name: str, node: ast.Call, names: Names) -> Iterator[Use]:
-    """What is taken from a hub without a commit."""
+def any_call(name: str, node: ast.Call, names: Names) -> Iterator[Use]:
+    """What single arguments do, whatever is called; and what is taken from a hub without a commit."""
+    for word in node.keywords:
+        if (word.arg == "trust_remote_code" and is_constant(word.value, value=True)) or (
+            word.arg is None and _trusts(word.value, names)
+        ):
+            yield Use("remote-code", "trust_remote_code=True", ("pinned",) if pinned(node, names) else ())
+        elif word.arg == "verify" and is_constant(word.value, value=False):
+            yield Use("insecure", "verify=False")
+        elif word.arg == "typ" and names.fold(word.value) == "unsafe" and name.startswith("ruamel."):
+            yield Use("yaml", name)
+        elif word.arg == "cmdclass":
+            yield Use("build-hook", "cmdclass")
+    if name in ("gc.get_objects", "gc.get_referrers", "gc.get_referents") and names.words & _WORDS:
+        yield Use("object-model", name)
     what = unpinned(name, node, names)
     if what:
         yield Use("unpinned", what)
@@ -246,14 +263,17 @@ def _method(node: ast.Call, function: ast.Attribute, names: Names) -> Iterator[U
 
 def _written(name: str, node: ast.Call, names: Names) -> Iterator[Use]:
     """Files that are written where something starts by itself."""
-    mode = next((names.fold(one) for one in [*node.args[1:2], *(w.value for w in node.keywords if w.arg == "mode")]), "r")
+    mode = next(
+        (names.fold(one) for one in [*node.args[1:2], *(w.value for w in node.keywords if w.arg == "mode")]), "r"
+    )
     if name == "builtins.open" and not (isinstance(mode, str) and set(mode) & set("wax+")):
         return
     nodes: list[ast.AST] = [node]
     for part in (*node.args[:2], node.func.value if isinstance(node.func, ast.Attribute) else None):
         if isinstance(part, ast.Name):
             nodes.extend(names.assigned.get(part.id, ())[:8])
-    folded = [names.fold(one) for one in node.args[:1]]
+    owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+    folded = [names.fold(one) for one in (*node.args[:1], *owner)]
     for text in (*(text for one in nodes for text in constants(one)), *folded):
         if isinstance(text, str) and persistent(text):
             yield Use("persistence", text[:80])

@@ -14,7 +14,7 @@ METHODS = frozenset(
 )
 
 
-_PATHS = frozenset(
+PATHS = frozenset(
     """os.path.join os.path.expanduser os.path.expandvars os.path.abspath os.path.realpath os.path.normpath os.fspath
     posixpath.join ntpath.join pathlib.Path pathlib.PurePath pathlib.PosixPath""".split()  # noqa: SIM905 -- as above
 )
@@ -50,7 +50,7 @@ def decoded(function: str, arguments: list[Any]) -> Any:
         return "~"
     if not arguments:
         return None
-    if function in _PATHS:
+    if function in PATHS:
         return "/".join(arguments)
     first = arguments[0]
     if function == "builtins.chr":

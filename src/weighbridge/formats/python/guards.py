@@ -89,7 +89,9 @@ class _Guards:
                 self.found.setdefault(id(node), behind)
             if isinstance(node, ast.If) and self._leaves(node.body):
                 behind = behind or self._asks(node.test)
-            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await) and self._sleeps(node.value):
+            elif (
+                isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await) and self._sleeps(node.value)
+            ):
                 behind = behind or "sleep"
 
     def _leaves(self, body: list[ast.stmt]) -> bool:
@@ -125,7 +127,7 @@ class _Guards:
                 dated = dated or (name in ("datetime.datetime", "datetime.date") and bool(part.args))
             clock = clock or name in _DATES or name in ("time.time", "time.time_ns")
             dated = dated or (isinstance(part, ast.Attribute) and part.attr in _PARTS) or name == "time.strftime"
-            dated = dated or (isinstance(part, ast.Constant) and _is_number(part.value) and part.value > _EPOCH)
+            dated = dated or (isinstance(part, ast.Constant) and _is_late(part.value))
         return "date" if clock and dated else ""
 
     def _asked(self, part: ast.AST, depth: int) -> str:
@@ -145,7 +147,7 @@ class _Guards:
         """What a variable was set to, or a function of the file gives, asks."""
         if name not in self.asked:
             self.asked[name] = ""
-            values: list[ast.AST] = list(self.names.assigned.get(name, ()))[:8]
+            values: list[ast.AST] = [*self.names.assigned.get(name, ())[:8]]
             if name in self.functions:
                 values += [
                     node.value
@@ -183,5 +185,5 @@ def _word(text: str) -> str:
     return next((word for key, word in _WORDS.items() if len(key) > 4 and key in lowered), "")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_late(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > _EPOCH

@@ -25,7 +25,15 @@ _FUNCTIONS = frozenset(
     SentenceTransformer CrossEncoder HfFileSystem""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 _METHODS = frozenset(("from_pretrained", "from_hub", "from_config_hub", "push_to_hub_from"))
-_WORDS = ("repo_id", "pretrained_model_name_or_path", "path", "model", "repo_or_dir", "model_name", "model_name_or_path")
+_WORDS = (
+    "repo_id",
+    "pretrained_model_name_or_path",
+    "path",
+    "model",
+    "repo_or_dir",
+    "model_name",
+    "model_name_or_path",
+)
 
 
 def unpinned(name: str, node: ast.Call, names: Names) -> str:

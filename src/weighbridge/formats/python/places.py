@@ -1,4 +1,4 @@
-"""Texts of Python source that name a place: where machines keep what gives access, and where something starts by itself.
+"""Texts of Python source that name a place: of what gives access, and where something starts by itself.
 
 Sources: documentation of the instance metadata services of Azure, AWS, Google Cloud, Oracle, Alibaba, Tencent, IBM and
 DigitalOcean; of Kubernetes service accounts, OpenSSH, Git, GnuPG, Firefox, Chromium, Bitcoin, Ethereum and Solana
@@ -38,7 +38,8 @@ _PERSISTENT = re.compile(
 PRELOADED = frozenset(("LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV"))
 """Variables that make every program that is started from here run something else first."""
 _LEAKS = re.compile(
-    r"\{[^{}]{0,200}\b__\w{2,40}__\b[^{}]{0,200}\}|(?:^|\.)__(?:globals|builtins|subclasses)__(?:$|[.\[])"
+    r"\{[^{}]{0,200}\b__(?:globals|builtins|subclasses|init|code|closure|mro|bases?)__\b[^{}]{0,200}\}"
+    r"|(?:^|\.)__(?:globals|builtins|subclasses)__(?:$|[.\[])"
 )
 """A format string or a dotted path that walks from a value to what its functions know."""
 LONGEST = 300

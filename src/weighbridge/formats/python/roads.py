@@ -25,7 +25,9 @@ _STARTING = frozenset(
     ("submit", "apply_async", "add_done_callback", "call_soon", "call_later", "run_in_executor", "enter", "enterabs")
 )
 """Methods that do the same, whatever the object is that has them."""
-_HOOKS = frozenset(("sys.excepthook", "sys.displayhook", "sys.unraisablehook", "sys.breakpointhook", "threading.excepthook"))
+_HOOKS = frozenset(
+    ("sys.excepthook", "sys.displayhook", "sys.unraisablehook", "sys.breakpointhook", "threading.excepthook")
+)
 _BY_CLASS = frozenset(
     ("__init_subclass__", "__set_name__", "__class_getitem__", "__prepare__", "__mro_entries__", "__instancecheck__")
 )

@@ -14,7 +14,8 @@ _TABLE = {
         cProfile.runctx profile.run profile.runctx pdb.run pdb.runeval trace.Trace types.CodeType
         types.FunctionType types.LambdaType runpy. doctest. bdb.Bdb cProfile.Profile.run cProfile.Profile.runctx
         profile.Profile.run numpy.testing.runstring numpy.testing._private.utils.runstring numpy.testing.rundocs
-        test.support.run_code idlelib. lib2to3. asteval.Interpreter importlib.metadata.EntryPoint.load _testcapi.run_in_subinterp
+        test.support.run_code idlelib. asteval.Interpreter importlib.metadata.EntryPoint.load
+        _testcapi.run_in_subinterp
         _interpreters. logging.config.listen pandas.eval numexpr.evaluate sympy.sympify sympy.parse_expr""",
     "process": """os.system os.popen os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe
         os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp os.spawnvpe
@@ -28,7 +29,8 @@ _TABLE = {
     "socket": """socket.socket socket.create_connection socket.create_server socket.socketpair
         asyncio.open_connection asyncio.start_server paramiko. telnetlib. ftplib. smtplib. poplib. imaplib.
         nntplib. socketserver. xmlrpc. http.server. websocket. websockets. scapy. ssl.wrap_socket
-        asyncio.start_unix_server asyncio.open_unix_connection multiprocessing.connection. wsgiref.simple_server. asyncore.
+        asyncio.start_unix_server asyncio.open_unix_connection multiprocessing.connection.
+        multiprocessing.managers. wsgiref.simple_server. asyncore.
         asynchat. aiosmtpd. dns.resolver. twisted.internet.""",
     "dns": """socket.gethostbyname socket.gethostbyname_ex socket.getaddrinfo socket.gethostbyaddr""",
     "secret-store": """keyring. secretstorage. browser_cookie3. rookiepy. pycookiecheat. win32crypt. win32cred.
@@ -55,10 +57,9 @@ _TABLE = {
     "numpy-load": "numpy.load numpy.lib.npyio.load numpy.lib.format.read_array numpy.lib.npyio.format.read_array",
     "yaml": """yaml.load yaml.load_all yaml.full_load yaml.full_load_all yaml.unsafe_load yaml.unsafe_load_all
         yaml.UnsafeLoader yaml.FullLoader yaml.Loader""",
-    "keras-load": """keras.models.load_model keras.saving.load_model tensorflow.keras.models.load_model
-        keras.config.enable_unsafe_deserialization tf_keras.models.load_model keras.layers.Lambda
-        tensorflow.keras.layers.Lambda keras.models.model_from_json tensorflow.saved_model.load
-        tensorflow.py_function tensorflow.numpy_function tensorflow.load_op_library tensorflow.load_library""",
+    "keras-load": """keras.models.load_model keras.saving.load_model
+        keras.config.enable_unsafe_deserialization keras.layers.Lambda keras.models.model_from_json
+        tensorflow.saved_model.load tensorflow.py_function tensorflow.numpy_function tensorflow.load_op_library tensorflow.load_library""",
     "marshal": "marshal.load marshal.loads imp.load_compiled importlib.machinery.SourcelessFileLoader",
     "native": """ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll. ctypes.windll. ctypes.oledll.
         ctypes.pythonapi. ctypes.CFUNCTYPE ctypes.string_at ctypes.memmove _ctypes. cffi.
@@ -125,6 +126,7 @@ _SAME = {
     "__builtins__": "builtins",
     "np": "numpy",
     "tf": "tensorflow",
+    "tf_keras": "keras",
 }
 
 
@@ -132,6 +134,8 @@ def plain_name(dotted: str) -> str:
     """The name under which a dotted name is looked up: aliases of modules, and modules reached through others."""
     parts = dotted.split(".")
     parts[0] = _SAME.get(parts[0], parts[0])
+    if parts[0] == "tensorflow" and len(parts) > 1 and parts[1] == "keras":
+        parts = parts[1:]
     for index in range(len(parts) - 2, 0, -1):
         if parts[index] in MODULES or parts[index] == "__builtins__":
             return plain_name(".".join(parts[index:]))

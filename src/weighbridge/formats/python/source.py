@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Oddity, Operator, Span
 from weighbridge.formats.base import Match
+from weighbridge.formats.python.blobs import constant_objects
+from weighbridge.formats.python.sinks import BUILTINS, MODULES
 from weighbridge.formats.texts.embedded import embedded_in_text
 from weighbridge.formats.texts.searched import searched
 
@@ -37,6 +39,7 @@ LONG_TEXT = 200
 EXTENSIONS = (".py", ".pyi", ".pyw")
 _CALLED = {"conftest.py": ("pytest_",)}
 """How the names of functions begin that whoever runs a file by its name calls at once."""
+_ALIKE = frozenset((*BUILTINS, *MODULES, "system", "popen", "Popen", "run", "loads", "__builtins__", "__globals__"))
 _ENCODINGS = frozenset(("utf-8", "ascii", "us-ascii", "latin-1", "iso-8859-1", "iso-latin-1"))
 
 
@@ -68,7 +71,8 @@ class PythonSource:
             return
         yield from source_marks(text)
         lines = _line_starts(raw)
-        for fact in uses_by_line(syntax_tree(text), _CALLED.get(info.name, ())):
+        tree = syntax_tree(text)
+        for fact in uses_by_line(tree, _CALLED.get(info.name, ())):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts)
                 return
@@ -76,6 +80,7 @@ class PythonSource:
             yield fact._replace(offset=lines[min(fact.offset, len(lines)) - 1])
         yield from searched(text, "text", 0, budget)
         yield from _texts(text, budget)
+        yield from constant_objects(tree, text, lines, budget)
         yield Span(0, data.size, "parsed")
 
 
@@ -152,6 +157,7 @@ def _pattern() -> re.Pattern[str]:
 
 def source_marks(text: str) -> Iterator[Oddity]:
     """Characters that show people another text than Python reads, once of each kind."""
+    yield from _alike(text)
     seen = set()
     for match in _pattern().finditer(text.removeprefix("\ufeff")):
         mark = match[0]
@@ -168,6 +174,28 @@ def source_marks(text: str) -> Iterator[Oddity]:
             yield Oddity(
                 "source-marks", f"line {line} holds something that {kind}", len(text[: match.start()].encode())
             )
+
+
+@cache
+def _foreign() -> re.Pattern[str]:
+    return re.compile(r"\w*[^\W\x00-\x7f]\w*")
+
+
+def _alike(text: str) -> Iterator[Oddity]:
+    """Names in other letters that Python takes for those of a builtin or of a module that reaches out."""
+    import unicodedata
+
+    if text.isascii():
+        return
+    for match in _foreign().finditer(text):
+        plain = unicodedata.normalize("NFKC", match[0])
+        if plain != match[0] and plain in _ALIKE:
+            line = text.count("\n", 0, match.start()) + 1
+            place = len(text[: match.start()].encode("utf-8", "surrogatepass"))
+            yield Oddity(
+                "source-marks", f"line {line} holds {plain} in other letters, which Python takes for it", place
+            )
+            return
 
 
 def _texts(text: str, budget: Budget) -> Iterator[Fact | Child]:

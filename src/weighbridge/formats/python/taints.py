@@ -1,10 +1,14 @@
-"""Where values of a Python file come from: decoded, downloaded, from metadata, a configuration, the environment, a file."""
+"""Where values of a Python file come from, and which of them are followed to where they go.
+
+They come decoded or downloaded, out of metadata, a configuration, the environment or a file, or give access.
+"""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING
 
+from weighbridge.formats.python.constants import PATHS
 from weighbridge.formats.python.places import identity, secret_file
 from weighbridge.formats.python.sinks import DECODERS, kind_of_name
 
@@ -19,6 +23,11 @@ _CONFIGURATIONS = frozenset(
     transformers.AutoConfig.from_pretrained transformers.PretrainedConfig.from_pretrained""".split()  # noqa: SIM905 -- words read better than a list of them
 )
 _METADATA = frozenset(("gguf.GGUFReader.fields", "gguf.GGUFReader.get_field", "gguf.gguf_reader.GGUFReader.fields"))
+
+
+_LOOKED_AT = frozenset(
+    f"builtins.{name}" for name in ("getattr", "hasattr", "setattr", "delattr", "vars", "isinstance")
+)
 
 
 class Taints:
@@ -57,6 +66,8 @@ class Taints:
                 yield "metadata"
             if name in _CONFIGURATIONS:
                 yield "configuration"
+            if name in PATHS and _gives_access(self.names.fold(part)):
+                yield "secret"
             if name == "builtins.open" or attribute in ("read_text", "read_bytes"):
                 yield "file"
         elif isinstance(part, ast.Subscript):
@@ -68,7 +79,38 @@ class Taints:
                 yield "environment"
             elif name in _METADATA:
                 yield "metadata"
-        elif isinstance(part, ast.Constant) and isinstance(part.value, str) and (
-            secret_file(part.value) or identity(part.value)
-        ):
+        elif isinstance(part, ast.BinOp):
+            if _gives_access(self.names.fold(part)):
+                yield "secret"
+        elif isinstance(part, ast.Constant) and _gives_access(part.value):
             yield "secret"
+
+
+def _gives_access(text: object) -> bool:
+    return isinstance(text, str) and bool(secret_file(text) or identity(text))
+
+
+def followed_values(tree: ast.Module, names: Names) -> frozenset[int]:
+    """The `id` of each expression whose value is only looked at, or followed: see `formats/python/names.py`."""
+    found: set[int] = set()
+    waiting: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.Expr):
+            waiting.append(node.value)
+        elif isinstance(node, ast.Assign | ast.NamedExpr | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if all(isinstance(target, ast.Name | ast.Tuple) for target in targets):
+                paired = isinstance(node.value, ast.Tuple) and isinstance(targets[0], ast.Tuple)
+                waiting.extend(node.value.elts if paired else [node.value])  # type: ignore[attr-defined]  # a tuple
+        elif isinstance(node, ast.Compare):
+            waiting.extend(node.comparators)
+        elif isinstance(node, ast.Call) and node.args and names.resolve(node.func) in _LOOKED_AT:
+            waiting.append(node.args[0])
+    while waiting:
+        node = waiting.pop()
+        found.add(id(node))
+        if isinstance(node, ast.IfExp):
+            waiting += [node.body, node.orelse]
+        elif isinstance(node, ast.BoolOp):
+            waiting += node.values
+    return frozenset(found)

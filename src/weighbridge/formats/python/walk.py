@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 from weighbridge.core.facts import SourceUse
 from weighbridge.formats.python.calls import (
     PATCHED,
+    any_call,
     hidden,
-    hub_use,
     is_constant,
     known_call,
     leaking,
     other_call,
 )
+from weighbridge.formats.python.constants import PATHS
 from weighbridge.formats.python.guards import guarded
 from weighbridge.formats.python.names import Names, is_namespace
 from weighbridge.formats.python.places import PRELOADED, VAULT, identity, secret_file
 from weighbridge.formats.python.roads import Started, is_main
 from weighbridge.formats.python.sinks import EXACT, FINDERS, IMPORTERS, MODULES, kind_of_name
-from weighbridge.formats.python.taints import Taints
+from weighbridge.formats.python.taints import Taints, followed_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,9 +38,6 @@ SHOWN = 160
 NESTED = 3
 """How deep code inside constant texts that are run is looked into."""
 WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__", "f_globals", "f_builtins", "tb_frame", "gi_frame"))
-_LOOKED_AT = frozenset(
-    f"builtins.{name}" for name in ("getattr", "hasattr", "setattr", "delattr", "vars", "isinstance")
-)
 _NAMED = frozenset(("run-code", "process", "socket", "pickle", "marshal", "native"))
 """What counts when it is named without being called: it may be called elsewhere."""
 _GUARDED = frozenset(
@@ -63,7 +61,7 @@ class Walk:
             isinstance(node, ast.Call) and is_namespace(names.resolve(node)) for node in ast.walk(tree)
         )
         self.started = Started(tree, names, called).functions
-        self.followed = _followed(tree, names)
+        self.followed = followed_values(tree, names)
         self.taints = Taints(names)
         self.uses: dict[tuple[str, str, str, tuple[str, ...]], SourceUse] = {}
         self._around: list[int] = []
@@ -134,7 +132,11 @@ class Walk:
         """What is only worth a look before its parts are."""
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == "trust_remote_code" and is_constant(value, value=True):
+                if (
+                    isinstance(key, ast.Constant)
+                    and key.value == "trust_remote_code"
+                    and is_constant(value, value=True)
+                ):
                     self.report("remote-code", "trust_remote_code=True", node, level, ("named",))
         elif isinstance(node, ast.ClassDef):
             for base in node.bases:
@@ -253,8 +255,12 @@ class Walk:
             )
         kind = self.kind(name)
         taints = self.taints.of([*node.args, *(word.value for word in node.keywords)])
-        for use in hub_use(name, node, self.names):
+        for use in any_call(name, node, self.names):
             self.told(use, node, level)
+        if name in PATHS:
+            path = self.names.fold(node)
+            if isinstance(path, str):
+                self.text(path, node, level)
         if kind:
             self.known(kind, name, node, level, taints)
         else:
@@ -323,11 +329,16 @@ class Walk:
                     self.report("import-hook", name, node, level)
                 elif owner in MODULES or (owner and target.attr in PATCHED):
                     self.report("patch", name, node, level)
-                elif target.attr == "check_hostname" and isinstance(node, ast.Assign) and is_constant(node.value, value=False):
+                elif (
+                    target.attr == "check_hostname"
+                    and isinstance(node, ast.Assign)
+                    and is_constant(node.value, value=False)
+                ):
                     self.report("insecure", "check_hostname = False", node, level)
-            elif isinstance(target, ast.Name) and isinstance(node, ast.AugAssign):
-                if self.names.resolve(target) in ("sys.meta_path", "sys.path_hooks"):
-                    self.report("import-hook", self.names.resolve(target), node, level)
+            elif isinstance(node, ast.AugAssign):
+                name = self.names.resolve(target)
+                if name in ("sys.meta_path", "sys.path_hooks"):
+                    self.report("import-hook", name, node, level)
 
     def joined(self, node: ast.BinOp | ast.JoinedStr, level: str) -> None:
         """A text that is put together; the outermost expression says what it is."""
@@ -351,32 +362,6 @@ class Walk:
             self.report("secret-file", found, node, level)
         for use in leaking(value):
             self.told(use, node, level)
-
-
-def _followed(tree: ast.Module, names: Names) -> frozenset[int]:
-    """The `id` of each expression whose value is only looked at, or followed: see `formats/python/names.py`."""
-    found: set[int] = set()
-    waiting: list[ast.AST] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Subscript | ast.Expr):
-            waiting.append(node.value)
-        elif isinstance(node, ast.Assign | ast.NamedExpr | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if all(isinstance(target, ast.Name | ast.Tuple) for target in targets):
-                paired = isinstance(node.value, ast.Tuple) and isinstance(targets[0], ast.Tuple)
-                waiting.extend(node.value.elts if paired else [node.value])  # type: ignore[attr-defined]  # a tuple
-        elif isinstance(node, ast.Compare):
-            waiting.extend(node.comparators)
-        elif isinstance(node, ast.Call) and node.args and names.resolve(node.func) in _LOOKED_AT:
-            waiting.append(node.args[0])
-    while waiting:
-        node = waiting.pop()
-        found.add(id(node))
-        if isinstance(node, ast.IfExp):
-            waiting += [node.body, node.orelse]
-        elif isinstance(node, ast.BoolOp):
-            waiting += node.values
-    return frozenset(found)
 
 
 def _text(node: ast.AST) -> str:
