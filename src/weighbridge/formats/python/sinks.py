@@ -59,7 +59,8 @@ _TABLE = {
         yaml.UnsafeLoader yaml.FullLoader yaml.Loader""",
     "keras-load": """keras.models.load_model keras.saving.load_model
         keras.config.enable_unsafe_deserialization keras.layers.Lambda keras.models.model_from_json
-        tensorflow.saved_model.load tensorflow.py_function tensorflow.numpy_function tensorflow.load_op_library tensorflow.load_library""",
+        tensorflow.saved_model.load tensorflow.py_function tensorflow.numpy_function
+        tensorflow.load_op_library tensorflow.load_library""",
     "marshal": "marshal.load marshal.loads imp.load_compiled importlib.machinery.SourcelessFileLoader",
     "native": """ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll. ctypes.windll. ctypes.oledll.
         ctypes.pythonapi. ctypes.CFUNCTYPE ctypes.string_at ctypes.memmove _ctypes. cffi.
