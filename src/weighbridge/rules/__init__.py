@@ -31,6 +31,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "source_code": frozenset(("Operator", "SourceUse")),
     "source_habits": frozenset(("Oddity", "SourceUse")),
     "configuration": frozenset(("FileReference", "Oddity", "Reference", "Setting")),
+    "setting_values": frozenset(("FileReference", "Oddity")),
     "notebooks": frozenset(("FileReference", "Oddity", "Reference", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
     "cards": frozenset(("Markup", "Oddity")),

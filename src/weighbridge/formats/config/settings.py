@@ -24,6 +24,7 @@ from weighbridge.core.facts import Embedded, Limit, Oddity, Reference, Setting, 
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.requirements import requirement_facts
+from weighbridge.formats.config.values import Values
 from weighbridge.formats.python.source import source_marks
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.texts.plain import search_text
@@ -104,8 +105,10 @@ class Toml:
             budget.facts -= 1
             yield reference
         kept = 0
+        leading = Values(info.name)
         for path, value in _leaves(tree):
             if isinstance(value, str):
+                yield from leading.facts(path, value)
                 if len(value) >= SHORTEST:
                     for seen in embedded_in_text(value, path, 0, budget):
                         yield (
@@ -151,12 +154,16 @@ class SettingLines:
         yield from source_marks(text)
         git = info.name in (".gitmodules", ".gitconfig", "config")
         kept = 0
+        leading = Values(info.name)
         for section, key, value, offset in _settings(text, indented=not git):
             if len(value) >= SHORTEST or len(key) >= SHORTEST:
                 yield from embedded_in_text(f"{key} {value}" if len(key) >= SHORTEST else value, key, offset, budget)
             if not key:
                 continue
             path = f"{section}.{key}".strip(".")[-200:]
+            if not git:
+                yield from leading.facts(path, value.strip("\"'"), offset)
+            yield from leading.key(path, key, offset)
             facts = list(_line_facts(section, key, value, path, offset, git=git))
             for fact in facts:
                 if budget.facts <= 0:
