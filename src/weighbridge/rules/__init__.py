@@ -32,6 +32,7 @@ JUDGED: dict[str, frozenset[str]] = {
     "source_habits": frozenset(("Oddity", "SourceUse")),
     "configuration": frozenset(("FileReference", "Oddity", "Reference", "Setting")),
     "setting_values": frozenset(("FileReference", "Oddity")),
+    "run_files": frozenset(("FileReference", "Oddity", "Secret", "Setting", "SourceUse")),
     "notebooks": frozenset(("FileReference", "Oddity", "Reference", "SourceUse")),
     "templates": frozenset(("Oddity", "TemplateUse")),
     "cards": frozenset(("Markup", "Oddity")),

@@ -53,8 +53,8 @@ def machine_path(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
 
     What it finds: Absolute paths: info, with the name of the user if it is in the path; low where a loader opens what
         it finds there; high for files of the system and of keys, for shares of other machines and for `file:`.
-    Why it matters: The path tells how the publisher's machine is laid out, and who works on it. Where a loader opens it,
-        whoever can write there decides what is loaded.
+    Why it matters: The path tells how the publisher's machine is laid out, and who works on it. Where a loader opens
+        it, whoever can write there decides what is loaded.
     What to do: Name files relative to the model. Remove what is only left over.
     Fires on:
         FileReference("path", "/home/ada/models/base", "_name_or_path")
@@ -113,8 +113,8 @@ def address(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
     """A setting names an address of another host.
 
     What it finds: Addresses that are the whole value. Info for most; low where a program fetches a file; medium
-        for endpoints, proxies and registries, and for files that are fetched without encryption; high for schemes that run
-        something (`ext::`, `javascript:`). Hosts that publish models, code and papers are left out unless the key is
+        for endpoints, proxies and registries, and for files that are fetched without encryption; high for schemes that
+        run something (`ext::`, `javascript:`). Hosts that publish models, code and papers are left out unless the key is
         that of an endpoint or the connection is not encrypted.
     Why it matters: What comes from there was not inspected with the model; what goes there leaves the machine.
     What to do: Find out what is fetched or sent, and whose the host is.
@@ -140,9 +140,7 @@ def address(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         known = _KNOWN.match(found.target) is not None
         fetched = _FILE.search(found.target) is not None and loaded
         plain = scheme == "http" and fetched
-        if endpoint and not known:
-            yield Hit(said, _MEDIUM)
-        elif plain and not known:
+        if (endpoint or plain) and not known:
             yield Hit(said, _MEDIUM)
         elif not known:
             yield Hit(said, _LOW if fetched else None)

@@ -6,9 +6,9 @@ r"""Values of settings that lead somewhere: absolute paths, paths that climb, ad
     "https://host/x", "s3://bucket/x"               an address                   road `address`
     marks that turn the reading direction, or that nobody sees                   oddity `value-marks`
 
-Only a value that is nothing else counts, not a sentence that mentions a path. Words are left out: vocabularies, merges,
-added tokens, labels, chat texts and templates are made of whatever people write, marks too. Sources: Unicode 16, 23.2 and
-9.9 (UAX 9); CVE-2021-42574; Microsoft "Naming Files, Paths, and Namespaces".
+Only a value that is nothing else counts, not a sentence that mentions a path. Words are left out: vocabularies,
+merges, added tokens, labels, chat texts and templates are made of whatever people write, marks too. Sources: Unicode
+16, 23.2 and 9.9 (UAX 9); CVE-2021-42574; Microsoft "Naming Files, Paths, and Namespaces".
 """
 
 from __future__ import annotations

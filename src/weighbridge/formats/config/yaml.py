@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Reference, Span
 from weighbridge.formats.base import Match
+from weighbridge.formats.config.pipelines import Pipelines
 from weighbridge.formats.config.values import Values
 from weighbridge.formats.grammars.yaml_events import Grown, Scalar, Tag, Twice, events
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
@@ -77,10 +78,17 @@ class YamlConfig:
             yield from embedded_in_text(comment[1].strip(), "comment", 0, budget)
         kept = 0
         leading = Values(info.name)
+        pipelines = Pipelines(info.name)
         try:
             for event in events(text):
                 if isinstance(event, Scalar):
                     yield from (leading.key if event.is_key else leading.facts)(event.path, event.value, event.offset)
+                    for run in () if event.is_key else pipelines.facts(event.path, event.value, event.offset, budget):
+                        if budget.facts <= 0:
+                            yield Limit("facts", budget.limits.facts, event.offset)
+                            return
+                        budget.facts -= 1
+                        yield run
                 for seen in _facts(event, budget):
                     if isinstance(seen, Metadata):
                         kept += 1
@@ -92,6 +100,7 @@ class YamlConfig:
                             return
                         budget.facts -= 1
                     yield seen
+            yield from pipelines.rest()
         except FormatError as error:
             # In other encodings the place is not known.
             place = error.offset if same else 0
