@@ -65,7 +65,7 @@ def command(use: SourceUse, ctx: RuleContext) -> Iterator[Hit]:
             worse = _OPENED.get(trait, severity) if use.level == "open" else severity
             yield Hit(f"{use.name}, {use.text}: it {why}, {_WHEN.get(use.level, use.level)}", worse)
             return
-    if use.level == "open" and not {"known"} & set(use.traits):
+    if use.level == "open" and use.name != "make" and "known" not in use.traits:
         yield Hit(f"{use.name}, {use.text}, {_WHEN['open']}")
 
 

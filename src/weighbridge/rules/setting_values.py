@@ -114,8 +114,7 @@ def address(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
 
     What it finds: Addresses that are the whole value. Info for most; low where a program fetches a file; medium
         for endpoints, proxies and registries, and for files that are fetched without encryption; high for schemes that
-        run something (`ext::`, `javascript:`). Hosts that publish models, code and papers are left out unless the key is
-        that of an endpoint or the connection is not encrypted.
+        run something (`ext::`, `javascript:`). Hosts that publish models, code and papers are left out.
     Why it matters: What comes from there was not inspected with the model; what goes there leaves the machine.
     What to do: Find out what is fetched or sent, and whose the host is.
     Fires on:
