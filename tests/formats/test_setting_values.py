@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from weighbridge.scan.report import ScanReport
 
+HOME = "/" + "home/ada"
 LEADS = {
-    "a home": ("_name_or_path", "/home/ada/models/base", "config/machine-path", "info"),
+    "a home": ("_name_or_path", f"{HOME}/models/base", "config/machine-path", "info"),
     "a home of Windows": ("_name_or_path", "C:\\Users\\ada\\base", "config/machine-path", "info"),
-    "a home that a loader opens": ("tokenizer_file", "/home/ada/tokenizer.json", "config/machine-path", "info"),
+    "a home that a loader opens": ("tokenizer_file", f"{HOME}/tokenizer.json", "config/machine-path", "info"),
     "a place of a machine": ("model_name_or_path", "/data/models/base", "config/machine-path", "info"),
     "a file that is loaded": ("vocab_file", "/mnt/models/vocab.txt", "config/machine-path", "low"),
     "a file of the system": ("vocab_file", "/etc/shadow", "config/machine-path", "high"),
@@ -48,8 +49,8 @@ QUIET = {
     "a hub": ("homepage", "https://huggingface.co/org/base"),
     "a paper": ("url", "https://arxiv.org/abs/1706.03762"),
     "a route": ("route", "/v1/chat/completions"),
-    "a sentence": ("hint", "see /home/ada for more, or ../x"),
-    "a language": ("hint", "می\u200cخواهم"),
+    "a sentence": ("hint", f"see {HOME} for more, or ../x"),
+    "a language": ("hint", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
     "an emoji": ("hint", "👩\u200d🔬"),
     "a label": ("label", "../x"),
 }
@@ -95,7 +96,7 @@ def test_what_is_ordinary_is_not(tmp_path: Path, case: str, form: str) -> None:
 
 
 def test_the_name_of_the_user_is_said(tmp_path: Path) -> None:
-    report = scanned(tmp_path, "config.json", b'{"_name_or_path": "/home/ada/base"}')
+    report = scanned(tmp_path, "config.json", json.dumps({"_name_or_path": f"{HOME}/base"}).encode())
     assert "the name of the user 'ada'" in report.findings[0].evidence.text
 
 
@@ -126,7 +127,7 @@ def every_character() -> dict[str, int]:
         "../../",
         "http://",
         "C:\\",
-        "/home/x/y",
+        f"{HOME}/y",
         "\u202eabc",
     ]
     return {word: index for index, word in enumerate(dict.fromkeys(words))}
@@ -135,7 +136,7 @@ def every_character() -> dict[str, int]:
 def documents() -> dict[str, Any]:
     vocab = every_character()
     words = list(vocab)
-    marks = [word for word in words if unicodedata.category(word[-1]) == "Cf"] + ["../../x", "/home/ada/x", "\u202eabc"]
+    marks = [word for word in words if unicodedata.category(word[-1]) == "Cf"] + ["../../x", f"{HOME}/x", "\u202eabc"]
     return {
         "vocab.json": vocab,
         "tokenizer.json": {
@@ -168,5 +169,5 @@ def test_words_are_words(tmp_path: Path, name: str) -> None:
 
 
 def test_no_more_than_enough_is_told(tmp_path: Path) -> None:
-    content = json.dumps({f"data_{index}": f"/home/ada/{index}" for index in range(1000)}).encode()
+    content = json.dumps({f"data_{index}": f"{HOME}/{index}" for index in range(1000)}).encode()
     assert len(scanned(tmp_path, "config.json", content).findings) == 64

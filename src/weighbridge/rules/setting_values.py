@@ -57,7 +57,7 @@ def machine_path(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         it, whoever can write there decides what is loaded.
     What to do: Name files relative to the model. Remove what is only left over.
     Fires on:
-        FileReference("path", "/home/ada/models/base", "_name_or_path")
+        FileReference("path", "D:/models/base", "_name_or_path")
         FileReference("path", "/data/vocab.txt", "vocab_file")
         FileReference("path", "/etc/shadow", "data")
     Stays silent on:
@@ -92,7 +92,7 @@ def climbing_path(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         FileReference("climbing-path", "../../data", "dataset")
         FileReference("climbing-path", "../../../etc/passwd", "vocab_file")
     Stays silent on:
-        FileReference("path", "/home/ada/x", "_name_or_path")
+        FileReference("path", "/data/ada/x", "_name_or_path")
     """
     if found.road != "climbing-path":
         return
@@ -123,7 +123,7 @@ def address(found: FileReference, ctx: RuleContext) -> Iterator[Hit]:
         FileReference("address", "ext::sh -c id", "repository")
     Stays silent on:
         FileReference("address", "https://huggingface.co/org/name", "homepage")
-        FileReference("path", "/home/ada/x", "_name_or_path")
+        FileReference("path", "/data/ada/x", "_name_or_path")
     """
     del ctx
     if found.road != "address":

@@ -284,13 +284,13 @@ def _make(text: str, budget: Budget) -> Iterator[Fact]:
             if line_ and not line_.startswith("#"):
                 yield command("make", "build", f"{key}, target {target[:60]}", line_, place)
         else:
-            rule = re.match(r"([^\s:=#][^:=#]*?)\s*::?(?!=)\s*([^;]*)(?:;(.*))?$", whole)
-            if rule:
-                target = rule[1].strip()
-                if rule[3]:
-                    yield command(
-                        "make", "build", f"{key}, target {target[:60]}", _filled(rule[3].strip(), variables), place
-                    )
+            head, colon, rest = whole.partition(":")
+            if colon and "=" not in head and "#" not in head and head.strip() and not rest.startswith(("=", ":=")):
+                target = head.strip()
+                recipe = rest.partition(";")[2].strip()
+                if recipe:
+                    where = f"{key}, target {target[:60]}"
+                    yield command("make", "build", where, _filled(recipe, variables), place)
             found = re.match(r"\s*-?include\s+(\S.*)", whole)
             if found and re.search(r"\.\.[\\/]|^[/~]", found[1]):
                 yield FileReference("climbing-path", found[1].strip()[:300], f"{key}.include", place)
@@ -318,7 +318,7 @@ def _filled(text: str, variables: dict[str, str]) -> str:
 
 
 def _envrc(text: str, budget: Budget) -> Iterator[Fact]:
-    for found in re.finditer(r"^\s*(?:export\s+)?([A-Za-z_]\w*)=([^\n;]*)", text, re.MULTILINE):
+    for found in re.finditer(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=([^\n;]*)", text, re.MULTILINE):
         yield from _variable(found[1], found[2].strip().strip("\"'"), f".envrc: {found[1]}", 0, budget)
     lines = [
         line
@@ -329,8 +329,6 @@ def _envrc(text: str, budget: Budget) -> Iterator[Fact]:
             line,
         )
     ]
-    plain = [
-        line for line in lines if not re.fullmatch(r"\s*(?:export\s+)?\w+=(?:[^\s`$(;|&]|\$\w+|\$\{\w+\})*\s*", line)
-    ]
+    plain = [line for line in lines if not re.fullmatch(r"\s*(?:export\s+)?\w+=(?:[^\s`$(;|&]|\$(?!\())*\s*", line)]
     if plain:
         yield command("direnv", "open", "whenever somebody enters the folder", "\n".join(plain), 0)

@@ -36,11 +36,11 @@ def _habits() -> tuple[tuple[re.Pattern[str], str], ...]:
         # Lists of packages and caches, which are removed where they were made.
         (
             re.compile(
-                r"\brm\s+-\w+\s+(?:/var/(?:lib/apt|cache|log|tmp)\S*|/tmp/\S*|/root/\.cache\S*|~/\.cache\S*|\s)+"
+                r"\brm\s+-\w+\s+(?:(?!\S*\.\.)/var/(?:lib/apt|cache|log|tmp)\S*|(?!\S*\.\.)/tmp/\S*|(?:/root)/\.cache\S*|~/\.cache\S*|\s)+"
             ),
             "true ",
         ),
         # Variables of pipelines are put in by the pipeline.
         (re.compile(r"\$\{\{[^{}]{0,200}\}\}"), "VALUE"),
-        (re.compile(r"^\s*(?:set\s+-\S+(?:\s+-?\w+)*\s*(?:;|&&|$)|@|-(?=\w))\s*", re.MULTILINE), ""),
+        (re.compile(r"^[ \t]*(?:set\s+-\S+(?:\s+-?\w+)*\s*(?:;|&&|$)|@|-(?=\w))\s*", re.MULTILINE), ""),
     )

@@ -1,6 +1,6 @@
 r"""Values of settings that lead somewhere: absolute paths, paths that climb, addresses of other hosts, deceiving marks.
 
-    "/home/ada/x", "C:\\Users\\ada\\x", "~/x"      of one machine               road `path`
+    "/data/ada/x", "C:\\Users\\ada\\x", "~/x"      of one machine               road `path`
     "../../x", "a/../../x"                          out of the folder            road `climbing-path`
     "\\\\host\\share", "file:///x"                  another machine, a scheme    road `path`
     "https://host/x", "s3://bucket/x"               an address                   road `address`
@@ -58,7 +58,7 @@ _ROOTS = (
 def _patterns() -> tuple[re.Pattern[str], ...]:
     return (
         re.compile(
-            rf"(?:/(?:{_ROOTS})(?:/[^\s\"'<>|]+)+/?|~[\w.-]{{0,40}}/\S+|[A-Za-z]:[\\/][^\"<>|\n]+|\\\\[\w.-]+\\\S+|file:/\S+)"
+            rf"(?:/(?:{_ROOTS})/[^\s\"'<>|]+|~[\w.-]{{0,40}}/\S+|[A-Za-z]:[\\/][^\"<>|\n]+|\\\\[\w.-]+\\\S+|file:/\S+)"
         ),
         re.compile(r"(?:[\w.@-]+[\\/]){0,20}\.\.[\\/][^\s\"'<>|]*"),
         re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}:(?://\S+|:\S.*)"),

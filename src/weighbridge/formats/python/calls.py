@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.formats.python.hub import pinned, unpinned
@@ -169,6 +170,12 @@ def other_call(name: str, node: ast.Call, names: Names, taints: tuple[str, ...])
         yield Use("operator", "")
 
 
+def _switched_on(node: ast.expr, names: Names) -> bool:
+    if isinstance(node, ast.Name):
+        return names.once("trusts", node.id, lambda: _trusts(node, names))
+    return _trusts(node, names)
+
+
 def _trusts(node: ast.expr, names: Names) -> bool:
     """Whether a dictionary of arguments switches the code of others on."""
     return any(
@@ -185,7 +192,7 @@ def any_call(name: str, node: ast.Call, names: Names) -> Iterator[Use]:
     """What single arguments do, whatever is called; and what is taken from a hub without a commit."""
     for word in node.keywords:
         if (word.arg == "trust_remote_code" and is_constant(word.value, value=True)) or (
-            word.arg is None and _trusts(word.value, names)
+            word.arg is None and _switched_on(word.value, names)
         ):
             yield Use("remote-code", "trust_remote_code=True", ("pinned",) if pinned(node, names) else ())
         elif word.arg == "verify" and is_constant(word.value, value=False):
@@ -268,16 +275,22 @@ def _written(name: str, node: ast.Call, names: Names) -> Iterator[Use]:
     )
     if name == "builtins.open" and not (isinstance(mode, str) and set(mode) & set("wax+")):
         return
-    nodes: list[ast.AST] = [node]
+    texts: list[object] = list(constants(node))
     for part in (*node.args[:2], node.func.value if isinstance(node.func, ast.Attribute) else None):
         if isinstance(part, ast.Name):
-            nodes.extend(names.assigned.get(part.id, ())[:8])
+            texts += names.once("starts", part.id, partial(_places, part.id, names))
     owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
     folded = [names.fold(one) for one in (*node.args[:1], *owner)]
-    for text in (*(text for one in nodes for text in constants(one)), *folded):
+    for text in (*texts, *folded):
         if isinstance(text, str) and persistent(text):
             yield Use("persistence", text[:80])
             return
+
+
+def _places(name: str, names: Names) -> list[object]:
+    """The texts in what a name was set to in which something starts by itself."""
+    values = names.assigned.get(name, ())[:8]
+    return [text for one in values for text in constants(one) if isinstance(text, str) and persistent(text)]
 
 
 def _path(name: str, place: ast.expr, names: Names) -> Iterator[Use]:

@@ -160,12 +160,14 @@ class _Guards:
 
     def _called(self, tree: ast.Module) -> None:
         """Functions of the file that are called behind a question stand behind it too."""
-        for node in ast.walk(tree):
-            word = self.found.get(id(node), "")
-            for part in ast.walk(node) if word else ():
-                if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
-                    called = self.functions.get(part.func.id)
-                    self._mark(word, called.body if called is not None else ())
+        waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+        while waiting:
+            node, word = waiting.pop()
+            word = self.found.get(id(node), word)
+            if word and isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                called = self.functions.get(node.func.id)
+                self._mark(word, called.body if called is not None else ())
+            waiting.extend((part, word) for part in ast.iter_child_nodes(node))
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:

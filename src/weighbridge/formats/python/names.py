@@ -11,14 +11,16 @@ from __future__ import annotations
 import ast
 import binascii
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from weighbridge.formats.python.constants import FOLDED, METHODS, decoded, formatted, method
 from weighbridge.formats.python.scopes import Binding, bindings, inside_functions, shadowed
 from weighbridge.formats.python.sinks import BUILTINS, BY_PATH, IMPORTERS, INSTANCES, MODULES, kind_of_name, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_Answer = TypeVar("_Answer")
 
 DEPTH = 40
 """How deep expressions are folded; what is deeper counts as computed."""
@@ -61,6 +63,7 @@ class Names:
         """Everything that is imported, by its dotted name."""
         self.words: set[str] = set()
         """Short constant texts of the file."""
+        self._once: dict[tuple[str, str], Any] = {}
         self.bases: dict[str, list[ast.expr]] = {}
         """The classes of the file, and what they derive from."""
         for node in ast.walk(tree):
@@ -114,6 +117,14 @@ class Names:
                     if one:
                         yield index, one
                         yield index - len(held.elts), one
+
+    def once(self, question: str, name: str, answer: Callable[[], _Answer]) -> _Answer:
+        """The answer to a question about what a name was set to, which is found once however often it is asked."""
+        key = (question, name)
+        if key not in self._once:
+            self._once[key] = answer()
+        found: _Answer = self._once[key]
+        return found
 
     def resolve(self, node: ast.expr) -> str:
         """The worst of the dotted names that an expression may stand for, or an empty string."""

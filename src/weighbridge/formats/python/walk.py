@@ -254,7 +254,8 @@ class Walk:
                 (f"{star}.{node.func.id}" for star in self.names.stars if kind_of_name(f"{star}.{node.func.id}")), ""
             )
         kind = self.kind(name)
-        taints = self.taints.of([*node.args, *(word.value for word in node.keywords)])
+        given = [*node.args, *(word.value for word in node.keywords)]
+        taints = self.taints.of(given) if kind or name in IMPORTERS else ()
         for use in any_call(name, node, self.names):
             self.told(use, node, level)
         if name in PATHS:
