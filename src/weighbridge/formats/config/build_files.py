@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from weighbridge.core.reader import Reader
     from weighbridge.formats.base import BlobInfo
 
+HEREDOCS = 16
+"""Heredocs of one instruction that are read; more of them are lines that are no instructions."""
 LONGEST = 1024 * 1024
 """Bytes of a file that is read; the longest Makefiles have a tenth of it."""
 INSTRUCTIONS = frozenset(
@@ -222,7 +225,8 @@ def _instructions(text: str) -> Iterator[tuple[int, int, str]]:
         whole = " ".join(parts).strip()
         if not whole:
             continue
-        for found in _HEREDOC.finditer(whole) if whole.lower().startswith(("run", "copy", "add")) else ():
+        heredocs = _HEREDOC.finditer(whole) if whole.lower().startswith(("run", "copy", "add")) else ()
+        for found in islice(heredocs, HEREDOCS):
             body = []
             while index < len(lines) and lines[index].strip() != found[2]:
                 body.append(lines[index])

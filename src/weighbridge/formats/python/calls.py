@@ -184,7 +184,8 @@ def _trusts(node: ast.expr, names: Names) -> bool:
             isinstance(key, ast.Constant) and key.value == "trust_remote_code" and is_constant(value, value=True)
             for key, value in zip(part.keys, part.values, strict=True)
         )
-        for part in _followed(node, names)
+        for value in (names.assigned.get(node.id, ())[:8] if isinstance(node, ast.Name) else (node,))
+        for part in ast.walk(value)
     )
 
 
@@ -300,8 +301,21 @@ def _path(name: str, place: ast.expr, names: Names) -> Iterator[Use]:
         if re.match(r"[/~\\]|[A-Za-z]:", folded):
             yield Use("import-path", name)
     else:
-        own = any(isinstance(part, ast.Name) and part.id == "__file__" for part in _followed(place, names))
-        yield Use("import-path", name, ("own",) if own else ("folder",))
+        yield Use("import-path", name, ("own",) if _from_file(place, names) else ("folder",))
+
+
+def _from_file(node: ast.AST, names: Names) -> bool:
+    """Whether an expression, or what its names were set to, starts from the place of the file itself."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            name = part.id
+            if name == "__file__" or names.once("file", name, partial(_is_from_file, name, names)):
+                return True
+    return False
+
+
+def _is_from_file(name: str, names: Names) -> bool:
+    return any(_from_file(value, names) for value in names.assigned.get(name, ())[:8])
 
 
 def _followed(node: ast.expr, names: Names, depth: int = 3) -> Iterator[ast.AST]:

@@ -122,6 +122,7 @@ class Names:
         """The answer to a question about what a name was set to, which is found once however often it is asked."""
         key = (question, name)
         if key not in self._once:
+            self._once[key] = None  # for a name that is set to itself
             self._once[key] = answer()
         found: _Answer = self._once[key]
         return found
