@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from build.held_out_tricks import TRICKS
+from build.held_out_tricks import LATER, TRICKS
 from build.inspecting import scanned
 from weighbridge.core.findings import Severity, Verdict
 
@@ -20,6 +20,12 @@ def test_it_is_stopped(tmp_path: Path, trick: str) -> None:
     assert report.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)
 
 
+@pytest.mark.parametrize("trick", LATER)
+def test_what_was_written_later_is_stopped_too(tmp_path: Path, trick: str) -> None:
+    report = scanned(tmp_path, "modeling_net.py", f"{LATER[trick]}\n".encode())
+    assert report.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_its_honest_twin_passes(tmp_path: Path, trick: str) -> None:
     report = scanned(tmp_path, "modeling_net.py", TRICKS[trick][1].encode())
@@ -29,5 +35,5 @@ def test_its_honest_twin_passes(tmp_path: Path, trick: str) -> None:
 
 
 def test_there_are_enough() -> None:
-    assert len(TRICKS) >= 60
+    assert len(TRICKS) + len(LATER) > 100
     assert all(hostile.strip() and honest.strip() for hostile, honest in TRICKS.values())

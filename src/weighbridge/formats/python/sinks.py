@@ -138,8 +138,9 @@ def plain_name(dotted: str) -> str:
     if parts[0] == "tensorflow" and len(parts) > 1 and parts[1] == "keras":
         parts = parts[1:]
     for index in range(len(parts) - 2, 0, -1):
-        if parts[index] in MODULES or parts[index] == "__builtins__":
-            return plain_name(".".join(parts[index:]))
+        bare = parts[index].removeprefix("_")  # `random._os` is `os` as well
+        if bare in MODULES or parts[index] == "__builtins__":
+            return plain_name(".".join((bare if bare in MODULES else parts[index], *parts[index + 1 :])))
     return ".".join(parts)
 
 
