@@ -44,7 +44,7 @@ class HubConfig:
     """A JSON document."""
 
     name = "hub-config"
-    version = 1
+    version = 2
     extensions = frozenset((".json",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

@@ -84,7 +84,7 @@ class Toml:
     """A document of TOML."""
 
     name = "toml"
-    version = 1
+    version = 2
     extensions = frozenset((".toml",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -139,7 +139,7 @@ class SettingLines:
     """Sections, keys and values in lines."""
 
     name = "settings"
-    version = 1
+    version = 2
     extensions = frozenset(LINES)
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

@@ -52,7 +52,7 @@ class YamlConfig:
     """A YAML document, or several in one file."""
 
     name = "yaml"
-    version = 1
+    version = 2
     extensions = frozenset((".yaml", ".yml"))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

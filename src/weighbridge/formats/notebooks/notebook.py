@@ -50,7 +50,7 @@ class Notebook:
     """A notebook."""
 
     name = "notebook"
-    version = 1
+    version = 2
     extensions = frozenset((".ipynb",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

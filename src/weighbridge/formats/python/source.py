@@ -47,7 +47,7 @@ class PythonSource:
     """A file of Python."""
 
     name = "python"
-    version = 1
+    version = 2
     extensions = frozenset(EXTENSIONS)
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
