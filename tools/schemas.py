@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+import typing
 from collections.abc import Callable, Iterator
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
@@ -79,7 +80,7 @@ class OneOf(NamedTuple):
 
 def fields_of(record: type) -> dict[str, Any]:
     """The fields of a named tuple and their types. Raises NameError for a type that is neither there nor in NAMES."""
-    names = {**NAMES, **vars(sys.modules[record.__module__])}
+    names = {**vars(typing), **NAMES, **vars(sys.modules[record.__module__])}
     return get_type_hints(record, globalns=names)
 
 

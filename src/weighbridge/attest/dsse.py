@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.signers import signature_holds
 from weighbridge.attest.statement import PAYLOAD_TYPE, field, malformed, strict_object
 from weighbridge.core.digests import canonical_json
 from weighbridge.core.errors import Rejected
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, field, malformed, read_sha256, write_statement
@@ -32,6 +31,7 @@ from weighbridge.core.errors import Rejected, SourceError
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.reader import FileSource, hash_file
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

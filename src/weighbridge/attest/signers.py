@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -31,11 +31,9 @@ class Signer(Protocol):
 
     def public_pem(self) -> bytes:
         """The public key as PEM SubjectPublicKeyInfo text."""
-        ...
 
     def sign(self, message: bytes) -> bytes:
         """ECDSA P-256 over the SHA-256 of `message`, DER encoded. Raises KeyMissing if the key cannot be used."""
-        ...
 
 
 class LocalKey:

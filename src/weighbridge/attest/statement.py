@@ -13,11 +13,12 @@ Source: github.com/in-toto/attestation, spec/v1/statement.md.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from weighbridge.core.digests import Digest, canonical_json, parse_digest
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

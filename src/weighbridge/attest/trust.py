@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from weighbridge.attest.dsse import open_bundle
 from weighbridge.attest.signers import key_id_of
 from weighbridge.attest.statement import Statement, read_statement
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import NamedTuple
 
 ANYTHING = "*"
 """In `may_sign`: every predicate type."""

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.admission import admit
 from weighbridge.registry.base import parse_reference

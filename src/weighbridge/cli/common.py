@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.findings import Severity
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import Settings, find_settings, load_settings
 
 if TYPE_CHECKING:

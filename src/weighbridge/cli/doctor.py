@@ -12,13 +12,13 @@ import os
 import shutil
 import sys
 import tempfile
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge import __version__
 from weighbridge.cli import common
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sandbox.probe import Wall, probe
 from weighbridge.sandbox.records import Walls
 from weighbridge.sandbox.run import MEND

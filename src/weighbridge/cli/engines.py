@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.cli.scan import host, status_of, tracer_for
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity
 from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.ask import ENGINES, chosen, program_of
 from weighbridge.engines.base import Wanted
 from weighbridge.engines.find import version_of

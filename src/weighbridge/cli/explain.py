@@ -6,10 +6,9 @@ Examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules import RULES
 
 if TYPE_CHECKING:

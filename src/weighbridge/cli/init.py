@@ -10,11 +10,11 @@ Examples:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from weighbridge.attest.signers import create_key
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import FILE
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import os
 import re
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.intake import Destination, Intake, take_in
 from weighbridge.registry.base import parse_reference
@@ -27,6 +27,7 @@ from weighbridge.sources.local import LocalFolder
 
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from weighbridge.core.settings import Settings
     from weighbridge.registry.base import Store

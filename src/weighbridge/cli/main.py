@@ -7,13 +7,13 @@ for, so that a small scan starts fast.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from weighbridge import __version__
 from weighbridge.core.errors import UsageError, WeighbridgeError
+from weighbridge.core.loading import load
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -48,10 +48,11 @@ def main() -> NoReturn:
 
     gc.set_threshold(200_000, 50, 100)
     status = run()
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:  # noqa: SIM105 -- loading `contextlib` costs a small scan as much as a format does
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
     os._exit(status)
 
 
@@ -97,9 +98,7 @@ def _dispatch(words: list[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, 1)
         mend = f"did you mean {near[0]!r}?" if near else "weighbridge --help lists the commands"
         raise UsageError(f"{name!r} is no command", mend)
-    from importlib import import_module
-
-    command = import_module(f"weighbridge.cli.{name}")
+    command = load(f"weighbridge.cli.{name}")
     parser = _parser(name, command.__doc__ or "")
     command.arguments(parser)
     status: int = command.run(parser.parse_args(words[1:]))
@@ -108,6 +107,7 @@ def _dispatch(words: list[str]) -> int:
 
 def _parser(name: str, documentation: str) -> argparse.ArgumentParser:
     """A parser whose description and examples are the documentation of the command's module."""
+    _load_argparse()
     import argparse
 
     class Parser(argparse.ArgumentParser):
@@ -123,6 +123,23 @@ def _parser(name: str, documentation: str) -> argparse.ArgumentParser:
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=100),
         allow_abbrev=False,
     )
+
+
+def _load_argparse() -> None:
+    """Load `argparse` with its headings in English, like ours.
+
+    It would load `gettext` and `locale` to translate them, a tenth of what a small scan costs. The stand-in is gone
+    before anybody else could meet it.
+    """
+    if "argparse" not in sys.modules and "gettext" not in sys.modules:
+        english = type(sys)("gettext")
+        english.gettext = lambda message: message  # type: ignore[attr-defined]
+        english.ngettext = lambda one, many, count: one if count == 1 else many  # type: ignore[attr-defined]
+        sys.modules["gettext"] = english
+        try:
+            import argparse  # noqa: F401 -- loaded, for whoever imports it next
+        finally:
+            del sys.modules["gettext"]
 
 
 def _help() -> str:

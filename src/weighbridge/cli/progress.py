@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TextIO
-
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
 QUIET_SECONDS = 1.0
 """Work shorter than this shows nothing."""
@@ -20,15 +20,12 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """What is being worked on now."""
-        ...
 
     def advance(self, size: int, /) -> None:
         """So many more bytes are done."""
-        ...
 
     def finish(self) -> None:
         """The work is over; whatever was shown is wiped."""
-        ...
 
 
 class _Silent:

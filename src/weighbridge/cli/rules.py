@@ -7,9 +7,8 @@ Examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.cli import common
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules import RULES
 
 if TYPE_CHECKING:

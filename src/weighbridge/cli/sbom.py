@@ -10,10 +10,10 @@ Examples:
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render.documents import document_json
 from weighbridge.sbom.collect import collect
 from weighbridge.scan.engine import inspect

@@ -15,12 +15,13 @@ Examples:
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.loading import load
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.engine import inspect
 
 if TYPE_CHECKING:
@@ -133,9 +134,7 @@ def _rendered(options: argparse.Namespace, reports: Sequence[ScanReport]) -> str
         from weighbridge.render.sarif import scan_sarif
 
         return scan_sarif(reports, rule_texts())
-    from importlib import import_module
-
-    module = import_module(f"weighbridge.render.{options.format}")
+    module = load(f"weighbridge.render.{options.format}")
     text: str = getattr(module, f"scan_{options.format}")(reports)
     return text
 

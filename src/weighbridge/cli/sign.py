@@ -10,13 +10,13 @@ Examples:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
 from weighbridge.cli import common
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.reader import FileSource, hash_file
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.attest.model_signing import SIGNATURE_FILE, verify_model
 from weighbridge.attest.trust import TrustedKey, TrustPolicy
 from weighbridge.cli import common
 from weighbridge.core.errors import Rejected, SourceError, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

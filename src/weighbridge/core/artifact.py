@@ -1,8 +1,9 @@
 """One model as it is judged: files, members inside them, and how a place in them is written."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from weighbridge.core.digests import Digest
+from weighbridge.core.records import NamedTuple
 
 
 def escape_name(name: str) -> str:
@@ -34,7 +35,7 @@ class Location(NamedTuple):
     def __str__(self) -> str:
         return self.path if self.offset is None else f"{self.path}@{self.offset}"
 
-    def inside(self, member: str) -> "Location":
+    def inside(self, member: str) -> Location:
         """The place of a member of the blob at this place."""
         return Location(f"{self.path}!{escape_name(member)}")
 

@@ -1,7 +1,10 @@
 """What is said about where a model came from, and how much of it is proven."""
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import NamedTuple
+
+from weighbridge.core.records import NamedTuple
 
 
 class Status(StrEnum):
@@ -30,4 +33,4 @@ class Claim(NamedTuple):
     evidence: str
     value: str = ""
     confirm: bool = False
-    parts: tuple["Claim", ...] = ()
+    parts: tuple[Claim, ...] = ()

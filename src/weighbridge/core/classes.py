@@ -9,10 +9,10 @@ A table is searched as it lies in the file, never parsed as a whole: a tiny pick
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import NamedTuple
 
 
 class KnownClass(NamedTuple):

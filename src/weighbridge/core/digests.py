@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from hashlib import sha256 as _sha256
+    from typing import Any
 else:
     # Loading OpenSSL costs a small scan a tenth of its time; the interpreter's own implementation gives the same.
     try:

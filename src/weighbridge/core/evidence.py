@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
 from weighbridge import __version__
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from weighbridge.core.digests import Digest
 
 SCAN_PREDICATE = "https://weighbridge.dev/predicate/scan/v1"
@@ -39,8 +40,6 @@ class Evidence(Protocol):
     @property
     def subject(self) -> Digest:
         """The model digest (`core.digests.model_digest`) that this evidence is about."""
-        ...
 
     def predicate(self) -> dict[str, Any]:
         """The JSON object that is signed."""
-        ...

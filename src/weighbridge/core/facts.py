@@ -4,12 +4,15 @@ Offsets are bytes from the start of the blob that the fact was seen in; the engi
 Facts are stored with the evidence, so a later rule can judge a model again without reading it.
 """
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from __future__ import annotations
+
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from weighbridge.core.reader import Reader
+    from typing import Literal, TypeAlias
 
-CallMode = Literal["call", "new", "build", "append", "setitem", "additems", "persistent"]
+    from weighbridge.core.reader import Reader
+CallMode: TypeAlias = 'Literal["call", "new", "build", "append", "setitem", "additems", "persistent"]'
 
 
 class Import(NamedTuple):
@@ -383,4 +386,4 @@ class Child(NamedTuple):
     name: str
     offset: int
     size: int
-    reader: "Reader"
+    reader: Reader

@@ -1,7 +1,10 @@
 """What rules say about facts, and the verdict that follows from it."""
 
+from __future__ import annotations
+
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +61,7 @@ class Finding(NamedTuple):
     references: tuple[str, ...]
 
 
-def judge(findings: "Iterable[Finding]", *, unread: bool) -> Verdict:
+def judge(findings: Iterable[Finding], *, unread: bool) -> Verdict:
     """The verdict: any critical is malicious, else any high is suspicious, else anything unread is incomplete."""
     worst = max((finding.severity.rank for finding in findings), default=-1)
     if worst >= Severity.CRITICAL.rank:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any, NamedTuple
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
@@ -93,13 +96,25 @@ def examples() -> frozenset[str]:
     return frozenset(row["sha256"] for row in _rows("secrets", "examples"))
 
 
-@cache
 def _rows(name: str, part: str) -> tuple[dict[str, Any], ...]:
-    return read_rows(FOLDER, name, part)
+    return _tables(name)[part]
+
+
+@cache
+def _tables(name: str) -> dict[str, tuple[dict[str, Any], ...]]:
+    return read_tables(FOLDER, name)
 
 
 def read_rows(folder: str, name: str, part: str) -> tuple[dict[str, Any], ...]:
     """The entries of one list of a knowledge file. Raises UsageError like `hosts`."""
+    found = read_tables(folder, name)
+    if part not in found:
+        raise UsageError(f"the knowledge in {name}.json is broken: it has no {part}", "reinstall weighbridge")
+    return found[part]
+
+
+def read_tables(folder: str, name: str) -> dict[str, tuple[dict[str, Any], ...]]:
+    """The lists of a knowledge file by name. Raises UsageError like `hosts`."""
     import json
 
     path = os.path.join(folder, f"{name}.json")
@@ -108,11 +123,11 @@ def read_rows(folder: str, name: str, part: str) -> tuple[dict[str, Any], ...]:
             expected = json.loads(file.read())["tables"][f"{name}.json"]
         with open(path, "rb") as file:
             raw = file.read()
-        rows = tuple(json.loads(raw)[part])
+        tables = {part: tuple(rows) for part, rows in json.loads(raw).items() if isinstance(rows, list)}
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"the knowledge in {name}.json is broken: {error}", "reinstall weighbridge") from error
     if digest_bytes(raw).hex != expected:
         raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
-    return rows
+    return tables

@@ -1,6 +1,8 @@
 """Every limit of inspection: its unit and its reason. Reaching one is a finding and makes the report `incomplete`."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from weighbridge.core.records import NamedTuple
 
 KIB = 1024
 MIB = 1024 * KIB

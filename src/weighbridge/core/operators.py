@@ -7,10 +7,13 @@ says the same of TensorFlow Lite. `index.json` names them with their SHA-256: th
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 NAME = "onnx_domains"
 

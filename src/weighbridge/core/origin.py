@@ -1,6 +1,10 @@
 """Where a model came from, as its source found it: facts that the provenance report judges."""
 
-from typing import Literal, NamedTuple
+from __future__ import annotations
+
+from typing import Literal
+
+from weighbridge.core.records import NamedTuple
 
 SourceKind = Literal["path", "git", "hub", "https", "azure-blob", "oci"]
 

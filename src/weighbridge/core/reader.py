@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable

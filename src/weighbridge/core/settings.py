@@ -7,13 +7,14 @@ is a finding of the scan). An unknown key is an error that names the nearest kno
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 FILE = "weighbridge.toml"
 STAGES = ("sandbox", "staging", "production")

@@ -7,10 +7,13 @@ names it with its SHA-256: the version of the knowledge covers it.
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 NAME = "tensorflow_ops"
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.findings import Evidence, Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.base import MOST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.engines.base import Job
     from weighbridge.sandbox.records import Outcome

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import judge
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.base import MOST_FINDINGS, MOST_TEXT, Answer, Engine, EngineReport, EngineVerdict, File, Job
 from weighbridge.engines.fickling import FICKLING
 from weighbridge.engines.find import locate, real, version_of

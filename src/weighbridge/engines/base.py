@@ -6,9 +6,10 @@ the verdict of Weighbridge depends on no engine, and the same bytes give the sam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
 from weighbridge.core.findings import Finding
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

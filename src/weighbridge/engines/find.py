@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import sys
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.engines.base import Engine

@@ -12,13 +12,16 @@ not to, and has no network. It also lowers the severity of files that it knows f
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.answers import document, finding, location, number, rows, text
 from weighbridge.engines.base import Answer, Engine, Job
 from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import MIB, Bounds, Outcome, Program
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _SEVERITIES = {"critical": Severity.CRITICAL, "warning": Severity.MEDIUM, "info": Severity.INFO, "debug": Severity.INFO}
 _POSITION = re.compile(r"(?P<place>.*?)(?: \(pos (?P<offset>\d{1,18})\))?", re.DOTALL)

@@ -11,13 +11,16 @@ empty one here: nothing in a model configures it.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.answers import document, finding, location, number, rows, text
 from weighbridge.engines.base import Answer, Engine, Job
 from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import Bounds, Outcome, Program
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _SEVERITIES = {severity.name: severity for severity in Severity}
 _WRITE = """

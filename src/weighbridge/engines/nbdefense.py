@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.answers import document, finding, location, number, rows, text
 from weighbridge.engines.base import Answer, Engine, Job
 from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import Bounds, Outcome, Program
+
+if TYPE_CHECKING:
+    from typing import Any
 
 SETTINGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nbdefense.toml")
 _WRITE = """

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import os
 from glob import escape, glob
-from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.answers import document, finding, location, rows, text
 from weighbridge.engines.base import Answer, Engine, File, Job
 from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import MIB, Bounds, Outcome, Program
+
+if TYPE_CHECKING:
+    from typing import Any
 
 MOST_FILES = 2_000
 MOST_BYTES = 4 * MIB

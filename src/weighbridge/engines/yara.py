@@ -11,13 +11,16 @@ a hit is high.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from weighbridge.core.findings import Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.answers import document, finding, location, number, rows, text
 from weighbridge.engines.base import Answer, Engine, Job
 from weighbridge.engines.find import roots
 from weighbridge.sandbox.records import MIB, Bounds, Outcome, Program
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "yara_child.py")
 _LEVELS = {severity.value: severity for severity in Severity}

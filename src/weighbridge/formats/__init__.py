@@ -7,9 +7,9 @@ does not pay for thirty parsers. What `begins` lets through is then sniffed by t
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.core.loading import load
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.magic import COMPRESSED, IMAGES, PROGRAMS, hdf5_place, zip_at_the_end
 
 if TYPE_CHECKING:
@@ -87,8 +87,33 @@ class Entry(NamedTuple):
     begins: Callable[[Reader, BlobInfo], bool]
 
 
-def _starts(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
-    return lambda _, info: info.head.startswith(magics)
+class _Starts:
+    """Begins with one of some marks; `firsts` are their first bytes."""
+
+    __slots__ = ("_magics", "firsts")
+
+    def __init__(self, magics: tuple[bytes, ...]) -> None:
+        self._magics = magics
+        self.firsts = frozenset(magic[0] for magic in magics)
+
+    def __call__(self, _: Reader, info: BlobInfo) -> bool:
+        return info.head.startswith(self._magics)
+
+
+class _First:
+    """Begins with one of some bytes, `firsts`."""
+
+    __slots__ = ("firsts",)
+
+    def __init__(self, values: bytes | frozenset[int]) -> None:
+        self.firsts = frozenset(values)
+
+    def __call__(self, _: Reader, info: BlobInfo) -> bool:
+        return bool(info.head) and info.head[0] in self.firsts
+
+
+def _starts(*magics: bytes) -> _Starts:
+    return _Starts(magics)
 
 
 def _fourth(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
@@ -96,8 +121,8 @@ def _fourth(*magics: bytes) -> Callable[[Reader, BlobInfo], bool]:
     return lambda _, info: info.head[4:8] in magics
 
 
-def _first(values: bytes | frozenset[int]) -> Callable[[Reader, BlobInfo], bool]:
-    return lambda _, info: bool(info.head) and info.head[0] in values
+def _first(values: bytes | frozenset[int]) -> _First:
+    return _First(values)
 
 
 def _forms(head: bytes) -> bool:
@@ -127,6 +152,11 @@ def _checkpoint(data: Reader, info: BlobInfo) -> bool:
     """A sorted table by its last bytes; or the text that names the newest checkpoint."""
     table = data.peek(data.size - 8, 8) == b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
     return table or info.name == "variables.index" or b"model_checkpoint_" in info.head[:64]
+
+
+def _never(data: Reader, info: BlobInfo) -> bool:
+    del data, info
+    return False
 
 
 def _always(data: Reader, info: BlobInfo) -> bool:
@@ -228,7 +258,7 @@ REGISTRY: tuple[Entry, ...] = (
     ),
     Entry("config.json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python.source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
-    Entry("templates.template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), lambda *_: False),
+    Entry("templates.template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), _never),
     Entry("config.hub", "HubConfig", {".json": "hub-config"}, lambda _, info: info.head.lstrip(_SPACE)[:1] in _JSON),
     Entry(
         "config.yaml", "YamlConfig", dict.fromkeys((".yaml", ".yml"), "yaml"), lambda _, info: info.name == "MLmodel"
@@ -243,7 +273,7 @@ REGISTRY: tuple[Entry, ...] = (
         "markup.documents",
         "Markdown",
         dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"), "markdown"),
-        lambda *_: False,
+        _never,
     ),
     Entry(
         "engines",
@@ -265,7 +295,7 @@ REGISTRY: tuple[Entry, ...] = (
         lambda _, info: info.name.lower().startswith(_BUILDS),
     ),
     Entry("config.git_files", "GitAttributes", {}, lambda _, info: info.name == ".gitattributes"),
-    Entry("config.settings", "Toml", {".toml": "toml"}, lambda *_: False),
+    Entry("config.settings", "Toml", {".toml": "toml"}, _never),
     Entry(
         "config.settings",
         "SettingLines",
@@ -275,8 +305,10 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("python.site_path", "SitePath", {}, lambda _, info: info.extension == ".pth"),
     Entry("config.requirements", "Requirements", {}, lambda _, info: info.extension in (".txt", ".in")),
     Entry("pickles.stream", "PickleStream", dict.fromkeys((".pkl", ".pickle"), "pickle"), _always),
-    Entry("texts.plain", "PlainText", {}, lambda _, info: b"\0" not in info.head),
 )
+
+LAST = Entry("texts.plain", "PlainText", {}, lambda _, info: b"\0" not in info.head)
+"""What is asked if no format of the registry is sure."""
 
 INCLUDES: dict[str, str] = {
     "torch-zip": "zip",
@@ -300,9 +332,37 @@ STAND_INS = frozenset(("lfs-pointer",))
 
 def candidates(data: Reader, info: BlobInfo) -> Iterator[Format]:
     """The formats that could be that of `data`, in the order of the registry."""
-    for entry in REGISTRY:
-        if entry.begins(data, info) or info.extension in entry.promised:
+    extension = info.extension if info.extension in _extensions() else ""
+    for entry, sure in _asked(info.head[0] if info.head else -1, extension):
+        if sure or entry.begins(data, info):
             yield from loaded(entry.module, entry.attribute)
+
+
+@cache
+def _extensions() -> frozenset[str]:
+    return frozenset(extension for entry in REGISTRY for extension in entry.promised)
+
+
+@cache
+def _asked(first: int, extension: str) -> tuple[tuple[Entry, bool], ...]:
+    """The entries that are not out of the question for a first byte, and whether the extension is enough."""
+    return tuple(
+        (entry, extension in entry.promised)
+        for entry in REGISTRY
+        if extension in entry.promised or _possible(entry.begins, first)
+    )
+
+
+def _possible(begins: Callable[[Reader, BlobInfo], bool], first: int) -> bool:
+    if isinstance(begins, _Starts | _First):
+        return first in begins.firsts
+    return begins is not _never
+
+
+def fallbacks(data: Reader, info: BlobInfo) -> Iterator[Format]:
+    """The formats that are asked if no candidate is sure."""
+    if LAST.begins(data, info):
+        yield from loaded(LAST.module, LAST.attribute)
 
 
 def promised(extension: str) -> list[str]:
@@ -313,11 +373,11 @@ def promised(extension: str) -> list[str]:
 @cache
 def loaded(module: str, attribute: str) -> tuple[Format, ...]:
     """The formats of one entry."""
-    found = getattr(import_module(f"weighbridge.formats.{module}"), attribute)
+    found = getattr(load(f"weighbridge.formats.{module}"), attribute)
     return found if isinstance(found, tuple) else (found(),)
 
 
 def __getattr__(name: str) -> tuple[Format, ...]:
     if name == "FORMATS":
-        return tuple(found for entry in REGISTRY for found in loaded(entry.module, entry.attribute))
+        return tuple(found for entry in (*REGISTRY, LAST) for found in loaded(entry.module, entry.attribute))
     raise AttributeError(name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +58,9 @@ class Format(Protocol):
     @property
     def extensions(self) -> frozenset[str]:
         """Extensions that promise this format: another content behind them is a fact of its own."""
-        ...
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """Whether `data` is of this format: from `info.head`, or from a few more bytes."""
-        ...
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Read `data`. Bytes that no span covers are opaque. Raises FormatError where the bytes break the format."""
-        ...

@@ -23,9 +23,9 @@ ncnn `src/datareader.cpp`; vowpal_wabbit `parse_regressor.cc`; kaldi `io-funcs.h
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.facts import Native, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ Sources: ggml `docs/gguf.md`, llama.cpp `ggml/src/gguf.cpp` and `ggml/src/ggml.c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import (
@@ -27,6 +26,7 @@ from weighbridge.core.facts import (
     Tensor,
     UnreadSpan,
 )
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.gguf_values import STRING, Layout, Value, read_value
 from weighbridge.formats.grammars.cursor import Cursor

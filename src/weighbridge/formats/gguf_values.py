@@ -11,9 +11,9 @@ Source: ggml `docs/gguf.md` (version 3) and llama.cpp `ggml/src/gguf.cpp`.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,9 @@ Sources: W3C PNG specification section 5; ITU T.81 annex B; GIF89a specification
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import IMAGES
 

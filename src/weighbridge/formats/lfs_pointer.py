@@ -11,10 +11,10 @@ Source: git-lfs, `docs/spec.md`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Pointer, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 
 if TYPE_CHECKING:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Literal
+
     from weighbridge.core.reader import Reader
 
 _START = (

@@ -14,10 +14,9 @@ begin like an object are looked into. Sources: msgpack specification; flax 0.12,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import machine_code

@@ -19,9 +19,9 @@ file format; WebAssembly core specification 5.5; Android `dex-format`; cosmopoli
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Child, Embedded, Limit, Native, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.texts.plain import search_text

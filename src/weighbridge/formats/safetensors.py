@@ -11,10 +11,9 @@ shape and item size; `__metadata__` maps strings to strings. Source: huggingface
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ActiveText, Child, Limit, Metadata, Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.json_tree import parse_json
 from weighbridge.formats.magic import machine_code
@@ -23,6 +22,7 @@ from weighbridge.formats.texts.embedded import embedded_in_text, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

@@ -16,8 +16,6 @@ README.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import (
     ExternalData,
@@ -30,6 +28,7 @@ from weighbridge.core.facts import (
     Span,
     UnreadSpan,
 )
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.xml_walk import DocumentType, End, Entity, Instruction, Start, Text, events
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

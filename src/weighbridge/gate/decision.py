@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.requirements import REQUIREMENTS, Reason, Result
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any
 
     from weighbridge.core.digests import Digest
     from weighbridge.core.settings import StagePolicy

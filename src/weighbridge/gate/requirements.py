@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.evidence import CYCLONEDX_PREDICATE, MODEL_SIGNATURE_PREDICATE, SCAN_PREDICATE
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from weighbridge.core.settings import StagePolicy

@@ -5,8 +5,7 @@ Everything else that is filled is a method call of the loader, and noted as one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pickle.opcodes import dunder_string
 from weighbridge.pickle.state import NAME, Exhausted
 from weighbridge.pickle.values import (

@@ -6,9 +6,8 @@ Source: CPython `Modules/_pickle.c`, the `load_*` functions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import ComputedImport, Limit, Oddity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pickle.constants import ENCODINGS, LETTERS, SMALL, counted_constant, text_constant
 from weighbridge.pickle.growth import OWN, flattened, grow, state_shape, weigh
 from weighbridge.pickle.joblib_arrays import RawArray, announced_array

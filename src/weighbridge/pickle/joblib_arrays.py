@@ -11,8 +11,7 @@ bytes for opcodes, so whoever uses this must look at them that way too. Source: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.values import Container, Global, Result
 
 if TYPE_CHECKING:

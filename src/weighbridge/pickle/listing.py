@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pickle.opcodes import COUNTED, FIXED, SIGNED_LENGTH, TEXT
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.facts import Limit
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.constants import ENCODINGS, LETTERS
 from weighbridge.pickle.instructions import INSTRUCTIONS
 from weighbridge.pickle.memo import LONG, Later, MemoFull

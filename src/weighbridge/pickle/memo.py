@@ -8,8 +8,8 @@ was called). Runs of constants that were skipped in one go are numbered only whe
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pickle.opcodes import memoized_constant
 from weighbridge.pickle.values import Container, Global, Opaque, Persistent, Result
 

@@ -98,13 +98,13 @@ KNOWN = frozenset(FIXED) | frozenset(COUNTED) | frozenset(TEXT)
 @cache
 def constant_run() -> re.Pattern[bytes]:
     """Matches as many opcodes as possible that only push constants and memoize them (BINPUT, LONG_BINPUT, MEMOIZE)."""
-    return re.compile(rb"(?:" + _CONSTANT + _MEMOIZED + rb")*+", re.DOTALL)
+    return re.compile(rb"(?:" + _constant() + _MEMOIZED + rb")*+", re.DOTALL)
 
 
 @cache
 def tuple_run() -> re.Pattern[bytes]:
     """Matches as many tuples of one to three short constants as possible, memoized or not."""
-    item = _SHORT_CONSTANT + _MEMOIZED
+    item = _short_constant() + _MEMOIZED
     one = item + rb"(?:\x85|" + item + rb"(?:\x86|" + item + rb"\x87))" + _MEMOIZED
     return re.compile(rb"(?:" + one + rb")*+", re.DOTALL)
 
@@ -114,7 +114,7 @@ def memoized_constant() -> re.Pattern[bytes]:
     """Inside a run: steps to the next memoized constant or tuple. Groups: it, or the opcode that makes the tuple; the
     memoizing opcode with its key. Both are missing at the end of the run.
     """
-    value = rb"(?:" + _CONSTANT + rb"|[\x85-\x87])"
+    value = rb"(?:" + _constant() + rb"|[\x85-\x87])"
     # It must match the end too: a search that fails there would go on inside the operands.
     return re.compile(rb"(?:" + value + rb"(?![\x94qr]))*+(?:(" + value + rb")([\x94]|q.|r.{4})|\Z)", re.DOTALL)
 
@@ -130,13 +130,20 @@ def _counted(opcode: bytes, tail: bytes = b"", most: int = 256) -> bytes:
     return opcode + b"(?:" + cases + b")"
 
 
-_CONSTANT = b"(?:N|[\\x88\\x89]|K.|M.{2}|J.{4}|G.{8}|%s|%s|%s)" % (
-    _counted(b"\\x8c"),
-    _counted(b"X", b"\\x00\\x00\\x00"),
-    b"\\x8a\\x00|\\x8a\\x01.|\\x8a\\x02.{2}|\\x8a\\x03.{3}|\\x8a\\x04.{4}|\\x8a\\x05.{5}|\\x8a\\x08.{8}",
-)
-_SHORT_CONSTANT = b"(?:N|[\\x88\\x89]|K.|M.{2}|J.{4}|G.{8}|%s|%s)" % (
-    _counted(b"\\x8c", most=100),
-    _counted(b"X", b"\\x00\\x00\\x00", most=100),
-)
+@cache
+def _constant() -> bytes:
+    return b"(?:N|[\\x88\\x89]|K.|M.{2}|J.{4}|G.{8}|%s|%s|%s)" % (
+        _counted(b"\\x8c"),
+        _counted(b"X", b"\\x00\\x00\\x00"),
+        b"\\x8a\\x00|\\x8a\\x01.|\\x8a\\x02.{2}|\\x8a\\x03.{3}|\\x8a\\x04.{4}|\\x8a\\x05.{5}|\\x8a\\x08.{8}",
+    )
+
+
+def _short_constant() -> bytes:
+    return b"(?:N|[\\x88\\x89]|K.|M.{2}|J.{4}|G.{8}|%s|%s)" % (
+        _counted(b"\\x8c", most=100),
+        _counted(b"X", b"\\x00\\x00\\x00", most=100),
+    )
+
+
 _MEMOIZED = b"(?:[\\x94]|q.|r.{4})?"

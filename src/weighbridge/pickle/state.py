@@ -7,9 +7,9 @@ of objects. Everything is bounded by the budget of the file.
 from __future__ import annotations
 
 from struct import unpack_from
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Call, ComputedImport, Import, Oddity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pickle.constants import ENCODED, constant_of
 from weighbridge.pickle.listing import listing
 from weighbridge.pickle.memo import Memo

@@ -10,10 +10,9 @@ are written when they are used; the result of a call gets a name. What is long i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pickle.machine import interpret
 from weighbridge.pickle.values import Bulk, Container, Global, Opaque, Persistent, Result, Run
 

@@ -6,7 +6,7 @@ one of the classes here. None of them is ever called or imported.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import CYCLONEDX_PREDICATE, MODEL_SIGNATURE_PREDICATE, SCAN_PREDICATE
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.gate.case import Case, Problem, Proof
 from weighbridge.gate.decision import Decision, decide
 from weighbridge.registry.read import StoredEvidence, StoredModel, load_model

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.model_signing import sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.requirements import scan_result
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.collect import collect
@@ -20,7 +20,7 @@ from weighbridge.sources.quarantine import quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
     from weighbridge.attest.signers import Signer
     from weighbridge.core.artifact import InspectedFile

@@ -8,8 +8,8 @@ The copy makes sure that all of them see the same bytes, and lets root give the 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.engines.ask import ask
 from weighbridge.scan.engine import inspect
 from weighbridge.sources.local import LocalFolder

@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol
 
 from weighbridge.core.digests import Digest, parse_digest
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
+    from typing import BinaryIO, Literal
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
@@ -67,45 +68,35 @@ class Store(Protocol):
 
     def reference(self, *, tag: str | None = None, digest: Digest | None = None) -> Reference:
         """How people write a manifest of this repository; exactly one of the two is given."""
-        ...
 
     def put_blob(self, data: BinaryIO, *, expect: Digest, size: int) -> Descriptor:
         """Store a stream that must have this digest and size (bytes); otherwise nothing is left. May leave the
         stream unread if the store holds these bytes already.
         """
-        ...
 
     def open_blob(self, blob: Descriptor) -> AbstractContextManager[BinaryIO]:
         """A stream of the blob that raises DigestMismatch instead of giving the last bytes of a wrong blob."""
-        ...
 
     def put_manifest(self, raw: bytes, media_type: str, tag: str | None = None) -> Descriptor:
         """Store a manifest, exactly these bytes, whose blobs are all there; visible by digest, and by tag if given."""
-        ...
 
     def resolve(self, reference: Reference) -> Descriptor:
         """The manifest that a tag or a digest names now. Raises NotFound."""
-        ...
 
     def get_manifest(self, manifest: Descriptor) -> bytes:
         """The bytes of a manifest, verified."""
-        ...
 
     def referrers(self, subject: Descriptor, kind: str | None = None) -> Iterator[Descriptor]:
         """Manifests whose subject is this one; `kind` is their artifact type. The order is that of arrival."""
-        ...
 
     def tags(self) -> tuple[str, ...]:
         """All tags that people set, sorted; not those that tools use to attach signatures."""
-        ...
 
     def tag(self, manifest: Descriptor, name: str) -> None:
         """Make a tag name this manifest, atomically. What it named before stays available by digest."""
-        ...
 
     def remove(self, manifest: Descriptor) -> None:
         """Make an untagged manifest invisible. Does nothing if a tag names it or if it is not there."""
-        ...
 
 
 def parse_reference(text: str, default: str = "") -> Reference:

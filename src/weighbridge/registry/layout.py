@@ -24,11 +24,11 @@ import os
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO
 
 from weighbridge.core.digests import Digest, canonical_json
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag
 from weighbridge.registry.layout_index import SUBJECT, Entry, enter, is_meant, read_index, ref_name_of
 from weighbridge.registry.manifests import (
@@ -43,6 +43,7 @@ from weighbridge.registry.streams import PIECE, drain, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 LEFTOVER_SECONDS = 24 * 3600
 """Age from which a file in ingest/ is taken for the remains of a crash. A live writer's file is younger."""

@@ -10,10 +10,11 @@ Source: github.com/opencontainers/image-spec, image-layout.md and annotations.md
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from weighbridge.core.errors import RegistryError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.registry.manifests import read_descriptor, strict_object, write_descriptor
 
 if TYPE_CHECKING:

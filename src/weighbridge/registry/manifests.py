@@ -12,12 +12,15 @@ Source: github.com/opencontainers/image-spec, manifest.md and descriptor.md (1.1
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
 
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes, parse_digest
 from weighbridge.core.errors import RegistryError, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.base import Descriptor
+
+if TYPE_CHECKING:
+    from typing import Any
 
 IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 EMPTY_CONFIG_TYPE = "application/vnd.oci.empty.v1+json"

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes
 from weighbridge.core.errors import NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.base import Descriptor, check_tag
 from weighbridge.registry.manifests import (
     EMPTY_CONFIG,
@@ -32,6 +32,7 @@ from weighbridge.registry.streams import drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, BinaryIO
 
     from weighbridge.registry.base import Store
 

@@ -6,10 +6,9 @@ of whoever pushed, and bundles are not verified: that is the work of `attest.tru
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import RegistryError, Rejected
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.manifests import read_manifest
 from weighbridge.registry.publish import (
     BUNDLE_PREDICATE,

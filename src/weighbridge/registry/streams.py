@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import TYPE_CHECKING, BinaryIO
 
 from weighbridge.core.errors import DigestMismatch, RegistryError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from _typeshed import WriteableBuffer
 
     from weighbridge.registry.base import Descriptor

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.gate.decision import Decision

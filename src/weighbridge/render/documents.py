@@ -6,12 +6,12 @@ Entries are written whole, by the fast encoder of the standard library.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.scan.report import SET_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from weighbridge.engines.base import EngineReport
     from weighbridge.scan.report import ScanReport

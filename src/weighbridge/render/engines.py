@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render.terminal import COLOURS, VERDICT_COLOURS, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from weighbridge.core.findings import Finding
     from weighbridge.engines.base import EngineReport

@@ -6,11 +6,11 @@ What other engines say is no case of ours: it is the output of the suite.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from weighbridge.core.findings import Severity
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from textwrap import fill, indent
-from typing import TYPE_CHECKING
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.rules.base import Rule

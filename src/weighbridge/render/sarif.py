@@ -8,14 +8,15 @@ GitHub's limits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from weighbridge.core.findings import Finding, Severity
     from weighbridge.engines.base import EngineReport

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING
 
+from weighbridge.core.loading import load
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Rule
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def rules_on(facts: Iterable[str]) -> list[Rule]:
 @cache
 def loaded(module: str) -> tuple[Rule, ...]:
     """The rules of one module."""
-    found: tuple[Rule, ...] = import_module(f"weighbridge.rules.{module}").RULES
+    found: tuple[Rule, ...] = load(f"weighbridge.rules.{module}").RULES
     return found
 
 

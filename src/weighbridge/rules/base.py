@@ -14,12 +14,12 @@ The sections are the page in docs/rules/, the text of `weighbridge explain`, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.findings import Evidence, Finding, Severity
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.knowledge import Knowledge

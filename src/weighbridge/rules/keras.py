@@ -7,10 +7,9 @@ own libraries; whatever else it is, the loader has to bring it along.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.facts import FileReference, Oddity, Reference
 from weighbridge.core.findings import Severity
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.rules.base import Hit, RuleContext, rule
 
 if TYPE_CHECKING:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Address
 from weighbridge.core.findings import Severity
 from weighbridge.core.known_texts import hosts, words
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Hit, RuleContext, rule
 
 if TYPE_CHECKING:

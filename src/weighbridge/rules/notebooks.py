@@ -5,10 +5,9 @@ Python in cells is judged by the rules on source code, as a script that somebody
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import FileReference, Oddity, Reference, SourceUse
 from weighbridge.core.findings import Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Hit, RuleContext, rule
 
 if TYPE_CHECKING:

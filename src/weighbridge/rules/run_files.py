@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import FileReference, Oddity, Secret, Setting, SourceUse
 from weighbridge.core.findings import Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Hit, RuleContext, rule
 
 if TYPE_CHECKING:

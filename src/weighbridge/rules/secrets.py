@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import PersonalData, Secret
 from weighbridge.core.findings import Severity
 from weighbridge.core.known_texts import kinds
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Hit, RuleContext, rule
 
 if TYPE_CHECKING:

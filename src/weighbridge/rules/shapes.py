@@ -17,7 +17,7 @@ for its length or its items runs code of its class with values of the pickle's c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.core.knowledge import Globals

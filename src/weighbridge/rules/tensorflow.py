@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import FileReference, Graph, Operator
 from weighbridge.core.findings import Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Hit, RuleContext, rule
 from weighbridge.rules.paths import escape
 

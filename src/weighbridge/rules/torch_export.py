@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from keyword import iskeyword
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Reference
 from weighbridge.core.findings import Severity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules.base import Hit, RuleContext, rule
 
 if TYPE_CHECKING:

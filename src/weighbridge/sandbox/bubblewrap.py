@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox.order import SYSTEM, SYSTEM_FILES
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import os
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox import landlock, seccomp
 from weighbridge.sandbox.kernel import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, drop_capabilities, prctl
 from weighbridge.sandbox.order import DEVICES, SYSTEM, SYSTEM_FILES, from_json

@@ -14,8 +14,8 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox.kernel import call
 
 if TYPE_CHECKING:

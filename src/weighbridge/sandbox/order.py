@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sandbox.records import Bounds, Outer, Walls
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """Programs and libraries of the system: readable inside. Links among them stay links."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from weighbridge.core.errors import SandboxError
+from weighbridge.core.records import NamedTuple
 from weighbridge.sandbox import landlock, seccomp
 from weighbridge.sandbox.records import Bounds, Outer, Program, Walls
 from weighbridge.sandbox.run import ORDER, Refused, attempt, candidates

@@ -19,15 +19,16 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import SandboxError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sandbox import landlock, seccomp
 from weighbridge.sandbox.order import Order, Place, as_json
 from weighbridge.sandbox.records import KIB, Bounds, Outcome, Outer, Program, Walls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import IO, Any
 
 ORDER: tuple[Outer, ...] = ("bubblewrap", "namespaces", "landlock")
 """Best first: a view of the files that has nothing else in it is better than rights that are taken away."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox.kernel import PR_GET_SECCOMP, prctl
 
 if TYPE_CHECKING:

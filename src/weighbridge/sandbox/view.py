@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sandbox import kernel
 from weighbridge.sandbox.inside import become
 from weighbridge.sandbox.order import DEVICES, SYSTEM, SYSTEM_FILES

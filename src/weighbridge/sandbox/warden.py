@@ -17,8 +17,8 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sandbox.inside import STARTED, become
 from weighbridge.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
 from weighbridge.sandbox.order import as_json, from_json

@@ -6,9 +6,8 @@ Nothing is invented: what is not known is None or empty.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.facts import Setting, Tensor
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from weighbridge.core.artifact import CoverageBytes

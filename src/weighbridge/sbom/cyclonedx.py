@@ -7,13 +7,15 @@ Source: CycloneDX 1.6 JSON schema; OWASP AIBOM generator for the `genai:aibom:*`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from weighbridge.core.evidence import CYCLONEDX_PREDICATE
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from weighbridge.core.digests import Digest
     from weighbridge.sbom.collect import BillFile, ModelBill
 

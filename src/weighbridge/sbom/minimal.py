@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from weighbridge.sbom.collect import ModelBill
 
 

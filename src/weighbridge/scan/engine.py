@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from weighbridge.core.artifact import Artifact, InspectedFile, Location, Unread, escape_name
 from weighbridge.core.digests import digest_bytes, model_digest
@@ -30,7 +29,8 @@ from weighbridge.core.facts import (
 from weighbridge.core.findings import judge
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.reader import FileSource, MemorySource, Reader, hash_file
-from weighbridge.formats import INCLUDES, STAND_INS, candidates, promised
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
+from weighbridge.formats import INCLUDES, STAND_INS, candidates, fallbacks, promised
 from weighbridge.formats.base import BlobInfo, Match, blob_info
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.python.started import started_by
@@ -45,6 +45,7 @@ from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from weighbridge.core.digests import Digest
     from weighbridge.core.facts import Fact
@@ -340,9 +341,12 @@ def _readings(data: Reader, info: BlobInfo, claimed: Format | None) -> list[Form
             sure.append(found)
         elif match is Match.MAYBE:
             perhaps.append(found)
-    if not sure and claimed is not None and claimed.sniff(data, info) is Match.MAYBE:
+    if sure:
+        return sure
+    if claimed is not None and claimed.sniff(data, info) is Match.MAYBE:
         return [claimed]
-    return sure or perhaps[:1]
+    perhaps.extend(found for found in fallbacks(data, info) if found.sniff(data, info) is Match.MAYBE)
+    return perhaps[:1]
 
 
 def _promise(readings: list[Format], info: BlobInfo) -> list[Fact]:

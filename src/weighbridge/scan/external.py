@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.artifact import Unread, escape_name
 from weighbridge.core.facts import ExternalData, FileReference, Native, Oddity, Span, Tensor, UnreadSpan
 from weighbridge.core.limits import Budget
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import hdf5_place, machine_code
 from weighbridge.formats.pickles.stream import runs_something
@@ -40,7 +40,6 @@ _OTHERS = (b"GGUF", b"lmgg", b"fmgg", b"tjgg", b"algg", b"7z\xbc\xaf", b"Rar!", 
 _OTHERS_AT_4 = (b"TFL3", b"ORTM")
 CHECKPOINT = "tensorflow-checkpoint"
 """The format whose tensors lie in shards."""
-_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 _STEP = 256 * 1024
 OVERLAPS = 100
 """Overlaps of one file that are reported."""
@@ -100,7 +99,7 @@ class CheckpointShard:
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
         """MAYBE for the name of a shard, if nothing else could be meant."""
         refused = info.head.startswith(_OTHERS) or machine_code(info.head) or hdf5_place(data) >= 0
-        return Match.MAYBE if _SHARD.search(info.name) and not refused else Match.NO
+        return Match.MAYBE if re.search(r"\.data-\d{5}-of-\d{5}$", info.name) and not refused else Match.NO
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Tensors of numbers are data, those of strings are searched; the rest as in other files of tensors."""

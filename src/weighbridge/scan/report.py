@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.evidence import FACTS_PREDICATE, SCAN_PREDICATE, Tool
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from weighbridge.core.artifact import Artifact, Unread
     from weighbridge.core.digests import Digest
     from weighbridge.core.facts import Fact

@@ -7,10 +7,12 @@ any `GRAM` characters of it, as they are, in hexadecimal, and in base64 at each 
 from __future__ import annotations
 
 import binascii
-from typing import TYPE_CHECKING, Any
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 GRAM = 8
 LONG = 24

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import PickleEnd, Secret
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pickle.trace import LINES, Trace, traced
 
 if TYPE_CHECKING:

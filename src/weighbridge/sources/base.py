@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from weighbridge.core.origin import Origin
@@ -22,4 +22,3 @@ class Source(Protocol):
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Copy the model into the empty folder `into`. Raises SourceError if it cannot be had whole."""
-        ...

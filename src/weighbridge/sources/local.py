@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError
 from weighbridge.core.origin import Origin
+from weighbridge.core.records import NamedTuple
 from weighbridge.scan.engine import Watcher
 from weighbridge.scan.walk import Entry, walk
 from weighbridge.sources.base import Fetched

@@ -6,10 +6,10 @@ Decompression stops at the budget of the file: a bomb costs what the limits say 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
 from weighbridge.core.reader import FileSource, MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING, Protocol
 from weighbridge.formats.base import Match
 
 if TYPE_CHECKING:

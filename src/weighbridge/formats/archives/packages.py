@@ -12,9 +12,8 @@ Sources: JAR file specification; PyPA "binary distribution format"; Android "app
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Native
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.zip import Zip, find_end_record
 from weighbridge.formats.base import Match
 

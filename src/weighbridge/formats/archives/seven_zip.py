@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 from struct import unpack
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.compressed import PIECE, Expanded
 from weighbridge.formats.archives.seven_zip_header import Entry, Folder, read_header, read_streams
 from weighbridge.formats.archives.seven_zip_streams import encrypted, is_copy, unpacked, unsupported

@@ -14,10 +14,9 @@ Every count is checked against the bytes that are left. Source: 7-Zip 26, `DOC/7
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.cursor import Cursor
 
 if TYPE_CHECKING:

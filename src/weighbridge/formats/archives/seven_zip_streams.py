@@ -11,12 +11,12 @@ Source: 7-Zip 26, `DOC/Methods.txt`; xz 5.4, `src/liblzma/lzma/lzma2_decoder.c`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.compressed import PIECE, decompressor, lzma1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader

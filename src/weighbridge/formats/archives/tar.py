@@ -14,10 +14,9 @@ Sources: POSIX pax interchange format; GNU tar manual, "Basic Tar Format"; CPyth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ Loaders differ in which of the copies they believe, so a difference is a fact of
 from __future__ import annotations
 
 from struct import unpack_from
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.archives.compressed import decompressor, expand, lzma1
 from weighbridge.formats.archives.zip_extra import odd_extra, wide_sizes
 from weighbridge.formats.base import Match

@@ -12,7 +12,8 @@ Pythons take that of the header. Source: APPNOTE.TXT 6.3.10, sections 4.5 and 4.
 from __future__ import annotations
 
 from struct import unpack_from
-from typing import TYPE_CHECKING
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

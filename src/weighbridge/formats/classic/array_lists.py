@@ -15,10 +15,9 @@ Both are read to the last byte and can name no code; sparse arrays of MXNet are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import PROGRAM_HEAD, machine_code

@@ -18,10 +18,9 @@ are looked into all the same. Source: fastText 0.9.2, `fasttext.cc`, `args.cc`, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import PROGRAM_HEAD, machine_code

@@ -21,10 +21,10 @@ Source: Java Object Serialization Specification, version 6.0, chapter 6.
 from __future__ import annotations
 
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Native, Oddity, Reference, Span
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
@@ -33,6 +33,7 @@ from weighbridge.formats.texts.plain import search_strings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget

@@ -13,10 +13,10 @@ makes it give up. Sources: libsvm 3.35 `svm.cpp`; liblinear 2.47 `linear.cpp`; s
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Operator, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.classic.boosters import text_lines
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

@@ -13,10 +13,9 @@ read as JSON. Arrays of numbers are data, strings are searched. Sources: ubjson.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

@@ -11,10 +11,10 @@ are looked into. Sources: word2vec `word2vec.c`; gensim 4.4 `models/keyedvectors
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.classic.boosters import text_lines
 from weighbridge.formats.grammars.cursor import Cursor

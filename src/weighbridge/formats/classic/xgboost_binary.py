@@ -16,10 +16,9 @@ not known here. Source: xgboost 1.5.2, `src/learner.cc`, `src/gbm/gbtree_model.c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Oddity, Secret, Setting, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.run_lines import command
 from weighbridge.formats.python.source import source_marks

@@ -15,18 +15,20 @@ Roads of `Reference`: `remote-code`, `local-code`, `allow`, `kernel`, `target`, 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import Reference
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any, TypeAlias
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(?:[@:][\w./-]+)?")
 _TARGETS = ("_target_", "class_path")
 _KERNELS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal", "experts_implementation")
 _KEYS = frozenset(("auto_map", "custom_pipelines", "trust_remote_code", "target", *_TARGETS, *_KERNELS))
+_NESTED = frozenset((dict, list))
 NODES = 200_000
 """Objects and lists of one document that are looked at for such keys."""
 
@@ -41,8 +43,9 @@ def code_references(tree: Any, name: str) -> Iterator[Reference]:
         if isinstance(node, dict):
             if not node.keys().isdisjoint(_KEYS):
                 yield from _object(_path(link), node)
-            stack.extend(((link, key), value) for key, value in node.items() if isinstance(value, dict | list))
-        elif isinstance(node, list):
+            if not _NESTED.isdisjoint(map(type, node.values())):
+                stack.extend(((link, key), value) for key, value in node.items() if isinstance(value, dict | list))
+        elif isinstance(node, list) and not _NESTED.isdisjoint(map(type, node)):
             # Lists of words only, such as the merges of a tokenizer, hold no keys.
             stack.extend(
                 ((link, index), value) for index, value in enumerate(node) if isinstance(value, dict) or _holds(value)
@@ -58,12 +61,12 @@ def code_references(tree: Any, name: str) -> Iterator[Reference]:
                 yield Reference("target", kind[:200], f"{index}.type")
 
 
-_Link = tuple[Any, Any] | None
+_Link: TypeAlias = "tuple[Any, Any] | None"
 """A key or index, behind the link of what it is in."""
 
 
 def _holds(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
+    return isinstance(value, list) and not _NESTED.isdisjoint(map(type, value))
 
 
 def _path(link: _Link) -> str:
@@ -76,7 +79,8 @@ def _path(link: _Link) -> str:
 
 
 def _object(path: str, node: dict[str, Any]) -> Iterator[Reference]:
-    for key, value in node.items():
+    for key in [key for key in node if key in _KEYS]:
+        value = node[key]
         place = f"{path}.{key}" if path else key
         if key == "auto_map":
             for task, names in value.items() if isinstance(value, dict) else [("", value)]:

@@ -10,9 +10,9 @@ A filter or driver runs only where somebody's settings give it a command. Source
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Setting, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.python.source import source_marks
 from weighbridge.formats.texts.plain import search_text

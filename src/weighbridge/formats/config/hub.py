@@ -8,9 +8,9 @@ vocabularies, which loaders read for their words alone.
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import Address, Embedded, Limit, Oddity, Secret, Setting, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.shard_index import shards
@@ -25,6 +25,7 @@ from weighbridge.formats.texts.searched import searched, searched_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget
@@ -135,18 +136,28 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
                 continue
             if isinstance(node, dict):
                 inner = _joined(path, name)
-                for key in node:
-                    if len(key) >= SHORTEST:
-                        yield _joined(inner, key[:40]), key
-                stack.append((inner, iter(node.items())))
-                break
+                for key in [key for key in node if len(key) >= SHORTEST]:
+                    yield _joined(inner, key[:40]), key
+                if len(stack) < SHALLOW or not _NUMBERS.issuperset(map(type, node.values())):
+                    stack.append((inner, iter(node.items())))
+                    break
+                continue
             if isinstance(node, list):
-                stack.append((_joined(path, name), iter(enumerate(node))))
-                break
+                inner = _joined(path, name)
+                if len(stack) < SHALLOW or not _WORDS.issuperset(map(type, node)):
+                    stack.append((inner, iter(enumerate(node))))
+                    break
+                for index, text in [one for one in enumerate(node) if len(one[1]) >= SHORTEST or "{" in one[1]]:
+                    yield _joined(inner, index), text
+                continue
             if shallow or (isinstance(node, str) and (len(node) >= SHORTEST or "{" in node)):
                 yield _joined(path, name), node
         else:
             stack.pop()
+
+
+_NUMBERS = frozenset((int,))
+_WORDS = frozenset((str,))
 
 
 def _joined(path: str, name: Any) -> str:

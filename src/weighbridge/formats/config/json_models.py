@@ -17,16 +17,16 @@ coremltools 9, `modelpackage`; zarr-python 3 and numcodecs 0.16, `pickles.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ExternalData, FileReference, Limit, Oddity, Reference
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.hub import HubConfig
 from weighbridge.formats.grammars.json_tree import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Child, Fact, Span
     from weighbridge.core.limits import Budget

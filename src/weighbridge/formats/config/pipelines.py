@@ -16,9 +16,9 @@ specification and pre-commit 4; looked at on 2026-11-29.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import FileReference, Oddity, Secret
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.config.build_files import PLACEHOLDER, SECRET_NAME
 from weighbridge.formats.config.run_lines import command
 from weighbridge.formats.texts.secrets import digest

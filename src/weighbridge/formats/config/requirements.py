@@ -14,10 +14,10 @@ Sources: pip 25, "Requirements File Format"; PEP 440, 508, 610.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.python.source import source_marks
 from weighbridge.formats.texts.embedded import embedded_in_text

@@ -17,10 +17,10 @@ searched: its parser takes a second for each megabyte. Sources: TOML 1.0; setupt
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Embedded, Limit, Oddity, Reference, Setting, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.git_files import submodule
@@ -33,6 +33,7 @@ from weighbridge.formats.texts.plain import search_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget

@@ -10,12 +10,12 @@ transformers `modeling_utils.py`, accelerate `utils/modeling.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.facts import FileReference, Oddity
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
 

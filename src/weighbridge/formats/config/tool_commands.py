@@ -14,13 +14,13 @@ Code, of development containers, npm, Jupyter kernels and the Model Context Prot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.facts import Oddity, Reference, SourceUse
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.config.run_lines import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _CONTAINER = ("onCreateCommand", "updateContentCommand", "postCreateCommand", "postStartCommand", "postAttachCommand")
 _INSTALLS = ("preinstall", "install", "postinstall", "prepare", "prepublish", "preprepare", "postprepare")

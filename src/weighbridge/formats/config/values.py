@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import FileReference, Oddity
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 LONGEST = 500
 """Characters of a value that may be a path or an address."""

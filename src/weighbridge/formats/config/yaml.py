@@ -18,10 +18,10 @@ Every text is searched for objects, comments too; tags and aliases are those of 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Reference, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.pipelines import Pipelines
 from weighbridge.formats.config.values import Values

@@ -15,10 +15,9 @@ references of the road `executorch-data`. Sources: as in `formats/executorch/sch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Graph, Metadata, Oddity, Operator, Reference, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.executorch.schema import BUNDLED, FLAT_TENSOR, PROGRAM, SCALARS
 from weighbridge.formats.executorch.segments import Header, Segments, plain, read_header

@@ -11,10 +11,9 @@ whose first bytes are those of a known format. Sources: executorch 1.5.1, `exir/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.texts.embedded import kind_of
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ files are the flatbuffer alone, with the constants inside. Source: executorch 1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Graph, Metadata, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.executorch.schema import XNNPACK
 from weighbridge.formats.executorch.segments import plain

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.core.reader import Reader

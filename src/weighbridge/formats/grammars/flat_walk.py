@@ -13,10 +13,10 @@ reference to another thing of the same kind. Source: as for `flatbuffer`; alignm
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Embedded, Limit, Native, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.flatbuffer import LEVELS
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

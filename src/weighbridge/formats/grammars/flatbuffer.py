@@ -17,9 +17,8 @@ Source: flatbuffers.dev, "FlatBuffers Internals"; limits of the reference verifi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.json_tree import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 VALUES = 300_000
 """Values of a document that are read one by one; a notebook of 16 MB has as many lines. Each costs 200 bytes."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CONTAINERS = 1_000_000
 """Lists and objects of a document, counted as brackets; each takes 70 bytes. Merges of tokenizers are 500,000."""

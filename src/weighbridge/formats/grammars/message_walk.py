@@ -7,10 +7,9 @@ of a layer, which then count as data and are searched for texts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.protobuf import BYTES, FIXED32, NESTING, RANGES, VARINT, Shape, Wire
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.texts.plain import search_strings

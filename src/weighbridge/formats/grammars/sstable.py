@@ -15,10 +15,10 @@ Source: LevelDB `doc/table_format.md`, TensorFlow 2.21 `core/lib/io/format.cc`.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Span
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.protobuf import BYTES, FIXED32, FIXED64, NESTING, VARINT
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ Thrift, `doc/specs/thrift-compact-protocol.md`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.formats.grammars.cursor import Cursor
 

@@ -10,9 +10,8 @@ Source: W3C XML 1.0, fifth edition; the parser is expat, which loads nothing by 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

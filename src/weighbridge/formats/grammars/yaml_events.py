@@ -9,12 +9,12 @@ Source: YAML 1.1, yaml.org; the scanner and parser are those of libyaml or, with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 NESTING = 200
 """Levels that nodes may be nested."""

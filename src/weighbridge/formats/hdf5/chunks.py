@@ -12,9 +12,8 @@ III.A.1, VII; HDF5 2.0 `src/H5EAhdr.c`, `src/H5FAdblock.c`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.hdf5.file import UNDEFINED
 from weighbridge.formats.hdf5.groups import tree_nodes
 from weighbridge.formats.hdf5.heaps import records

@@ -15,10 +15,10 @@ the file is searched for marshalled code all the same. Source: HDF5 File Format 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Metadata, Oddity, Reference, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.hdf5.file import UNDEFINED, Cursor, Hdf5File
 from weighbridge.formats.magic import hdf5_place

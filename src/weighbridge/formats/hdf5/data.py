@@ -9,11 +9,10 @@ nobody has (CVE-2026-0897).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Native, Oddity, Tensor, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.compressed import decompressor, expand
 from weighbridge.formats.hdf5.chunks import chunk_bytes, chunks
 from weighbridge.formats.hdf5.file import UNDEFINED, Cursor

@@ -7,13 +7,13 @@ Source: HDF5 File Format Specification 3.0, and HDF5 2.0 `src/H5checksum.c` (loo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
     from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget

@@ -10,10 +10,9 @@ program with its own code can follow. Source: HDF5 File Format Specification 3.0
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.hdf5.file import UNDEFINED
 from weighbridge.formats.hdf5.heaps import FractalHeap, LocalHeap, records
 from weighbridge.formats.hdf5.objects import ATTRIBUTE, ATTRIBUTE_INFO, LINK, LINK_INFO, STAB, Message, attribute

@@ -13,9 +13,9 @@ Source: HDF5 File Format Specification 3.0, III.A.2, III.D to III.G; HDF5 2.0 `s
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.hdf5.file import UNDEFINED, Cursor, encoded_size
 
 if TYPE_CHECKING:

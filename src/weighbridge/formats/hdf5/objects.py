@@ -11,10 +11,9 @@ named datatype in its place. Source: HDF5 File Format Specification 3.0, IV.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.hdf5.file import Cursor
 from weighbridge.formats.hdf5.types import Dataspace, Datatype, dataspace, datatype
 

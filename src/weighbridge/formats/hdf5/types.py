@@ -13,9 +13,8 @@ numbers and layout 5 from HDF5 2.0 `src/H5Odtype.c`, `src/H5Olayout.c`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.hdf5.file import UNDEFINED, encoded_size
 
 if TYPE_CHECKING:

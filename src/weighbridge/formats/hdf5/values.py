@@ -8,11 +8,10 @@ once, however many elements name it. Numbers of one byte are searched as text on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Embedded, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.hdf5.file import UNDEFINED
 from weighbridge.formats.hdf5.heaps import collection
 from weighbridge.formats.hdf5.types import Datatype, Slot, holds, slots

@@ -7,10 +7,9 @@ looked at all the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Limit, Metadata, Oddity, Tensor, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.hdf5.data import elements, storage
 from weighbridge.formats.hdf5.file import STRUCTURES
 from weighbridge.formats.hdf5.groups import attributes, links

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from struct import unpack_from
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Limit, Oddity
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.zip import directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 

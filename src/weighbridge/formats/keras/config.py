@@ -16,14 +16,14 @@ CVE-2025-9905, CVE-2025-9906, CVE-2025-12058.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Oddity, Reference, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.json_tree import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

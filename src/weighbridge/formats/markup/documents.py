@@ -14,10 +14,10 @@ Sources: CommonMark 0.31; GitHub Flavored Markdown; "Model cards" of the Hub's d
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Markup, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.lfs_pointer import FIRST_LINE
 from weighbridge.formats.texts.active import active_text

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+
+from weighbridge.core.records import NamedTuple
 
 RUNS = frozenset(["javascript", "vbscript", "livescript", "jscript", "mocha", "wysiwyg"])
 REACHES = frozenset(

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.markup import names
 from weighbridge.formats.markup.css import effects, hides
 from weighbridge.formats.markup.link_hosts import disagrees, effect, parts, watches
@@ -30,6 +30,7 @@ from weighbridge.formats.texts.hidden import instruction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 DEEPEST = 3
 """Documents inside of documents (`srcdoc`) that are looked into."""

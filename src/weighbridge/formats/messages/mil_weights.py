@@ -11,10 +11,9 @@ the one before it ends. Source: coremltools 9.0, `mlmodel/src/MILBlob/Blob/Stora
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import machine_code
 

@@ -14,10 +14,9 @@ and `item`. Parameters of ordinary layers are numbers and count as data. Sources
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Metadata, Operator, Reference, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.message_walk import Begin, End, Messages, Value
 from weighbridge.formats.grammars.protobuf import BYTES, FIXED32, VARINT, Wire

@@ -12,10 +12,10 @@ Source: protobuf "Text Format Language Specification"; BVLC caffe 1.0 `caffe.pro
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Operator, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.messages.models import python_layer
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text

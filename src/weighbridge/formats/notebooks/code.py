@@ -9,10 +9,10 @@ cell and the line; kinds beside those of Python source: `shell`, `magic`, `scrip
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, SourceUse, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.json_places import Text, line_places
 from weighbridge.formats.notebooks.magics import FILLED, Reading, Use, asked_of_ipython, read_cell
 from weighbridge.formats.notebooks.outputs import script_use, shown_file

@@ -15,9 +15,9 @@ not inside of brackets or texts. Kinds: `shell`, `magic`, `script` (JavaScript).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ast

@@ -16,10 +16,10 @@ Sources: nbformat 5.11, `v2`, `v3`, `v4`; Jupyter documentation, "The Notebook f
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.json_places import Bytes, Cursor, Text
 from weighbridge.formats.notebooks import outputs as shown
@@ -29,6 +29,7 @@ from weighbridge.formats.texts.plain import search_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

@@ -14,14 +14,15 @@ Sources: nbformat 5, schemas 3 and 4; Jupyter widgets, "Embedding widgets"; Plot
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.facts import Child, FileReference, Oddity, Reference, SourceUse, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

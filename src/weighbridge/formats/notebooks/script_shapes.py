@@ -11,9 +11,9 @@ and signs); HTML standard, 13.2.5.4 (scripts end with `</script`).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from weighbridge.core.digests import digest_bytes
+from weighbridge.core.records import NamedTuple
 
 SHAPES = {
     "f884a423c2db5b5c43609537b6333bcf": "plotly 7.1, page",

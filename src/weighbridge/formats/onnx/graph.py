@@ -14,8 +14,6 @@ ones that were seen before are not walked twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import (
     Child,
     Embedded,
@@ -29,6 +27,7 @@ from weighbridge.core.facts import (
     Tensor,
     UnreadSpan,
 )
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.protobuf import (
     BYTES,
     RANGES,

@@ -15,10 +15,9 @@ These two are recognized and not read; the form of ONNX Runtime is that of `ort`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.protobuf import BYTES, VARINT, Wire
 

@@ -14,10 +14,9 @@ generated Python), `docs/ORT_Format_Model.md`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Graph, Metadata, Operator, OperatorSet, Span, Tensor, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.flat_walk import Blob, Walk
 from weighbridge.formats.grammars.flatbuffer import Flat, Table, most_tables, schema

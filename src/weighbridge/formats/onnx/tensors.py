@@ -13,9 +13,8 @@ Source: onnx 1.23, `onnx/onnx.proto`, TensorProto, and `docs/ExternalData.md`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from weighbridge.core.facts import ExternalData, Oddity
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.protobuf import BYTES, signed
 from weighbridge.formats.onnx.schema import BITS
 

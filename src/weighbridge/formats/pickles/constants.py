@@ -7,8 +7,7 @@ window is searched only if it holds one of a few marks, which costs a tenth.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.texts.searched import searched, searched_bytes
 
 if TYPE_CHECKING:

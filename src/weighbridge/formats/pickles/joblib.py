@@ -9,10 +9,9 @@ Source: joblib 1.6, `joblib/numpy_pickle_compat.py`, read_zfile.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.compressed import decompressor, expand
 from weighbridge.formats.base import Match
 

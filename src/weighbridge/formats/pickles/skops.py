@@ -12,10 +12,9 @@ module operator (OperatorFuncNode, called with "attrs"). Every class that a node
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Oddity, Reference, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.zip import Zip, find_end_record, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.json_tree import parse_json
@@ -23,6 +22,7 @@ from weighbridge.formats.texts.embedded import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

@@ -9,10 +9,10 @@ Source: CPython `Lib/pickletools.py`.
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Call, Child, Import, Limit, Native, Oddity, PickleEnd, Span, UnreadSpan
 from weighbridge.core.limits import Budget, Limits
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 from weighbridge.pickle.machine import interpret

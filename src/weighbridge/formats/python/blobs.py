@@ -12,10 +12,10 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Address, Child, Embedded, Limit, Secret, SourceUse
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.texts.embedded import kind_of, objects_in_text
 
 if TYPE_CHECKING:

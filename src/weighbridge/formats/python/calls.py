@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.python.hub import pinned, unpinned
 from weighbridge.formats.python.names import argument, constants
 from weighbridge.formats.python.places import leak, persistent

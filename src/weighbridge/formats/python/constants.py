@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import binascii
 import codecs
-from typing import Any
+
+from weighbridge.core.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FOLDED = 64 * 1024
 """Characters or bytes of a constant that is put together."""

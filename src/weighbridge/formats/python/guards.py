@@ -12,7 +12,8 @@ A program for machines other than the reviewer's asks so. What it asks is said b
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

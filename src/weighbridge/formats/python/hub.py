@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.formats.python.names import Names

@@ -11,16 +11,17 @@ from __future__ import annotations
 import ast
 import binascii
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeVar
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.python.constants import FOLDED, METHODS, decoded, formatted, method
 from weighbridge.formats.python.scopes import Binding, bindings, inside_functions, shadowed
 from weighbridge.formats.python.sinks import BUILTINS, BY_PATH, IMPORTERS, INSTANCES, MODULES, kind_of_name, plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, TypeVar
 
-_Answer = TypeVar("_Answer")
+    _Answer = TypeVar("_Answer")
 
 DEPTH = 40
 """How deep expressions are folded; what is deeper counts as computed."""

@@ -8,7 +8,8 @@ given to what starts them: at the end of the program, on a signal, in a thread, 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.formats.python.names import Names

@@ -6,7 +6,8 @@ Source: Python language reference, section 4.2 (naming and binding).
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,9 @@ Weights of PyTorch have the same extension and are binary. Source: CPython 3.13 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Native, Oddity, SourceUse, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.python.source import source_marks, syntax_tree, tokens, uses_by_line
 from weighbridge.formats.texts.embedded import embedded_in_text

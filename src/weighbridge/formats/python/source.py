@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Oddity, Operator, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.python.blobs import constant_objects
 from weighbridge.formats.python.sinks import BUILTINS, MODULES

@@ -6,8 +6,8 @@ They come decoded or downloaded, out of metadata, a configuration, the environme
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.python.constants import PATHS
 from weighbridge.formats.python.places import identity, secret_file
 from weighbridge.formats.python.sinks import DECODERS, kind_of_name

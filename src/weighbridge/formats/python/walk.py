@@ -9,9 +9,9 @@ called there or handed to what calls them (`roads.py`). What stands behind a que
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import SourceUse
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.python.calls import (
     PATCHED,
     any_call,

@@ -9,7 +9,8 @@ up to the next formula: in a formula a name is a column.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from weighbridge.core.records import NamedTuple
 
 NAMES = 200
 """Functions that are listed for one piece of code."""

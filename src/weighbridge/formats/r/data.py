@@ -26,10 +26,10 @@ Sources: R 4.2 to 4.5, `src/main/serialize.c`, `saveload.c`; CVE-2024-27322.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Metadata, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.r.items import Items

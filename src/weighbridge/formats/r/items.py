@@ -6,11 +6,10 @@ order of the items see `formats/r/data.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Reference, Span
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.r.calls import COMPUTED, HOOKS, NAME, SHOWN, Called, Place, Scope
 from weighbridge.formats.texts.embedded import kind_of
 

@@ -11,9 +11,9 @@ Source: R 4.2 to 4.5, `src/main/serialize.c`: InInteger, InReal, InString, InWor
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weighbridge.formats.grammars.cursor import Cursor

@@ -16,10 +16,9 @@ their own. Tensors as messages stay unread. Sources: Apache Arrow 25, `format/Me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Embedded, Limit, Metadata, Native, Oddity, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.flat_walk import Blob, Walk
 from weighbridge.formats.grammars.flatbuffer import Flat, Table

@@ -16,11 +16,10 @@ Source: Apache Parquet format 2.11, `parquet.thrift`, `Encryption.md`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Limit, Metadata, Oddity, Span, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.grammars.spans import joined
@@ -30,6 +29,7 @@ from weighbridge.formats.texts.plain import search_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

@@ -8,14 +8,14 @@ through again until nothing new is found. Source: Jinja 3.1 documentation, "Temp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from jinja2 import nodes
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.templates.fold import TemplateError, every, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 ROUNDS = 40
 """How often all variables are gone through. Published templates need 3."""

@@ -8,12 +8,14 @@ ones.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import nodes
 
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 NODES = 200_000
 """Nodes of one template; the longest published one has 6,000."""

@@ -13,9 +13,8 @@ Source: Jinja 3.1 template designer documentation; transformers `utils/chat_temp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.texts.embedded import embedded_in_text
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
 
 from weighbridge.core.facts import TemplateUse
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.templates.flow import Flow
 from weighbridge.formats.templates.fold import TemplateError, every, written
 

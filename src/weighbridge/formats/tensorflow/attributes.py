@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.grammars.protobuf import BYTES
 from weighbridge.formats.tensorflow.types import STRING
 

@@ -17,11 +17,11 @@ loader refuses what does not fit. Source: TensorFlow 2.21, `core/util/tensor_bun
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ExternalData, FileReference, Limit, Metadata, Oddity, Span, Tensor
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars import sstable
 from weighbridge.formats.grammars.protobuf import Wire, signed

@@ -9,9 +9,8 @@ Source: TensorFlow 2.21, `core/util/tensor_bundle/tensor_bundle.cc`, WriteString
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Child, Limit, Span, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.protobuf import BYTES, Field
 from weighbridge.formats.tensorflow.graph import Walk
 from weighbridge.formats.tensorflow.schema import VARIANT

@@ -11,10 +11,9 @@ walked twice. Bytes in a constant that are a format of their own are looked into
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Graph, Limit, Native, Operator, Tensor, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.protobuf import BYTES, RANGES, Field, Shape, Wire, check_depth, decoded, signed
 from weighbridge.formats.keras.config import config_in_text
 from weighbridge.formats.magic import machine_code

@@ -16,9 +16,9 @@ Checkpoints are in `checkpoint`. Source: TensorFlow 2.21, `tensorflow/core/proto
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.protobuf import BYTES, VARINT, Wire
 

@@ -15,7 +15,7 @@ Source: TensorFlow 2.21, definitions of the operators.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from weighbridge.core.records import NamedTuple
 
 COMPUTED, GIVEN = "*", ""
 INPUTS, KEPT = 300_000, 100_000

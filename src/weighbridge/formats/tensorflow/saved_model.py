@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, FileReference, Limit, Metadata, Span, UnreadSpan
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.grammars.message_walk import Begin, End, Messages, Value
 from weighbridge.formats.grammars.protobuf import BYTES
 from weighbridge.formats.grammars.text_message import encoded

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+
+from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +44,7 @@ class Anchors:
             if joint not in text:
                 continue
             if len(text) < SHORT:
-                for anchor, _ in candidates:
+                for anchor in [anchor for anchor, _ in candidates if anchor in text]:
                     yield from _each(text, anchor)
                 continue
             for match in _pattern(joint, candidates).finditer(text):
@@ -51,7 +52,7 @@ class Anchors:
                     start = match.start() - before
                     if start >= 0 and text.startswith(anchor, start):
                         yield anchor, start
-        for anchor in self._plain:
+        for anchor in [anchor for anchor in self._plain if anchor in text]:
             yield from _each(text, anchor)
 
 

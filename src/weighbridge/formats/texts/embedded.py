@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
 
 from weighbridge.core.facts import Child, Embedded, Limit
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.pickles.stream import runs_something, trial
 from weighbridge.formats.texts.searched import searched, searched_bytes

@@ -13,9 +13,9 @@ from __future__ import annotations
 import itertools
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.known_texts import hosts, words
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.texts.anchors import Anchors
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _HIDDEN = (
 )
 _REACH = 4096
 """Characters of hidden text that are looked into behind the place where an address begins."""
+BRIEF = 4096
+"""Characters of a text that is looked through for dots first."""
 XOR_LEAST = 11
 """Bytes of the shortest address."""
 
@@ -50,8 +52,20 @@ class Found(NamedTuple):
 
 
 @cache
+def _ends() -> tuple[str, ...]:
+    """The last parts of the names of known hosts."""
+    return tuple(sorted({host.rpartition(".")[2] for host in hosts() if not host[-1].isdigit()} | {"onion"}))
+
+
+def _without_hosts(text: str) -> bool:
+    """Whether a short text can hold no host: known without compiling a pattern, which costs a small scan more."""
+    pieces = text.split(".")[1:]
+    return not any(piece[:1].isdigit() or piece.startswith(_ends()) for piece in pieces)
+
+
+@cache
 def _dotted() -> re.Pattern[str]:
-    ends = sorted({host.rpartition(".")[2] for host in hosts() if not host[-1].isdigit()} | {"onion"})
+    ends = _ends()
     return re.compile(rf"\.(?:\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}(?!\w|\.\d|-\d)|(?:{'|'.join(ends)})(?![\w-]|\.\w))")
 
 
@@ -97,7 +111,7 @@ def _numbers_whole() -> re.Pattern[str]:
 
 
 def _plain(text: str) -> Iterator[Found]:
-    if "." not in text:
+    if "." not in text or (len(text) < BRIEF and _without_hosts(text)):
         return
     for match in _dotted().finditer(text):
         end = match.end()

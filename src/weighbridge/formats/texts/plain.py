@@ -6,9 +6,8 @@ viewer renders and configuration with tags of its own are not: they wait for a p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.texts.embedded import embedded_in_text

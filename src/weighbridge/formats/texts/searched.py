@@ -6,9 +6,8 @@ no other fact of the file repeats them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Address, PersonalData, Secret
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.texts.outbound import addresses, under_xor
 from weighbridge.formats.texts.secrets import digest, leaks
 

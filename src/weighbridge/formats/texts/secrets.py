@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.known_texts import examples, forms
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.texts.anchors import Anchors
 
 if TYPE_CHECKING:

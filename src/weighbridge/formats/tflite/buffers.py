@@ -12,10 +12,9 @@ that nothing names is a hiding place. Source: LiteRT 2.3, `model_builder.cc` and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, ExternalData, FileReference, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.zip import find_end_record, frame, read_directory, read_member
 from weighbridge.formats.grammars.flat_walk import LONGEST_PADDING
 from weighbridge.formats.grammars.flatbuffer import ENTRIES, most_tables

@@ -10,9 +10,8 @@ model. Custom metadata belongs to a program; its texts are searched. Sources: Te
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import FileReference, Metadata, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.flat_walk import Blob, Walk
 from weighbridge.formats.grammars.flatbuffer import Flat, Table, most_tables, schema

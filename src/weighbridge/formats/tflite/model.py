@@ -18,10 +18,10 @@ operator code, used or not. Source: LiteRT 2.3, `schema_py_generated.py`; Tensor
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Graph, Metadata, Operator, Span
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.flat_walk import Blob, Walk
 from weighbridge.formats.grammars.flatbuffer import Flat, Table, most_tables, schema

@@ -21,11 +21,11 @@ Sources: pytorch 2.9, `torch/export/pt2_archive/_package.py`, `torch/_export/ser
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Metadata, Native, Operator, OperatorSet, Reference, Span, Tensor
 from weighbridge.core.reader import MemorySource, Reader
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.zip import directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.json_tree import parse_json
@@ -33,6 +33,7 @@ from weighbridge.formats.magic import machine_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.core.facts import Fact
     from weighbridge.core.limits import Budget

@@ -14,9 +14,8 @@ Source: pytorch 2.13, `torch/serialization.py`, _legacy_load.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Native, Oddity, PickleEnd, Span, Tensor, UnreadSpan
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.magic import PROGRAM_HEAD, machine_code
 from weighbridge.formats.pickles.stream import hidden_pickle

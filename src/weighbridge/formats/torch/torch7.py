@@ -21,10 +21,10 @@ Source: torch7 `File.lua`, `generic/Tensor.c`, `generic/Storage.c`, `DiskFile.c`
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Native, Oddity, Reference, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.formats.base import Match
 from weighbridge.formats.grammars.cursor import Cursor
 from weighbridge.formats.magic import PROGRAM_HEAD, machine_code

@@ -12,9 +12,8 @@ Source: pytorch `torch/serialization.py` and `caffe2/serialize/inline_container.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from weighbridge.core.facts import Native, Oddity, Span, Tensor
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.archives.compressed import decompressor, expand
 from weighbridge.formats.archives.zip import Zip, directory_end, frame, read_directory, read_member
 from weighbridge.formats.base import Match
