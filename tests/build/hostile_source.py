@@ -72,6 +72,7 @@ HIGH = {
     "ctypes": "import ctypes\ndef f(p):\n    return ctypes.CDLL(p)\n",
     "asyncio": "import asyncio\nasync def f():\n    await asyncio.create_subprocess_shell('echo')\n",
     "interpreter": "import code\ndef f(x):\n    code.InteractiveInterpreter().runsource(x)\n",
+    "an import hook": "import sys\nsys.meta_path.insert(0, None)\n",
     "reading direction": "# \u202e } \u2066if admin\u2069 \u2066 begin\nx = 1\n",
     "invisible": "x = 'a\u200b'\n",
     "far right": "x = 1;" + " " * 200 + "y = 2\n",
@@ -125,7 +126,7 @@ MEDIUM = {
     "http": "import requests\ndef f(u):\n    return requests.get(u)\n",
     "a literal": "x = eval('1 + 1')\n",
     "a patch": "import torch\ntorch.load = None\n",
-    "a hook": "import sys\nsys.meta_path.insert(0, None)\n",
+    "a hook": "import atexit\ndef f(): ...\natexit.register(f)\n",
     "a script": "import os\nif __name__ == '__main__':\n    os.system('echo inert')\n",
 }
 SILENT = {

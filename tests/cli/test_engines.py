@@ -99,6 +99,16 @@ def test_agreement_and_disagreement_stand_side_by_side(place: Path) -> None:
     assert "malicious  agrees" in scan(place, "evil", FOUND).out
 
 
+@pytest.mark.parametrize("form", ["sarif", "markdown", "junit"])
+def test_every_other_form_says_what_engines_say(place: Path, form: str) -> None:
+    outcome = scan(place, "honest", FOUND, "--format", form)
+    assert outcome.status == 1
+    assert "picklescan" in outcome.out
+    assert "\x1b" not in outcome.out
+    assert "differs" in outcome.out
+    assert "picklescan" not in command("scan", place / "honest", "--format", form).out
+
+
 def test_a_hostile_name_is_a_name_and_nothing_else(place: Path) -> None:
     model = place / "honest" / "{rules}\n--path=x.pkl"
     model.write_bytes(HONEST)
@@ -118,7 +128,7 @@ def test_a_single_file_keeps_its_name(place: Path) -> None:
         (["--engine", "picklescan", "--engine-path", "picklescan=/nonexistent"], "no program that could be started"),
         (["--engine", "picklescan", "--engine-path", "picklescan"], "NAME=PROGRAM"),
         (["--engine", "nbdefense"], "not installed"),
-        (["--engine", "picklescan", "--format", "sarif"], "use text or json"),
+        (["--engine", "picklescan", "--format", "html"], "use any other format"),
         (["--yara-rules", "x.yar"], "add --engine NAME"),
         (["--unsafe-no-sandbox"], "add --engine NAME"),
     ],

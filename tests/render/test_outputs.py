@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from build import pickles as p
 from build.containers import zipped
 from build.inspecting import inspected
 from weighbridge.cli.rules import rule_texts
+from weighbridge.core.findings import Evidence, Finding, Severity
+from weighbridge.engines.base import EngineReport
 from weighbridge.render.documents import scan_json
 from weighbridge.render.html import scan_html
 from weighbridge.render.junit import scan_junit
@@ -55,6 +58,67 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> ScanReport:
 
 
 CONTROL = {chr(code) for code in (*range(0x09), *range(0x0B, 0x20), 0x7F, *range(0x80, 0xA0), 0x202E)}
+
+
+def opinions() -> tuple[EngineReport, ...]:
+    """Two engines that repeat whatever the model says, one of which gave no answer."""
+    findings = tuple(
+        Finding(f"engine/{text}", Severity.HIGH, text, text, Evidence(text), "", "", ()) for text in HOSTILE
+    )
+    return (
+        EngineReport("picklescan", HOSTILE[4], "malicious", findings * 20, "ran", "", 3, "none"),
+        EngineReport("modelscan", "", "incomplete", (), "failed", HOSTILE[6], 0, "none"),
+    )
+
+
+ANSWERED = (
+    scan_markdown,
+    scan_junit,
+    scan_json,
+    lambda reports, said: scan_sarif(reports, rule_texts(), said),
+)
+
+
+@pytest.mark.parametrize("render", ANSWERED, ids=["markdown", "junit", "json", "sarif"])
+def test_what_engines_repeat_of_a_model_is_harmless(report: ScanReport, render: Any) -> None:
+    text = render([report, report], [opinions(), opinions()])
+    assert not set(text) & CONTROL
+    text.encode("utf-8")
+    assert "picklescan" in text
+    assert not any(line.lstrip().startswith(("::", "##vso", "=cmd")) for line in text.splitlines())
+
+
+def test_markdown_of_engines_keeps_their_words_in_spans(report: ScanReport) -> None:
+    text = scan_markdown([report], [opinions()])
+    section = text[text.index("| engine |") :]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert [row.count("|") for row in rows] == [6] * 4
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", section)
+    assert not any(mark in outside for mark in "<[$*_\\")
+    assert "200 more are in the JSON report" in section
+
+
+def test_junit_of_engines_is_output_and_no_case(report: ScanReport) -> None:
+    alone, beside = (ET.fromstring(scan_junit([report], said))[0] for said in ([], [opinions()]))
+    assert alone.attrib == beside.attrib
+    (output,) = beside.findall("system-out")
+    assert output.text is not None
+    lines = output.text.splitlines()
+    assert all(line.startswith(("picklescan", "modelscan")) for line in lines)
+    assert len(lines) == 2 + 5 + 1
+    assert not list(output)
+
+
+def test_sarif_of_engines_has_no_result_of_theirs(report: ScanReport) -> None:
+    alone, beside = (json.loads(scan_sarif([report], rule_texts(), said))["runs"][0] for said in ([], [opinions()]))
+    assert alone["results"] == beside["results"]
+    assert [said["name"] for said in beside["properties"]["engines"]] == ["picklescan", "modelscan"]
+    assert len(beside["properties"]["engines"][0]["findings"]) == 100
+    assert beside["properties"]["engines"][0]["leftOut"] == 20 * len(HOSTILE) - 100
+    notes = [note["message"]["text"] for note in beside["invocations"][0]["toolExecutionNotifications"]]
+    assert any(note.startswith("picklescan") for note in notes)
+    del beside["properties"]["engines"]
+    assert alone["properties"] == beside["properties"]
 
 
 def test_the_fixture_is_hostile(report: ScanReport) -> None:

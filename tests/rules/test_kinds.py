@@ -18,7 +18,7 @@ KINDS = sorted(
     {
         kind
         for folder in ("formats", "pickle", "scan")
-        for path in (SOURCE / folder).glob("*.py")
+        for path in (SOURCE / folder).rglob("*.py")
         for kind in re.findall(r"(?:Oddity|note)\(\s*\"([a-z0-9-]+)\"", path.read_text(encoding="utf-8"))
     }
 )

@@ -95,7 +95,8 @@ def test_nothing_that_is_published_here_is_called_malicious() -> None:
 
 
 EXPLAINED = {
-    "auto/tokenization_auto.py": {"code/runs-code"},  # looks for a tokenizer's module among all that are loaded
+    # looks for a tokenizer's module among all that are loaded, and gives it an older name too
+    "auto/tokenization_auto.py": {"code/runs-code", "code/import-hook"},
     "rag/retrieval_rag.py": {"code/unsafe-loading"},  # reads its passages with pickle, behind a switch of its own
 }
 """Files of transformers in which something needs a person, and why."""

@@ -37,8 +37,8 @@ def scan_with_engines(options: argparse.Namespace, settings: Settings) -> int:
     if "list" in options.engine:
         common.write(options, listing(wanted))
         return 0
-    if options.format not in ("text", "json"):
-        raise UsageError(f"--format {options.format} has no place for engines", "use text or json with --engine")
+    if options.format == "html":
+        raise UsageError("--format html has no place for engines", "use any other format with --engine")
     threshold = common.severity_of(options, settings)
     pairs = chosen(wanted)
     knowledge = load_knowledge()
@@ -127,6 +127,19 @@ def _rendered(
         from weighbridge.render.documents import scan_json
 
         return scan_json(reports, opinions)
+    if options.format == "sarif":
+        from weighbridge.cli.rules import rule_texts
+        from weighbridge.render.sarif import scan_sarif
+
+        return scan_sarif(reports, rule_texts(), opinions)
+    if options.format == "markdown":
+        from weighbridge.render.markdown import scan_markdown
+
+        return scan_markdown(reports, opinions)
+    if options.format == "junit":
+        from weighbridge.render.junit import scan_junit
+
+        return scan_junit(reports, opinions)
     from weighbridge.render.engines import engines_text
     from weighbridge.render.terminal import scan_text, style_for
 

@@ -70,6 +70,7 @@ _PACKAGES = dict.fromkeys(
 )
 _CELLS = b'"cell_type"'
 _SETTINGS = (".ini", ".cfg", ".conf", ".properties", ".env")
+_BUILDS = ("dockerfile", "containerfile", "makefile", "gnumakefile", ".envrc")
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -287,6 +288,13 @@ REGISTRY: tuple[Entry, ...] = (
         _SCRIPTS,
         lambda _, info: info.head.startswith(PROGRAMS) or info.extension in ("", ".pth"),
     ),
+    Entry(
+        "config.build_files",
+        "BUILD_FILES",
+        {".dockerfile": "dockerfile", ".containerfile": "dockerfile", ".mk": "makefile"},
+        lambda _, info: info.name.lower().startswith(_BUILDS),
+    ),
+    Entry("config.git_files", "GitAttributes", {}, lambda _, info: info.name == ".gitattributes"),
     Entry("config.settings", "Toml", {".toml": "toml"}, _never),
     Entry(
         "config.settings",

@@ -37,6 +37,33 @@ def engine_document(said: EngineReport) -> dict[str, Any]:
     }
 
 
+def engine_lines(report: ScanReport, opinions: Sequence[EngineReport]) -> list[str]:
+    """What engines say, one harmless line for each engine and each of its first findings."""
+    lines = []
+    for said in opinions:
+        why = f": {plain(said.why, 400)}" if said.why else ""
+        lines.append(f"{head(said)}, {relation(said, report)}{why}")
+        for finding in said.findings[:SHOWN_FINDINGS]:
+            place = f" at {plain(finding.location)}" if finding.location else ""
+            lines.append(
+                f"{said.name}: {finding.severity.value} {plain(finding.rule)}{place}: {plain(finding.title, 200)}"
+                f" {plain(finding.evidence.text, 300)}".rstrip()
+            )
+        if len(said.findings) > SHOWN_FINDINGS:
+            lines.append(f"{said.name}: and {len(said.findings) - SHOWN_FINDINGS:,} more")
+    return lines
+
+
+def head(said: EngineReport) -> str:
+    """Who says what."""
+    return f"{said.name} {plain(said.version, 80) or '?'}: {said.verdict}"
+
+
+def relation(said: EngineReport, report: ScanReport) -> str:
+    """How an engine's verdict stands to ours."""
+    return _relation(said.verdict, report.verdict.value)
+
+
 def engines_text(report: ScanReport, opinions: Sequence[EngineReport], *, style: Style) -> str:
     """The section on engines; ends with a line feed."""
     lines = ["engines:", *_table(report, opinions, style)]

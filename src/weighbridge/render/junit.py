@@ -1,6 +1,7 @@
 """Scan reports as JUnit XML for pipelines: one suite for each artifact, one case for each file.
 
 A finding at high or above is a failure, something unread an error: neither ever passes for a success.
+What other engines say is no case of ours: it is the output of the suite.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.core.artifact import InspectedFile
+    from weighbridge.engines.base import EngineReport
     from weighbridge.scan.report import ScanReport
 
 
-def scan_junit(reports: Sequence[ScanReport]) -> str:
+def scan_junit(reports: Sequence[ScanReport], opinions: Sequence[Sequence[EngineReport]] = ()) -> str:
     """All reports as one document; `plain` leaves no character in it that XML 1.0 forbids."""
-    suites = "".join(_suite(report) for report in reports)
+    answers = opinions or [()] * len(reports)
+    suites = "".join(_suite(report, said) for report, said in zip(reports, answers, strict=True))
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n{suites}</testsuites>\n'
 
 
-def _suite(report: ScanReport) -> str:
+def _suite(report: ScanReport, opinions: Sequence[EngineReport]) -> str:
     cases = [_case(report, file) for file in report.artifact.files]
     paths = {file.path for file in report.artifact.files}
     others = [unread for unread in report.unread if _file_of(unread.location) not in paths]
@@ -35,7 +38,12 @@ def _suite(report: ScanReport) -> str:
     errors = sum("<error" in case for case in cases)
     counts = f'tests="{len(cases)}" failures="{failures}" errors="{errors}"'
     name = quoteattr(f"weighbridge {plain(report.artifact.name)}: {report.verdict.value}")
-    return f"<testsuite name={name} {counts}>\n{''.join(cases)}</testsuite>\n"
+    said = ""
+    if opinions:
+        from weighbridge.render.engines import engine_lines
+
+        said = f"<system-out>{escape(chr(10).join(engine_lines(report, opinions)))}</system-out>\n"
+    return f"<testsuite name={name} {counts}>\n{''.join(cases)}{said}</testsuite>\n"
 
 
 def _case(report: ScanReport, file: InspectedFile) -> str:

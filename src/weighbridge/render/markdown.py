@@ -9,15 +9,19 @@ from weighbridge.render.terminal import size_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from weighbridge.engines.base import EngineReport
     from weighbridge.scan.report import ScanReport
 
+SHOWN_OPINIONS = 20
+"""Findings of one engine that are shown."""
 SHOWN = 100
 """Findings and unread places shown for each report."""
 
 
-def scan_markdown(reports: Sequence[ScanReport]) -> str:
-    """All reports, one section each."""
-    return "\n".join(_report(report) for report in reports)
+def scan_markdown(reports: Sequence[ScanReport], opinions: Sequence[Sequence[EngineReport]] = ()) -> str:
+    """All reports, one section each, with what engines say of each if any were asked."""
+    answers = opinions or [()] * len(reports)
+    return "\n".join(_report(report) + _engines(report, said) for report, said in zip(reports, answers, strict=True))
 
 
 def _report(report: ScanReport) -> str:
@@ -48,6 +52,30 @@ def _report(report: ScanReport) -> str:
     parsed, data, opaque = (sum(column) for column in zip(*(file.coverage for file in artifact.files), strict=True))
     lines.append(f"parsed {size_text(parsed)} · data {size_text(data)} · opaque {size_text(opaque)}\n")
     return "\n".join(lines)
+
+
+def _engines(report: ScanReport, opinions: Sequence[EngineReport]) -> str:
+    """What engines say, beside our verdict; empty if none was asked."""
+    if not opinions:
+        return ""
+    from weighbridge.render.engines import relation
+
+    lines = ["", "| engine | version | verdict | beside ours | why |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {said.name} | {span(plain(said.version, 80) or '?')} | {said.verdict} | {relation(said, report)} "
+        f"| {span(plain(said.why, 400)) if said.why else ''} |"
+        for said in opinions
+    ]
+    lines.append("")
+    for said in opinions:
+        lines += [
+            f"- {said.name}: {finding.severity.value} {span(finding.rule)} {span(finding.location or 'the artifact')} "
+            f"{span(plain(f'{finding.title} {finding.evidence.text}', 300))}"
+            for finding in said.findings[:SHOWN_OPINIONS]
+        ]
+        if len(said.findings) > SHOWN_OPINIONS:
+            lines.append(f"- {said.name}: {len(said.findings) - SHOWN_OPINIONS:,} more are in the JSON report")
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def span(text: str) -> str:

@@ -1,7 +1,9 @@
 """Scan reports as SARIF 2.1.0, in the shape that code scanning on the common forges accepts.
 
 Findings in binary files have a region with line 1 and the byte offset; a member of an archive is a property, so that
-the alert links to the file. Fingerprints do not depend on line numbers. Source: OASIS SARIF 2.1.0; GitHub's limits.
+the alert links to the file. Fingerprints do not depend on line numbers. What other engines say is no result, since
+forges would show it as ours: it stands in notifications and in the properties of the run. Sources: OASIS SARIF 2.1.0;
+GitHub's limits.
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.core.findings import Finding, Severity
+    from weighbridge.engines.base import EngineReport
     from weighbridge.scan.report import ScanReport
 
+MOST_OPINIONS = 100
+"""Findings of one engine that are kept."""
 MOST_RESULTS = 25_000
 """Results of one run that forges accept."""
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
@@ -37,25 +42,34 @@ class RuleText(NamedTuple):
     help_markdown: str
 
 
-def scan_sarif(reports: Sequence[ScanReport], rules: Sequence[RuleText]) -> str:
-    """One run for each report, as JSON; everything in it is ASCII."""
+def scan_sarif(
+    reports: Sequence[ScanReport], rules: Sequence[RuleText], opinions: Sequence[Sequence[EngineReport]] = ()
+) -> str:
+    """One run for each report, as JSON; everything in it is ASCII. `opinions` are what engines say of each."""
     import json
 
+    answers = opinions or [()] * len(reports)
     document = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [_run(report, rules) for report in reports],
+        "runs": [_run(report, rules, said) for report, said in zip(reports, answers, strict=True)],
     }
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def _run(report: ScanReport, rules: Sequence[RuleText]) -> dict[str, Any]:
+def _run(report: ScanReport, rules: Sequence[RuleText], opinions: Sequence[EngineReport]) -> dict[str, Any]:
     index = {rule.id: number for number, rule in enumerate(rules)}
     digests = {file.path: file.sha256.hex for file in report.artifact.files}
     kept = report.findings[:MOST_RESULTS]
     notes = [_note(f"{unread.location}: {unread.size} bytes not inspected: {unread.why}") for unread in report.unread]
     if len(kept) < len(report.findings):
         notes.append(_note(f"{len(report.findings) - len(kept)} further findings are left out of this report"))
+    properties: dict[str, Any] = {"verdict": report.verdict.value, "digest": str(report.artifact.digest)}
+    if opinions:
+        from weighbridge.render.engines import engine_lines
+
+        properties["engines"] = [_opinion(said) for said in opinions]
+        notes[:0] = [_note(line) for line in engine_lines(report, opinions)]
     return {
         "tool": {
             "driver": {
@@ -71,7 +85,7 @@ def _run(report: ScanReport, rules: Sequence[RuleText]) -> dict[str, Any]:
                 "toolExecutionNotifications": notes[:1000],
             }
         ],
-        "properties": {"verdict": report.verdict.value, "digest": str(report.artifact.digest)},
+        "properties": properties,
         "results": [_result(finding, index, digests) for finding in kept],
     }
 
@@ -121,6 +135,29 @@ def _result(finding: Finding, rules: Mapping[str, int], digests: Mapping[str, st
     if inside:
         result["properties"]["member"] = plain(place)
     return result
+
+
+def _opinion(said: EngineReport) -> dict[str, Any]:
+    """What one engine says, as a property."""
+    return {
+        "name": said.name,
+        "version": plain(said.version, 80),
+        "verdict": said.verdict,
+        "status": said.status,
+        "why": plain(said.why, 1000),
+        "files": said.files,
+        "leftOut": max(0, len(said.findings) - MOST_OPINIONS),
+        "findings": [
+            {
+                "rule": plain(finding.rule),
+                "severity": finding.severity.value,
+                "title": plain(finding.title, 300),
+                "location": plain(finding.location),
+                "evidence": plain(finding.evidence.text, 1000),
+            }
+            for finding in said.findings[:MOST_OPINIONS]
+        ],
+    }
 
 
 def _note(text: str) -> dict[str, Any]:

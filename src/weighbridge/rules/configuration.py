@@ -218,6 +218,13 @@ def risky_setting(found: Setting, ctx: RuleContext) -> Iterator[Hit]:
             "vim",
             "nano",
             "cat",
+            "store",
+            "cache",
+            "manager",
+            "manager-core",
+            "osxkeychain",
+            "user",
+            "never",
         ):
             harmless = re.fullmatch(r"git-lfs (?:smudge|clean|filter-process)(?: -- %f)?", value)
             if not harmless:

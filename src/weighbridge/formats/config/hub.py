@@ -15,6 +15,7 @@ from weighbridge.formats.base import Match
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.shard_index import shards
 from weighbridge.formats.config.tool_commands import commands
+from weighbridge.formats.config.values import Values, keys_of
 from weighbridge.formats.grammars.json_tree import parse_json
 from weighbridge.formats.keras.config import is_keras, keras_facts
 from weighbridge.formats.templates.template import is_template_key, looks_like_template, template_uses
@@ -44,7 +45,7 @@ class HubConfig:
     """A JSON document."""
 
     name = "hub-config"
-    version = 1
+    version = 2
     extensions = frozenset((".json",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -79,6 +80,9 @@ class HubConfig:
                 break
             budget.facts -= 1
             yield reference
+        leading = Values(info.name)
+        for path, key in () if text.isascii() and "\\u" not in text else keys_of(tree):
+            yield from leading.key(path, key)
         kept = 0 if "config" in info.name else SETTINGS
         values: list[str] = []
         for path, value in _leaves(tree):
@@ -91,6 +95,8 @@ class HubConfig:
                         yield found._replace(offset=found.offset + _place(raw, value))
                     else:
                         yield found
+            if isinstance(value, str):
+                yield from leading.facts(path, value)
             if kept < SETTINGS and path.count(".") <= 1:
                 kept += 1
                 yield Setting(path[:200], str(value)[:200] if not isinstance(value, int) else _number(value), 0)

@@ -23,7 +23,10 @@ from weighbridge.core.facts import Embedded, Limit, Oddity, Reference, Setting, 
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.config.code_references import code_references
+from weighbridge.formats.config.git_files import submodule
 from weighbridge.formats.config.requirements import requirement_facts
+from weighbridge.formats.config.run_lines import command
+from weighbridge.formats.config.values import Values
 from weighbridge.formats.python.source import source_marks
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.texts.plain import search_text
@@ -43,6 +46,7 @@ NAMES = frozenset(
         ".env",
         ".gitmodules",
         ".gitconfig",
+        ".lfsconfig",
         ".npmrc",
         ".pypirc",
         ".editorconfig",
@@ -65,9 +69,11 @@ SERVER = frozenset(
 )
 GIT = frozenset(
     """fsmonitor sshcommand hookspath pager editor askpass gitproxy smudge clean process textconv driver command
-    cmd helper program external update""".split()  # noqa: SIM905 -- as above
+    cmd helper program external update uploadpack receivepack packobjectshook alternaterefscommand templatedir vcs
+    insteadof allow""".split()  # noqa: SIM905 -- as above
 )
 """Last parts of keys of Git whose value is, or may be, a command."""
+_TOX = frozenset(("commands", "commands_pre", "commands_post", "install_command"))
 KEPT = 256
 _LINE = re.compile(r"\s*(?:export\s+)?([^\s=:#;!\[][^=:\n]{0,200}?)\s*(?:=|:(?=\s|$)|:)\s*(.*)")
 _SECTION = re.compile(r"\s*+\[{1,2}+([^\]\n]*+)\]{1,2}\s*(?:[#;].*)?")
@@ -79,7 +85,7 @@ class Toml:
     """A document of TOML."""
 
     name = "toml"
-    version = 1
+    version = 2
     extensions = frozenset((".toml",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -105,8 +111,10 @@ class Toml:
             budget.facts -= 1
             yield reference
         kept = 0
+        leading = Values(info.name)
         for path, value in _leaves(tree):
             if isinstance(value, str):
+                yield from leading.facts(path, value)
                 if len(value) >= SHORTEST:
                     for seen in embedded_in_text(value, path, 0, budget):
                         yield (
@@ -132,7 +140,7 @@ class SettingLines:
     """Sections, keys and values in lines."""
 
     name = "settings"
-    version = 1
+    version = 2
     extensions = frozenset(LINES)
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -150,14 +158,20 @@ class SettingLines:
             return
         text = _decoded(data.read(0, data.size))
         yield from source_marks(text)
-        git = info.name in (".gitmodules", ".gitconfig", "config")
+        git = info.name in (".gitmodules", ".gitconfig", ".lfsconfig", "config")
         kept = 0
+        leading = Values(info.name)
         for section, key, value, offset in _settings(text, indented=not git):
             if len(value) >= SHORTEST or len(key) >= SHORTEST:
                 yield from embedded_in_text(f"{key} {value}" if len(key) >= SHORTEST else value, key, offset, budget)
             if not key:
                 continue
             path = f"{section}.{key}".strip(".")[-200:]
+            if not git:
+                yield from leading.facts(path, value.strip("\"'"), offset)
+            yield from leading.key(path, key, offset)
+            if key in _TOX and section.startswith("testenv"):
+                yield command("tox", "build", path, value, offset)
             facts = list(_line_facts(section, key, value, path, offset, git=git))
             for fact in facts:
                 if budget.facts <= 0:
@@ -287,6 +301,8 @@ def _line_facts(section: str, key: str, value: str, path: str, offset: int, *, g
     lowered = key.lower()
     if git and (lowered.rpartition(".")[2] in GIT or bare.startswith("!") or section.lower().startswith("include")):
         yield Setting(f"git:{path}", bare[:200], offset)
+    elif git and section.startswith("submodule"):
+        yield from submodule(section, lowered, bare, offset)
     elif section == "options.entry_points" or section.startswith("entry_points"):
         for line in bare.splitlines():
             name, _, target = line.partition("=")

@@ -14,8 +14,9 @@ Code, of development containers, npm, Jupyter kernels and the Model Context Prot
 
 from __future__ import annotations
 
-from weighbridge.core.facts import Reference
+from weighbridge.core.facts import Oddity, Reference, SourceUse
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.formats.config.run_lines import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,53 @@ _PATHS = (
 MOST = 200
 
 
-def commands(tree: Any) -> Iterator[Reference]:
-    """What a document makes other programs run; at most `MOST` of each kind."""
+_LEVELS = {"opens": "open", "installs": "open", "assistant": "open", "task": "build", "container": "start"}
+
+
+def commands(tree: Any) -> Iterator[Reference | SourceUse | Oddity]:
+    """What a document makes other programs run; at most `MOST` of each kind. What the commands do is told beside."""
+    for found in _named_commands(tree):
+        yield found
+        if found.road in _LEVELS and found.name:
+            use = command(found.road, _LEVELS[found.road], found.key, found.name)
+            if any(trait in use.traits for trait in _TELLING):
+                yield use
+    if isinstance(tree, dict):
+        yield from _rights(tree)
+
+
+_TELLING = ("remote-shell", "sends-secrets", "decoded", "runs-download", "secrets", "persists", "sends", "deletes")
+"""What is worth telling beside that there is a command."""
+
+
+def _rights(tree: dict[str, Any]) -> Iterator[Oddity]:
+    """Rights that a container for development asks for."""
+    asked = [str(one) for key in ("runArgs", "mounts", "capAdd", "securityOpt") for one in _listed(tree.get(key))]
+    if tree.get("privileged") is True:
+        asked.append("--privileged")
+    for one in asked[:MOST]:
+        if any(mark in one for mark in _RIGHTS):
+            yield Oddity("container-rights", f"it asks for {one[:200]!r}")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+_RIGHTS = (
+    "--privileged",
+    "docker.sock",
+    "SYS_ADMIN",
+    "SYS_MODULE",
+    "unconfined",
+    "--pid=host",
+    "/.ssh",
+    "source=/,",
+    "/.aws",
+)
+
+
+def _named_commands(tree: Any) -> Iterator[Reference]:
     if not isinstance(tree, dict):
         return
     tasks = tree.get("tasks")

@@ -23,6 +23,8 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Reference, Span
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
+from weighbridge.formats.config.pipelines import Pipelines
+from weighbridge.formats.config.values import Values
 from weighbridge.formats.grammars.yaml_events import Grown, Scalar, Tag, Twice, events
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 from weighbridge.formats.texts.plain import search_text
@@ -65,7 +67,6 @@ class YamlConfig:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the events; what loaders act upon become facts."""
-        del info
         if data.size > budget.limits.yaml:
             yield Limit("yaml", budget.limits.yaml)
             yield from search_text(data, budget)
@@ -76,8 +77,18 @@ class YamlConfig:
         for comment in _COMMENT.finditer(text):
             yield from embedded_in_text(comment[1].strip(), "comment", 0, budget)
         kept = 0
+        leading = Values(info.name)
+        pipelines = Pipelines(info.name)
         try:
             for event in events(text):
+                if isinstance(event, Scalar):
+                    yield from (leading.key if event.is_key else leading.facts)(event.path, event.value, event.offset)
+                    for run in () if event.is_key else pipelines.facts(event.path, event.value, event.offset, budget):
+                        if budget.facts <= 0:
+                            yield Limit("facts", budget.limits.facts, event.offset)
+                            return
+                        budget.facts -= 1
+                        yield run
                 for seen in _facts(event, budget):
                     if isinstance(seen, Metadata):
                         kept += 1
@@ -89,6 +100,7 @@ class YamlConfig:
                             return
                         budget.facts -= 1
                     yield seen
+            yield from pipelines.rest()
         except FormatError as error:
             # In other encodings the place is not known.
             place = error.offset if same else 0

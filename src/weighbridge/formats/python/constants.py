@@ -18,6 +18,13 @@ METHODS = frozenset(
 )
 
 
+PATHS = frozenset(
+    """os.path.join os.path.expanduser os.path.expandvars os.path.abspath os.path.realpath os.path.normpath os.fspath
+    posixpath.join ntpath.join pathlib.Path pathlib.PurePath pathlib.PosixPath""".split()  # noqa: SIM905 -- as above
+)
+"""What makes a path of texts, or leaves it as it is."""
+
+
 def formatted(pattern: str, values: Any) -> Any:
     # A width would fill the memory.
     if any(character.isdigit() or character == "*" for character in pattern):
@@ -42,9 +49,13 @@ def method(held: Any, name: str, arguments: list[Any]) -> Any:
 
 
 def decoded(function: str, arguments: list[Any]) -> Any:
-    """What a function of the standard library makes of constants."""
+    """What a function of the standard library makes of constants. The home folder is `~`."""
+    if function in ("pathlib.Path.home", "pathlib.PosixPath.home"):
+        return "~"
     if not arguments:
         return None
+    if function in PATHS:
+        return "/".join(arguments)
     first = arguments[0]
     if function == "builtins.chr":
         return chr(first)

@@ -15,11 +15,13 @@ from collections import Counter
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.python.constants import FOLDED, METHODS, decoded, formatted, method
 from weighbridge.formats.python.scopes import Binding, bindings, inside_functions, shadowed
-from weighbridge.formats.python.sinks import BUILTINS, BY_PATH, IMPORTERS, MODULES, kind_of_name, plain_name
+from weighbridge.formats.python.sinks import BUILTINS, BY_PATH, IMPORTERS, INSTANCES, MODULES, kind_of_name, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeVar
+
+    _Answer = TypeVar("_Answer")
 
 DEPTH = 40
 """How deep expressions are folded; what is deeper counts as computed."""
@@ -58,6 +60,18 @@ class Names:
         self._locals: tuple[frozenset[int], frozenset[str]] = (frozenset(), frozenset())
         for found in bindings(tree):
             self._bind(found)
+        self.modules: set[str] = {name for names in self.imports.values() for name in names} | set(self.stars)
+        """Everything that is imported, by its dotted name."""
+        self.words: set[str] = set()
+        """Short constant texts of the file."""
+        self._once: dict[tuple[str, str], Any] = {}
+        self.bases: dict[str, list[ast.expr]] = {}
+        """The classes of the file, and what they derive from."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 20:
+                self.words.add(node.value)
+            elif isinstance(node, ast.ClassDef):
+                self.bases.setdefault(node.name, []).extend(node.bases)
         if any(isinstance(node, ast.Name) and node.id == "locals" for node in ast.walk(tree)):
             self._locals = inside_functions(tree)
         self._settle()
@@ -104,6 +118,15 @@ class Names:
                     if one:
                         yield index, one
                         yield index - len(held.elts), one
+
+    def once(self, question: str, name: str, answer: Callable[[], _Answer]) -> _Answer:
+        """The answer to a question about what a name was set to, which is found once however often it is asked."""
+        key = (question, name)
+        if key not in self._once:
+            self._once[key] = None  # for a name that is set to itself
+            self._once[key] = answer()
+        found: _Answer = self._once[key]
+        return found
 
     def resolve(self, node: ast.expr) -> str:
         """The worst of the dotted names that an expression may stand for, or an empty string."""
@@ -165,6 +188,8 @@ class Names:
                 return UNKNOWN
             whole = function == "importlib.import_module" or any(word.arg == "fromlist" for word in node.keywords)
             return (name if whole or len(node.args) > 3 else name.partition(".")[0],)
+        if function in INSTANCES:
+            return (function,)
         if function in BY_PATH:
             name = self.fold(argument(node, 0, "name"))
             return (name.replace(":", "."),) if isinstance(name, str) and name else UNKNOWN
@@ -272,6 +297,8 @@ class Names:
             return left + right
         if isinstance(node.op, ast.Mod) and isinstance(left, str):
             return formatted(left, right)
+        if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
+            return f"{left}/{right}"  # of two texts only paths can be made so
         if isinstance(left, int) and isinstance(right, int) and abs(left) < 1 << 32 and abs(right) < 1 << 16:
             whole = {ast.Sub: int.__sub__, ast.BitXor: int.__xor__, ast.Mult: int.__mul__, ast.Mod: int.__mod__}
             return whole[type(node.op)](left, right)

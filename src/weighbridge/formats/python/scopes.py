@@ -65,6 +65,9 @@ def _values(node: ast.AST) -> Iterator[Binding]:
             yield from _target(target, (node.value,))
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
         yield from _target(node.target, (node.value,))
+    elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+        # What it gives when it is entered may be something else: it counts as bound once more than it is followed.
+        yield Binding(node.optional_vars.id, (node.context_expr,))
     elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.List | ast.Tuple | ast.Set):
         yield from _target(node.target, tuple(node.iter.elts))
 

@@ -33,7 +33,7 @@ class SitePath:
     """A path file."""
 
     name = "site-path"
-    version = 1
+    version = 2
     extensions: frozenset[str] = frozenset()
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

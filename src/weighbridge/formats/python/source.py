@@ -15,6 +15,8 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Oddity, Operator, Span
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
+from weighbridge.formats.python.blobs import constant_objects
+from weighbridge.formats.python.sinks import BUILTINS, MODULES
 from weighbridge.formats.texts.embedded import embedded_in_text
 from weighbridge.formats.texts.searched import searched
 
@@ -35,6 +37,9 @@ takes 700 bytes and 13 microseconds."""
 LONG_TEXT = 200
 """Characters of a constant text that is looked into for a hidden object."""
 EXTENSIONS = (".py", ".pyi", ".pyw")
+_CALLED = {"conftest.py": ("pytest_",)}
+"""How the names of functions begin that whoever runs a file by its name calls at once."""
+_ALIKE = frozenset((*BUILTINS, *MODULES, "system", "popen", "Popen", "run", "loads", "__builtins__", "__globals__"))
 _ENCODINGS = frozenset(("utf-8", "ascii", "us-ascii", "latin-1", "iso-8859-1", "iso-latin-1"))
 
 
@@ -42,7 +47,7 @@ class PythonSource:
     """A file of Python."""
 
     name = "python"
-    version = 1
+    version = 2
     extensions = frozenset(EXTENSIONS)
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -56,7 +61,6 @@ class PythonSource:
 
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Yield what the code reaches for, and what its texts hide."""
-        del info
         if data.size > LONGEST:
             yield Limit("source", LONGEST)
             return
@@ -67,7 +71,8 @@ class PythonSource:
             return
         yield from source_marks(text)
         lines = _line_starts(raw)
-        for fact in uses_by_line(syntax_tree(text)):
+        tree = syntax_tree(text)
+        for fact in uses_by_line(tree, _CALLED.get(info.name, ())):
             if budget.facts <= 0:
                 yield Limit("facts", budget.limits.facts)
                 return
@@ -75,6 +80,7 @@ class PythonSource:
             yield fact._replace(offset=lines[min(fact.offset, len(lines)) - 1])
         yield from searched(text, "text", 0, budget)
         yield from _texts(text, budget)
+        yield from constant_objects(tree, text, lines, budget)
         yield Span(0, data.size, "parsed")
 
 
@@ -121,12 +127,12 @@ def syntax_tree(text: str) -> ast.Module:
         raise FormatError(f"the code cannot be parsed: {type(error).__name__}", 0) from None
 
 
-def uses_by_line(tree: ast.Module) -> list[SourceUse | Operator]:
+def uses_by_line(tree: ast.Module, called: tuple[str, ...] = ()) -> list[SourceUse | Operator]:
     """What the code does, by line; operators of TorchScript that no library of PyTorch itself has are operators."""
     from weighbridge.formats.python.walk import walk
 
     try:
-        found = sorted(walk(tree), key=lambda use: (use.offset, use.kind, use.name))
+        found = sorted(walk(tree, called), key=lambda use: (use.offset, use.kind, use.name))
     except RecursionError:
         raise FormatError("the code is nested too deeply", 0) from None
     facts: list[SourceUse | Operator] = []
@@ -151,6 +157,7 @@ def _pattern() -> re.Pattern[str]:
 
 def source_marks(text: str) -> Iterator[Oddity]:
     """Characters that show people another text than Python reads, once of each kind."""
+    yield from _alike(text)
     seen = set()
     for match in _pattern().finditer(text.removeprefix("\ufeff")):
         mark = match[0]
@@ -167,6 +174,28 @@ def source_marks(text: str) -> Iterator[Oddity]:
             yield Oddity(
                 "source-marks", f"line {line} holds something that {kind}", len(text[: match.start()].encode())
             )
+
+
+@cache
+def _foreign() -> re.Pattern[str]:
+    return re.compile(r"\w*[^\W\x00-\x7f]\w*")
+
+
+def _alike(text: str) -> Iterator[Oddity]:
+    """Names in other letters that Python takes for those of a builtin or of a module that reaches out."""
+    import unicodedata
+
+    if text.isascii():
+        return
+    for match in _foreign().finditer(text):
+        plain = unicodedata.normalize("NFKC", match[0])
+        if plain != match[0] and plain in _ALIKE:
+            line = text.count("\n", 0, match.start()) + 1
+            place = len(text[: match.start()].encode("utf-8", "surrogatepass"))
+            yield Oddity(
+                "source-marks", f"line {line} holds {plain} in other letters, which Python takes for it", place
+            )
+            return
 
 
 def _texts(text: str, budget: Budget) -> Iterator[Fact | Child]:

@@ -2,60 +2,57 @@
 
 Not only calls count: `Thread(target=os.system)`, `@os.system` and `{"a": eval}["a"]` reach the same. What stands at the
 level of the module or of a class, in decorators and in default arguments runs on import, and so do functions that are
-called there.
+called there or handed to what calls them (`roads.py`). What stands behind a question about who is looking has the trait
+`behind-WORD` (`guards.py`).
 """
 
 from __future__ import annotations
 
 import ast
-import re
 
 from weighbridge.core.facts import SourceUse
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.python.names import Names, argument, constants, is_namespace
-from weighbridge.formats.python.sinks import DECODERS, EXACT, IMPORTERS, MODULES, kind_of_name
+from weighbridge.formats.python.calls import (
+    PATCHED,
+    any_call,
+    hidden,
+    is_constant,
+    known_call,
+    leaking,
+    other_call,
+)
+from weighbridge.formats.python.constants import PATHS
+from weighbridge.formats.python.guards import guarded
+from weighbridge.formats.python.names import Names, is_namespace
+from weighbridge.formats.python.places import PRELOADED, VAULT, identity, secret_file
+from weighbridge.formats.python.roads import Started, is_main
+from weighbridge.formats.python.sinks import EXACT, FINDERS, IMPORTERS, MODULES, kind_of_name
+from weighbridge.formats.python.taints import Taints, followed_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from weighbridge.formats.python.calls import Use
 
 SHOWN = 160
 NESTED = 3
 """How deep code inside constant texts that are run is looked into."""
-CREDENTIALS = (
-    "169.254.169.254", "metadata.google.internal", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "/metadata/identity/oauth2",
-    "168.63.129.16",
-)  # fmt: skip
-"""Addresses and variables by which a machine hands out its own identity (Azure and Google documentation, 2026-11)."""
-SECRETS = re.compile(
-    r"\.ssh/|\.aws/|\.azure/|\.kube/config|\.netrc|\.docker/config|huggingface/token|/proc/\w+/environ|/etc/shadow|"
-    r"/var/run/secrets|\.git-credentials|\.pypirc|id_rsa|id_ed25519"
-)
-PERSISTENT = re.compile(
-    r"site-packages|sitecustomize|usercustomize|\.pth$|\.bashrc|\.bash_profile|\.profile$|\.zshrc|authorized_keys|crontab|"
-    r"/etc/cron|/etc/systemd|autostart|LaunchAgents|Startup"
-)
 WALKED = frozenset(("__subclasses__", "__globals__", "__builtins__", "f_globals", "f_builtins", "tb_frame", "gi_frame"))
-PRELOADED = frozenset(("LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP", "BASH_ENV"))
-"""Variables that make every program that is started from here run something else first."""
-_WRITERS = frozenset(("write_text", "write_bytes", "copy", "copyfile", "copy2", "move", "symlink", "symlink_to"))
-STARTERS = frozenset(
-    """system popen Popen check_output check_call getoutput getstatusoutput startfile execl execle execlp execv execve
-    execvp execvpe spawnl spawnle spawnlp spawnv spawnve spawnvp posix_spawn posix_spawnp subprocess_exec
-    subprocess_shell load_extension enable_load_extension""".split()  # noqa: SIM905 -- words read better than a list of them
-)
-"""Methods that start programs, whatever the object is that has them."""
-_LOOKED_AT = frozenset(
-    f"builtins.{name}" for name in ("getattr", "hasattr", "setattr", "delattr", "vars", "isinstance")
-)
-_NETWORK = ("http", "socket")
 _NAMED = frozenset(("run-code", "process", "socket", "pickle", "marshal", "native"))
 """What counts when it is named without being called: it may be called elsewhere."""
+_GUARDED = frozenset(
+    """run-code process socket http pickle marshal native import-computed import-hidden getattr-computed namespace
+    object-model persistence identity secret-file environment import-path build torch-load delete dns
+    remote-code""".split()  # noqa: SIM905 -- words read better than a list of them
+)
+"""What somebody who hides would not want to be seen doing."""
+_REDUCERS = frozenset(("__reduce__", "__reduce_ex__"))
 
 
 class Walk:
     """One file. `uses` collects what is found, equal ones counted."""
 
-    def __init__(self, tree: ast.Module, names: Names, depth: int = 0) -> None:
+    def __init__(self, tree: ast.Module, names: Names, depth: int = 0, called: tuple[str, ...] = ()) -> None:
         self.tree = tree
         self.names = names
         self.depth = depth
@@ -63,10 +60,13 @@ class Walk:
         self.scripts = not names.bound["__name__"] and not any(
             isinstance(node, ast.Call) and is_namespace(names.resolve(node)) for node in ast.walk(tree)
         )
-        self.on_import = _called_on_import(tree)
-        self.followed = _followed(tree, names)
-        self.origins: dict[str, tuple[str, ...]] = {}
+        self.started = Started(tree, names, called).functions
+        self.followed = followed_values(tree, names)
+        self.taints = Taints(names)
         self.uses: dict[tuple[str, str, str, tuple[str, ...]], SourceUse] = {}
+        self._around: list[int] = []
+        self._guards: dict[int, str] | None = None
+        self._folded: set[int] = set()
 
     def run(self) -> list[SourceUse]:
         """Everything found. Raises RecursionError for expressions that are nested too deeply."""
@@ -75,6 +75,9 @@ class Walk:
         return list(self.uses.values())
 
     def report(self, kind: str, name: str, node: ast.AST, level: str, traits: tuple[str, ...] = ()) -> None:
+        behind = self.behind() if kind in _GUARDED else ""
+        if behind:
+            traits = (*traits, f"behind-{behind}")
         key = (kind, name, level, traits)
         seen = self.uses.get(key)
         if seen is not None:
@@ -83,14 +86,27 @@ class Walk:
         line = getattr(node, "lineno", 1)
         self.uses[key] = SourceUse(kind, name[:200], _text(node), level, traits, line)
 
+    def behind(self) -> str:
+        """The question that the innermost of the nodes around stands behind."""
+        if self._guards is None:
+            self._guards = guarded(self.tree, self.names)
+        guards = self._guards
+        return next((guards[one] for one in reversed(self._around) if one in guards), "") if guards else ""
+
     def visit(self, node: ast.AST, level: str) -> None:
         """Look at one node and what is in it."""
+        self._around.append(id(node))
+        self.look(node, level)
+        self._around.pop()
+
+    def look(self, node: ast.AST, level: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             self.function(node, level)
         elif isinstance(node, ast.Lambda):
             self.arguments(node.args, level)
-            self.visit(node.body, "call" if level == "import" else level)
-        elif isinstance(node, ast.If) and self.scripts and _is_main(node.test):
+            runs = level != "import" or id(node) in self.started
+            self.visit(node.body, level if runs else "call")
+        elif isinstance(node, ast.If) and self.scripts and is_main(node.test):
             self.each(node.body, "main")
             self.each(node.orelse, level)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -102,30 +118,57 @@ class Walk:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             self.imported(node, level)
         elif isinstance(node, ast.Constant):
-            self.constant(node, level)
-        elif isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == "trust_remote_code" and _is(value, value=True):
-                    self.report("remote-code", "trust_remote_code=True", node, level)
-            self.each(ast.iter_child_nodes(node), level)
+            if isinstance(node.value, str):
+                self.text(node.value, node, level)
+        elif isinstance(node, ast.BinOp | ast.JoinedStr):
+            self.joined(node, level)
         elif isinstance(node, ast.AnnAssign):
             self.annotation(node.annotation, level)
             self.each((one for one in (node.target, node.value) if one is not None), level)
         else:
-            if isinstance(node, ast.Assign | ast.AugAssign | ast.Delete):
-                self.patched(node, level)
-            self.each(ast.iter_child_nodes(node), level)
+            self.other(node, level)
 
-    def each(self, nodes: object, level: str) -> None:
-        for node in nodes:  # type: ignore[attr-defined]  # any iterable of nodes
+    def other(self, node: ast.AST, level: str) -> None:
+        """What is only worth a look before its parts are."""
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if (
+                    isinstance(key, ast.Constant)
+                    and key.value == "trust_remote_code"
+                    and is_constant(value, value=True)
+                ):
+                    self.report("remote-code", "trust_remote_code=True", node, level, ("named",))
+        elif isinstance(node, ast.ClassDef):
+            for base in node.bases:
+                if self.names.resolve(base) in FINDERS:
+                    self.report("import-hook", self.names.resolve(base), base, level)
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.Delete):
+            self.patched(node, level)
+        self.each(ast.iter_child_nodes(node), level)
+
+    def each(self, nodes: Iterable[ast.AST], level: str) -> None:
+        for node in nodes:
             self.visit(node, level)
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, level: str) -> None:
         self.each(node.decorator_list, level)
         self.arguments(node.args, level)
         self.annotation(node.returns, level)
-        inner = "import" if level == "import" and node.name in self.on_import else "call"
+        if node.name in _REDUCERS:
+            self.reducer(node, level)
+        elif node.name == "__setstate__":
+            self.report("reduce", "__setstate__", node, "call", ("state",))
+        inner = "import" if level == "import" and id(node) in self.started else "call"
         self.each(node.body, inner if level != "main" else "main")
+
+    def reducer(self, node: ast.FunctionDef | ast.AsyncFunctionDef, level: str) -> None:
+        """`__reduce__` tells every pickle of the object what to call when it is loaded."""
+        for part in ast.walk(node):
+            given = part.value if isinstance(part, ast.Return) else None
+            first = given.elts[0] if isinstance(given, ast.Tuple) and given.elts else None
+            name = self.names.resolve(first) if first is not None else ""
+            if self.kind(name) or name in IMPORTERS or name == "builtins.getattr":
+                self.report("reduce", f"{node.name} gives {name}", part, "call" if level == "import" else level)
 
     def arguments(self, node: ast.arguments, level: str) -> None:
         """Default values and annotations, which run where the function is defined."""
@@ -135,12 +178,15 @@ class Walk:
             self.annotation(one.annotation if one is not None else None, level)
 
     def annotation(self, node: ast.expr | None, level: str) -> None:
-        """Names in an annotation are types; only calls do something."""
+        """Names in an annotation are types; only calls do something, those in a text when somebody asks for types."""
         waiting: list[ast.AST] = [node] if node is not None else []
         while waiting:
             part = waiting.pop()
             if isinstance(part, ast.Call):
                 self.visit(part, level)
+            elif isinstance(part, ast.Constant) and isinstance(part.value, str) and "(" in part.value:
+                if self.depth < NESTED:
+                    self.inner(part.value, "call")
             else:
                 waiting.extend(ast.iter_child_nodes(part))
 
@@ -167,8 +213,9 @@ class Walk:
         name = self.names.resolve(node)
         kind = self.kind(name)
         if kind:
-            if kind in _NAMED and not name.startswith("types.") and not name.rpartition(".")[2].isupper():
-                self.report(kind, name, node, level, (*self.hidden(node), "named"))
+            told = kind in _NAMED and not name.startswith("types.") and not name.rpartition(".")[2].isupper()
+            if told or name in ("mmap.PROT_EXEC", "termios.TIOCSTI", "ssl.CERT_NONE"):
+                self.report(kind, name, node, level, (*hidden(node, self.names), "named"))
             if isinstance(node, ast.Subscript):
                 self.visit(node.slice, level)
             return
@@ -200,23 +247,6 @@ class Walk:
                 return kind
         return kind_of_name(name)
 
-    def hidden(self, node: ast.expr) -> tuple[str, ...]:
-        """Whether the name is put together: by constants that are no plain text of the source."""
-        for part in ast.walk(node):
-            if isinstance(part, ast.Call):
-                function = self.names.resolve(part.func)
-                if function in IMPORTERS or function == "builtins.getattr":
-                    given = argument(part, 0, "name") if function in IMPORTERS else argument(part, 1, "")
-                    if given is not None and not isinstance(given, ast.Constant):
-                        return ("hidden",)
-            elif (
-                isinstance(part, ast.Subscript)
-                and not isinstance(part.slice, ast.Constant)
-                and self.names.resolve(part)
-            ):
-                return ("hidden",)
-        return ()
-
     def call(self, node: ast.Call, level: str) -> None:
         name = self.names.resolve(node.func)
         if isinstance(node.func, ast.Name) and not name and self.names.stars:
@@ -224,42 +254,49 @@ class Walk:
                 (f"{star}.{node.func.id}" for star in self.names.stars if kind_of_name(f"{star}.{node.func.id}")), ""
             )
         kind = self.kind(name)
+        given = [*node.args, *(word.value for word in node.keywords)]
+        taints = self.taints.of(given) if kind or name in IMPORTERS else ()
+        for use in any_call(name, node, self.names):
+            self.told(use, node, level)
+        if name in PATHS:
+            path = self.names.fold(node)
+            if isinstance(path, str):
+                self.text(path, node, level)
         if kind:
-            self.known(kind, name, node, level)
+            self.known(kind, name, node, level, taints)
         else:
-            self.unknown(name, node, level)
+            self.unknown(name, node, level, taints)
             self.visit(node.func, level)
             self.escaping(node, level)
         self.each(node.args, level)
         self.each((word.value for word in node.keywords), level)
 
-    def known(self, kind: str, name: str, node: ast.Call, level: str) -> None:
+    def told(self, use: Use, node: ast.AST, level: str) -> None:
+        self.report(use.kind, use.name, node, level, use.traits)
+
+    def known(self, kind: str, name: str, node: ast.Call, level: str, taints: tuple[str, ...]) -> None:
         """A call of something that is looked for: its arguments say how bad it is."""
-        taints = self.taints([*node.args, *(word.value for word in node.keywords)])
-        words: dict[str | None, ast.expr] = {word.arg: word.value for word in node.keywords}
-        first = node.args[0] if node.args else next(iter(words.values()), None)
-        folded = self.names.fold(first)
-        traits = [*taints, *self.hidden(node.func)]
-        if isinstance(first, ast.Constant):
-            traits.append("literal")
-        elif isinstance(folded, str | bytes):
-            traits.append("folded")
-        if kind == "torch-load" and _is(words.get("weights_only"), value=True):
-            return
-        allowed = words.get("allow_pickle") or (node.args[2] if len(node.args) > 2 else None)
-        if kind == "numpy-load" and None not in words and (allowed is None or _is(allowed, value=False)):
-            return
-        if kind == "yaml" and name in ("yaml.load", "yaml.load_all"):
-            loader = words.get("Loader") or (node.args[1] if len(node.args) > 1 else None)
-            if loader is not None and "Safe" in _text(loader):
-                return
-        if kind == "keras-load" and _is(words.get("safe_mode"), value=True):
-            return
-        if kind == "process" and _is(words.get("shell"), value=True):
-            traits.append("shell")
-        self.report(kind, name, node, level, tuple(sorted(set(traits))))
+        use = known_call(kind, name, node, self.names, taints)
+        if use is not None:
+            self.told(use, node, level)
+        folded = self.names.fold(node.args[0]) if node.args else None
         if kind == "run-code" and isinstance(folded, str | bytes) and self.depth < NESTED:
             self.inner(folded, level)
+
+    def unknown(self, name: str, node: ast.Call, level: str, taints: tuple[str, ...]) -> None:
+        """Calls that only some arguments make interesting."""
+        for use in other_call(name, node, self.names, taints):
+            if use.kind == "operator":
+                self.report("operator", _text(node.func), node, level)
+            else:
+                self.told(use, node, level)
+        if isinstance(node.func, ast.Attribute):
+            owner = self.names.resolve(node.func.value)
+            passed = ("keys", "update", "__contains__", "__getattribute__", "setdefault", "__setitem__")
+            if is_namespace(owner) and node.func.attr not in passed:
+                self.looked_up(node, node.func.value, node.args[0] if node.args else None, level)
+        if name in ("threading.Thread", "threading.Timer") and level == "import":
+            self.report("hook", name, node, level)
 
     def inner(self, text: str | bytes, level: str) -> None:
         """Code in a constant text that is run: it is looked into like the file itself."""
@@ -273,221 +310,59 @@ class Walk:
             key = (use.kind, use.name, when, use.traits)
             self.uses.setdefault(key, use._replace(level=when))
 
-    def unknown(self, name: str, node: ast.Call, level: str) -> None:
-        """Calls that only some arguments make interesting."""
-        if name in IMPORTERS:
-            self.by_name(name, node, level)
-        looked_up = name == "builtins.getattr" and len(node.args) >= 2
-        if looked_up and self.names.resolve(node.args[0]) in MODULES:
-            self.computed(node, level)
-        if name == "builtins.setattr" and node.args and self.names.resolve(node.args[0]) in MODULES:
-            self.report("patch", name, node, level)
-        if isinstance(node.func, ast.Attribute):
-            self.method(node, node.func, level)
-        if name == "builtins.open" or (isinstance(node.func, ast.Attribute) and node.func.attr in _WRITERS):
-            self.written(name, node, level)
-        if name in ("sys.path.insert", "sys.path.append", "sys.path.extend") and node.args:
-            place = self.names.fold(node.args[-1])
-            if isinstance(place, str) and re.match(r"[/~\\]|[A-Za-z]:", place):
-                self.report("import-path", name, node, level)
-        whole = [one for one in node.args if self.names.resolve(one) == "os.environ"]
-        if whole and name in ("builtins.dict", "builtins.str", "json.dumps", "builtins.list", "builtins.print"):
-            self.report("environment", "os.environ", node, level)
-        for word in node.keywords:
-            if word.arg == "trust_remote_code" and _is(word.value, value=True):
-                self.report("remote-code", "trust_remote_code=True", node, level)
-        base = node.func
-        while isinstance(base, ast.Attribute):
-            base = base.value
-        if isinstance(base, ast.Name) and base.id == "ops" and not self.names.bound["ops"]:
-            self.report("operator", _text(node.func), node, level)
-
-    def by_name(self, name: str, node: ast.Call, level: str) -> None:
-        """`__import__(…)` and `import_module(…)`: what is no plain text is worth telling."""
-        given = argument(node, 0, "name")
-        if isinstance(given, ast.Constant):
-            return
-        taints = self.taints([*node.args, *(word.value for word in node.keywords)])
-        if isinstance(self.names.fold(given), str):
-            self.report("import-hidden", name, node, level, taints)
-        else:
-            self.report("import-computed", name, node, level, (*taints, *(("below",) if _is_below(given) else ())))
-
-    def method(self, node: ast.Call, function: ast.Attribute, level: str) -> None:
-        """A method of something: of a dictionary of names, or one that starts programs."""
-        owner = self.names.resolve(function.value)
-        if function.attr == "__getattribute__" and owner in MODULES:
-            if not (node.args and isinstance(self.names.fold(node.args[-1]), str)):
-                self.report("getattr-computed", f"{owner}.__getattribute__", node, level)
-        elif is_namespace(owner) and function.attr not in ("keys", "update", "__contains__"):
-            self.looked_up(node, function.value, node.args[0] if node.args else None, level)
-        own = isinstance(function.value, ast.Name) and function.value.id in ("self", "cls")
-        defined = own and self.names.bound[function.attr]
-        if function.attr in STARTERS and "" in self.names.candidates(function) and not defined:
-            self.report("process", f"?.{function.attr}", node, level, ("named",))
-
-    def computed(self, node: ast.Call, level: str) -> None:
-        """`getattr(os, …)`: with a constant name it was resolved and is judged by that."""
-        if not isinstance(self.names.fold(node.args[1]), str):
-            self.report("getattr-computed", "getattr", node, level)
-
-    def written(self, name: str, node: ast.Call, level: str) -> None:
-        """Files that are written where something starts by itself."""
-        mode = next(
-            (self.names.fold(one) for one in [*node.args[1:2], *(w.value for w in node.keywords if w.arg == "mode")]),
-            "r",
-        )
-        if name == "builtins.open" and not (isinstance(mode, str) and set(mode) & set("wax+")):
-            return
-        for text in constants(node):
-            if isinstance(text, str) and PERSISTENT.search(text):
-                self.report("persistence", text[:80], node, level)
-                return
-        folded = self.names.fold(node.args[0]) if node.args else None
-        if isinstance(folded, str) and PERSISTENT.search(folded):
-            self.report("persistence", folded[:80], node, level)
-
     def patched(self, node: ast.Assign | ast.AugAssign | ast.Delete, level: str) -> None:
         """`torch.load = mine`, `sys.modules["x"] = y`, `builtins.print = z`."""
-        targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
-        for target in targets:
-            if isinstance(target, ast.Subscript) and self.names.resolve(target.value) == "sys.modules":
-                if not (isinstance(target.slice, ast.Name) and target.slice.id == "__name__"):
-                    self.report("patch", "sys.modules", node, level)
+        for target in [node.target] if isinstance(node, ast.AugAssign) else node.targets:
+            if isinstance(target, ast.Subscript):
+                owner = self.names.resolve(target.value)
+                own = isinstance(target.slice, ast.Name) and target.slice.id == "__name__"
+                if owner == "sys.modules" and not own:
+                    kind = "patch" if isinstance(node, ast.Delete) else "import-hook"
+                    self.report(kind, "sys.modules", node, level)
+                elif owner in ("sys.meta_path", "sys.path_hooks", "builtins.__dict__", "builtins"):
+                    self.report("import-hook", owner, node, level)
             elif isinstance(target, ast.Attribute):
                 owner = self.names.resolve(target.value)
-                if target.attr == "__code__":
-                    self.report("patch", "__code__", node, level)
-                elif owner in MODULES or f"{owner}.{target.attr}" in (
-                    "torch.load",
-                    "ssl._create_default_https_context",
+                name = f"{owner}.{target.attr}"
+                if target.attr in ("__code__", "__globals__", "__closure__"):
+                    self.report("patch", target.attr, node, level)
+                elif owner in ("builtins", "importlib") or name in ("sys.meta_path", "sys.path_hooks", "sys.modules"):
+                    self.report("import-hook", name, node, level)
+                elif owner in MODULES or (owner and target.attr in PATCHED):
+                    self.report("patch", name, node, level)
+                elif (
+                    target.attr == "check_hostname"
+                    and isinstance(node, ast.Assign)
+                    and is_constant(node.value, value=False)
                 ):
-                    self.report("patch", f"{owner}.{target.attr}", node, level)
+                    self.report("insecure", "check_hostname = False", node, level)
+            elif isinstance(node, ast.AugAssign):
+                name = self.names.resolve(target)
+                if name in ("sys.meta_path", "sys.path_hooks"):
+                    self.report("import-hook", name, node, level)
 
-    def constant(self, node: ast.Constant, level: str) -> None:
-        if isinstance(node.value, str):
-            for word in CREDENTIALS:
-                if word in node.value:
-                    self.report("identity", word, node, level)
-            if node.value in PRELOADED:
-                self.report("preload", node.value, node, level)
-            found = SECRETS.search(node.value)
-            if found and len(node.value) < 300:
-                self.report("secret-file", found[0], node, level)
+    def joined(self, node: ast.BinOp | ast.JoinedStr, level: str) -> None:
+        """A text that is put together; the outermost expression says what it is."""
+        if id(node) not in self._folded:
+            text = self.names.fold(node)
+            if isinstance(text, str):
+                self.text(text, node, level)
+            self._folded.update(id(part) for part in ast.walk(node) if isinstance(part, ast.BinOp))
+        self.each(ast.iter_child_nodes(node), level)
 
-    def taints(self, nodes: list[ast.expr]) -> tuple[str, ...]:
-        """Where the values of these expressions come from."""
-        found: set[str] = set()
-        for node in nodes:
-            for part in ast.walk(node):
-                found.update(self.source(part))
-                if isinstance(part, ast.Name):
-                    found.update(self.origin(part))
-        return tuple(sorted(found))
-
-    def origin(self, node: ast.Name) -> tuple[str, ...]:
-        """Where the values come from that a name was set to; each name is followed once."""
-        if node.id not in self.origins:
-            self.origins[node.id] = ()
-            self.origins[node.id] = self.taints(self.names.assigned.get(node.id, []))
-        return self.origins[node.id]
-
-    def source(self, part: ast.AST) -> Iterator[str]:
-        """What one part of an expression brings in."""
-        if isinstance(part, ast.Call):
-            name = self.names.resolve(part.func)
-            attribute = part.func.attr if isinstance(part.func, ast.Attribute) else ""
-            if name in DECODERS or attribute in ("b64decode", "fromhex", "decompress"):
-                yield "decoded"
-            if (name and kind_of_name(name) in _NETWORK) or attribute == "urlopen":
-                yield "downloaded"
-            if attribute == "metadata" and not part.args:
-                yield "metadata"
-            if name == "builtins.open" or attribute in ("read_text", "read_bytes"):
-                yield "file"
-        elif (
-            isinstance(part, ast.Subscript)
-            and isinstance(part.slice, ast.Constant)
-            and part.slice.value == "__metadata__"
-        ):
-            yield "metadata"
-        elif isinstance(part, ast.Attribute) and self.names.resolve(part) in ("os.environ", "os.getenv"):
-            yield "environment"
-
-
-def _called_on_import(tree: ast.Module) -> frozenset[str]:
-    """Functions that the module calls at its own level, and those that they call."""
-    functions: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            functions.setdefault(node.name, []).append(node)
-    found: set[str] = set()
-    waiting: list[ast.AST] = [node for node in tree.body if not (isinstance(node, ast.If) and _is_main(node.test))]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
-            waiting.extend(part.decorator_list)
-            continue
-        if isinstance(part, ast.Call):
-            name = part.func.id if isinstance(part.func, ast.Name) else getattr(part.func, "attr", "")
-            if name in functions and name not in found:
-                found.add(name)
-                waiting.extend(one for function in functions[name] for one in function.body)
-        waiting.extend(ast.iter_child_nodes(part))
-    return frozenset(found)
-
-
-def _followed(tree: ast.Module, names: Names) -> frozenset[int]:
-    """The `id` of each expression whose value is only looked at, or followed: see `formats/python/names.py`."""
-    found: set[int] = set()
-    waiting: list[ast.AST] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Subscript | ast.Expr):
-            waiting.append(node.value)
-        elif isinstance(node, ast.Assign | ast.NamedExpr | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if all(isinstance(target, ast.Name | ast.Tuple) for target in targets):
-                paired = isinstance(node.value, ast.Tuple) and isinstance(targets[0], ast.Tuple)
-                waiting.extend(node.value.elts if paired else [node.value])  # type: ignore[attr-defined]  # a tuple
-        elif isinstance(node, ast.Compare):
-            waiting.extend(node.comparators)
-        elif isinstance(node, ast.Call) and node.args and names.resolve(node.func) in _LOOKED_AT:
-            waiting.append(node.args[0])
-    while waiting:
-        node = waiting.pop()
-        found.add(id(node))
-        if isinstance(node, ast.IfExp):
-            waiting += [node.body, node.orelse]
-        elif isinstance(node, ast.BoolOp):
-            waiting += node.values
-    return frozenset(found)
-
-
-def _is_below(node: ast.expr | None) -> bool:
-    """Whether a name that is put together begins with the name of a package, or relatively: nothing else is reached."""
-    if isinstance(node, ast.JoinedStr) and node.values:
-        node = node.values[0]
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        node = node.left
-    first = node.value if isinstance(node, ast.Constant) else ""
-    return isinstance(first, str) and "." in first and first.partition(".")[0] not in MODULES
-
-
-def _is_main(test: ast.expr) -> bool:
-    """`__name__ == "__main__"`, and nothing else that looks like it."""
-    return (
-        isinstance(test, ast.Compare)
-        and isinstance(test.left, ast.Name)
-        and test.left.id == "__name__"
-        and len(test.ops) == 1
-        and isinstance(test.ops[0], ast.Eq)
-        and isinstance(test.comparators[0], ast.Constant)
-        and test.comparators[0].value == "__main__"
-    )
-
-
-def _is(node: ast.expr | None, *, value: object) -> bool:
-    return isinstance(node, ast.Constant) and node.value is value
+    def text(self, value: str, node: ast.AST, level: str) -> None:
+        """What a constant text names."""
+        for word in identity(value):
+            self.report("identity", word, node, level)
+        if VAULT.search(value) and not any(one.startswith("azure.") for one in self.names.modules):
+            self.report("identity", "vault.azure.net", node, level)
+        if value in PRELOADED:
+            self.report("preload", value, node, level)
+        found = secret_file(value)
+        if found:
+            self.report("secret-file", found, node, level)
+        for use in leaking(value):
+            self.told(use, node, level)
 
 
 def _text(node: ast.AST) -> str:
@@ -497,6 +372,6 @@ def _text(node: ast.AST) -> str:
         return type(node).__name__
 
 
-def walk(tree: ast.Module) -> Iterator[SourceUse]:
-    """What a file does, in no order; `offset` is the line."""
-    yield from Walk(tree, Names(tree)).run()
+def walk(tree: ast.Module, called: tuple[str, ...] = ()) -> Iterator[SourceUse]:
+    """What a file does, in no order; `offset` is the line. `called`: see `roads.py`."""
+    yield from Walk(tree, Names(tree), called=called).run()
