@@ -16,10 +16,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from weighbridge.cli import common
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import NotFound, UsageError
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
+    from weighbridge.registry.base import Store
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
             attestations=common.attestations(options),
             settings=settings.quarantine,
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
+            find=partial(_repository, settings, destination.store),
         )
     finally:
         progress.finish()
@@ -97,6 +101,21 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
     name = re.sub(r"[^a-z0-9]+", "-", default_name(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
     return Destination(open_store(reference, settings, create=True), None, options.replace)
+
+
+def _repository(settings: Settings, store: Store, name: str) -> Store | None:
+    """The repository beside `store` that a model called `name` would have been taken into, if there is one."""
+    reference = store.reference(tag="latest")
+    registry = f"oci:{reference.place}" if reference.kind == "layout" else reference.place
+    for part in (name, name.rpartition("/")[2]):
+        called = "/".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in part.split("/"))
+        if not all(called.split("/")):
+            continue
+        found = open_store(parse_reference(f"{called}:latest", registry), settings)
+        with suppress(NotFound):
+            if found.tags():
+                return found
+    return None
 
 
 def default_name(source: str) -> str:

@@ -19,6 +19,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import without_pickles
+from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
@@ -88,11 +89,13 @@ def take_in(
     attestations: Sequence[tuple[str, bytes]] = (),
     settings: QuarantineSettings = DEFAULT_QUARANTINE,
     kept: Callable[[str], None] | None = None,
+    find: Callable[[str], Store | None] | None = None,
 ) -> Intake:
     """Run gate one. `now` is the time of the bill of materials and of the provenance report; `trust` says who may
     vouch for the model; `attestations` (name, content) come from beside the source.
 
-    `settings` say where the quarantine is; `kept` is told its folder if it stays.
+    `settings` say where the quarantine is; `kept` is told its folder if it stays. `find` gives the repository that a
+    base model of some name has here, if any.
 
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
@@ -113,6 +116,8 @@ def take_in(
             now=now,
             envelope=at(now),
             attestations=attestations,
+            earlier=remembered(destination.store, fetched.origin, trust, now),
+            resolve=knower(find, trust, now) if find is not None else None,
         )
         refusal = _refusal(report, policy) or _broken_provenance(provenance, policy)
         if refusal:

@@ -22,7 +22,7 @@ from weighbridge.provenance.signatures import MODEL_SIGNATURE, file_signature, m
 from weighbridge.provenance.weighing import by_name, every
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from weighbridge.core.digests import Digest
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
+    from weighbridge.provenance.lineage import Known
+    from weighbridge.provenance.signals import Earlier
     from weighbridge.scan.report import Envelope
     from weighbridge.sources.base import Fetched
 
@@ -118,11 +120,14 @@ def provenance_report(
     now: datetime,
     envelope: Envelope,
     attestations: Sequence[tuple[str, bytes]] = (),
+    earlier: Earlier | None = None,
+    resolve: Callable[[str], Known | None] | None = None,
 ) -> ProvenanceReport:
     """Weigh everything that is said about a model in quarantine.
 
     `files` are the files that were inspected (escaped path → sha256 in hex), `links` the escaped paths of what is no
-    regular file; `attestations` come from elsewhere (name, content). Raises SourceError if a file cannot be read
+    regular file; `attestations` come from elsewhere (name, content). `earlier` is what is remembered of the same place,
+    `resolve` what is known of a base model. Raises SourceError if a file cannot be read
     or is not what was inspected, KeyMissing if an entry of the trust store cannot be used.
     """
     origin = fetched.origin
@@ -135,6 +140,6 @@ def provenance_report(
         model_signature(found, files, links, trust, place=origin.place, now=now),
         *((of_files,) if of_files else ()),
         build_provenance(found, files, trust, place=origin.place, now=now),
-        *declared_claims(origin, fetched.folder, files, policy=policy, now=now),
+        *declared_claims(origin, fetched.folder, files, policy=policy, now=now, earlier=earlier, resolve=resolve),
     )
     return ProvenanceReport(subject, origin, claims, Tool(), envelope)
