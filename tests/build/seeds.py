@@ -152,6 +152,7 @@ SEEDS: dict[str, tuple[str, bytes]] = {
     "python": ("modeling.py", SOURCE),
     "template": ("chat_template.jinja", b"{% for m in messages %}{{ m['content'] }}{% endfor %}"),
     "hub-config": ("config.json", b'{"model_type": "bert", "hidden_size": 8, "id2label": {"0": "a", "1": "b"}}'),
+    "json-lines": ("train.jsonl", b'{"step": 1, "loss": 2.5}\n{"step": 2, "loss": 1.5}\n'),
     "yaml": ("config.yaml", b"model: bert\nsizes: [1, 2, 3]\nname: &x net\nother: *x\n"),
     "pickle": ("m.pkl", DATA),
     "markdown": ("README.md", b"# A net\n\nIt tells **cats** from dogs. See [the paper](https://arxiv.org/abs/1).\n"),

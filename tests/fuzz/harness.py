@@ -33,7 +33,7 @@ CPU_FENCE = 5
 MEMORY_FENCE = 600 * 1024 * 1024
 """Bytes of address space: what the libraries of the seeds take, and 150 MB."""
 GROWING = frozenset(
-    """text python template yaml toml settings requirements dockerfile makefile envrc
+    """text python template yaml toml settings requirements json-lines dockerfile makefile envrc
     git-attributes site-path markdown html lightgbm h2o-mojo prototxt onnx svm-text ncnn-param sentencepiece coreml
     caffe paddle tensorflow-graph tensorflow-fingerprint tensorflow-meta-graph tensorflow-saved-model keras-metadata
     tensorflow-checkpoint-state""".split()  # noqa: SIM905 -- words read better than a list of them

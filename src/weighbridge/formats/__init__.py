@@ -256,6 +256,12 @@ REGISTRY: tuple[Entry, ...] = (
         {".ipynb": "notebook"},
         lambda _, info: b'"nbformat' in info.head or _CELLS in info.head,
     ),
+    Entry(
+        "config.json_lines",
+        "JsonLines",
+        dict.fromkeys((".jsonl", ".ndjson"), "json-lines"),
+        lambda _, info: info.head.lstrip(_SPACE)[:1] in _JSON,
+    ),
     Entry("config.json_models", "JsonModel", {}, lambda _, info: info.head.lstrip(_SPACE)[:1] == b"{"),
     Entry("python.source", "PythonSource", dict.fromkeys((".py", ".pyi", ".pyw"), "python"), _starts(b"#!")),
     Entry("templates.template", "Template", dict.fromkeys((".jinja", ".jinja2", ".j2"), "template"), _never),
@@ -322,6 +328,7 @@ INCLUDES: dict[str, str] = {
     "torch-legacy": "pickle",
     "onnx-other": "hub-config",
     "json-model": "hub-config",
+    "json-lines": "hub-config",
     "notebook": "hub-config",
 }
 """A format that is also, and by design, one of a more general format: no second reading, no ambiguity."""

@@ -85,14 +85,14 @@ class HubConfig:
             yield from leading.key(path, key)
         kept = 0 if "config" in info.name else SETTINGS
         values: list[str] = []
-        for path, value in _leaves(tree):
+        for path, value in leaves(tree):
             if isinstance(value, str) and "{" in value:
                 yield from _templates(value, path, info.name, budget)
             if isinstance(value, str) and len(value) >= SHORTEST:
                 values.append(value)
                 for found in objects_in_text(value, path, 0, budget):
                     if isinstance(found, Embedded):
-                        yield found._replace(offset=found.offset + _place(raw, value))
+                        yield found._replace(offset=found.offset + place_of(raw, value))
                     else:
                         yield found
             if isinstance(value, str):
@@ -122,7 +122,7 @@ def _number(value: int) -> str:
     return str(value) if abs(value) < 1 << 128 else "a large number"
 
 
-def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
+def leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     """Every value that is no object and no list, with its path; keys count as values of their own path.
 
     Short texts, numbers and the like deeper than two levels are left out: vocabularies are made of them.
@@ -165,7 +165,7 @@ def _joined(path: str, name: Any) -> str:
     return f"{path}.{short}" if path else short
 
 
-def _place(raw: bytes, value: str) -> int:
+def place_of(raw: bytes, value: str) -> int:
     """Where a string stands in the document: its first characters are searched as JSON may have written them."""
     import json
 
