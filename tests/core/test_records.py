@@ -84,6 +84,34 @@ USES = {
 }
 
 
+def fresh() -> Any:
+    """A class of which no record was made yet."""
+
+    class Ours(records.NamedTuple):
+        """A thing."""
+
+        name: str
+        size: int = 3
+        tags: tuple[str, ...] = ()
+
+        @property
+        def twice(self) -> int:
+            return self.size * 2
+
+        @classmethod
+        def named(cls, name: str) -> "Ours":
+            return cls(name)
+
+    return Ours
+
+
+@pytest.mark.parametrize("use", sorted(USES.keys() - {"pickled"}))  # what is local to a function has no name to pickle
+def test_the_first_records_of_a_class_do_too(use: str) -> None:
+    kind = fresh()
+    for _ in range(5):
+        assert outcome(lambda: USES[use](kind)) == outcome(lambda: USES[use](Theirs))
+
+
 @pytest.mark.parametrize("use", USES)
 def test_a_record_does_what_a_named_tuple_does(use: str) -> None:
     assert outcome(lambda: USES[use](Ours)) == outcome(lambda: USES[use](Theirs))

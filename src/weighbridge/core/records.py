@@ -1,8 +1,8 @@
 """Records: `typing.NamedTuple` for type checkers and in use, without what it costs to declare one.
 
 Declaring a `typing.NamedTuple` compiles a constructor, and a small scan declares seventy of them to make a dozen.
-Here a constructor is compiled when the first record is made, and `typing` is not imported at all. Type checkers see
-what the standard library has. See `docs/decisions/0001-named-tuples.md`.
+Here a constructor is compiled when a class has shown that it is used, and `typing` is not imported at all. Type
+checkers see what the standard library has. See `docs/decisions/0001-named-tuples.md`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING or sys.version_info >= (3, 14):  # from 3.14 on, annotations do
 else:
     from collections import _tuplegetter, namedtuple
 
+    BY_HAND = 3
+    """Records of one class after which a constructor of its own is worth what it costs to make."""
+
     class Protocol:
         """A protocol when nobody checks types."""
 
@@ -27,12 +30,19 @@ else:
         __slots__ = ()
         _fields = ()
         _field_defaults = {}  # as the standard library has it, and never changed
+        _made = 0
 
         def __new__(cls, /, *values, **named):
-            """Have the constructor made that the fields ask for, and use it from now on."""
+            """Put the first few records of a class together by hand; then have its constructor made, and use that."""
             declared = next(kind for kind in cls.__mro__ if "_field_defaults" in vars(kind))
-            given = tuple(declared._field_defaults.values())
-            made = namedtuple(declared.__name__, declared._fields, defaults=given).__new__  # noqa: PYI024
+            fields, given = declared._fields, declared._field_defaults
+            rest = fields[len(values) :]
+            fits = len(values) <= len(fields) and named.keys() <= set(rest) <= {*named, *given}
+            if fits and declared._made < BY_HAND:
+                declared._made += 1
+                filled = [named[field] if field in named else given[field] for field in rest]
+                return tuple.__new__(cls, (*values, *filled))
+            made = namedtuple(declared.__name__, fields, defaults=tuple(given.values())).__new__  # noqa: PYI024
             declared.__new__ = staticmethod(made)
             return made(cls, *values, **named)
 
