@@ -55,7 +55,7 @@ def _add_test(actions: Any) -> None:
     )
     test.add_argument("resource", metavar="RESOURCE", help=text)
     test.add_argument("--parameters", metavar="FILE", help="the values of the assignment (JSON)")
-    text = "who asks: the claims idtyp and appid, or an object with identity, apiVersion, resourceGroup, subscription (JSON)"
+    text = "who asks: the claims idtyp and appid, or an object with identity, apiVersion, resourceGroup … (JSON)"
     test.add_argument("--identity", metavar="FILE", help=text)
     test.add_argument(
         "--related", metavar="FILE", help="what else exists, for …IfNotExists: a list of resources (JSON)"
@@ -152,7 +152,7 @@ def _snapshot(options: argparse.Namespace, now: datetime) -> dict[str, AliasEntr
 def _resource(path: str) -> Any:
     if not path.lower().endswith((".yml", ".yaml")):
         return _json(path, "the resource")
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     raw = _read(path, "the resource", 1)
     try:

@@ -143,6 +143,8 @@ class AzureSettings(NamedTuple):
     """What Foundry deployments may be sized as."""
     required_tags: tuple[str, ...] = ()
     """Tags that every deployment has to have, for people: their values are believed by nobody."""
+    admitted: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Model assets that gate two admitted, each with its digest; with any, no other may be deployed."""
     prefix: str = "wb"
     """What the names of definitions begin with."""
 
@@ -389,13 +391,18 @@ def _azure(table: Any, where: str) -> AzureSettings:
     _check_keys(table, AzureSettings._fields, where)
     lists = {}
     for key in AzureSettings._fields:
-        if key == "prefix" or key not in table:
+        if key in ("prefix", "admitted") or key not in table:
             continue
         if not _is_texts(table[key]) or not all(value.strip() for value in table[key]):
             raise UsageError(f"{where}: {key} is no list of texts", f'write {key} = ["…"]')
         lists[key] = tuple(table[key])
     prefix = _text(table, "prefix", where) or AzureSettings().prefix
-    return AzureSettings(**lists, prefix=prefix)
+    admitted = table.get("admitted", {})
+    if not isinstance(admitted, dict) or not all(isinstance(value, str) for value in admitted.values()):
+        raise UsageError(
+            f"{where}: admitted is no table of texts", 'write [azure.admitted] and "azureml://…" = "sha256:…"'
+        )
+    return AzureSettings(**lists, admitted=dict(admitted), prefix=prefix)
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:

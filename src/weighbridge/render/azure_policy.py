@@ -1,4 +1,4 @@
-"""Azure policies for people and for programs: an evaluation line by line, and what the lint finds. All text is hostile."""
+"""Azure policies for people and for programs: evaluations line by line, and the lint. All text is hostile."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _ASCII = {"true": "+", "false": "-", "error": "!", "unsupported": "?", "skipped"
 _COLOURS = {"compliant": "1;32", "not-applicable": "2", "disabled": "2", "audit": "33", "manual": "33"}
 _SEVERITIES = {"critical": "1;31", "high": "31", "medium": "33", "low": "2", "info": "2"}
 TEST_SCHEMA = "weighbridge.azure-policy-test/1"
+RENDER_SCHEMA = "weighbridge.azure-policy-render/1"
 LINT_SCHEMA = "weighbridge.azure-policy-lint/1"
 
 
@@ -77,3 +78,8 @@ def lint_text(findings: Sequence[PolicyFinding], style: Style) -> str:
         lines += wrapped("  ", finding.why, style.width, again="  ")
         lines += wrapped("  mend: ", finding.mend, style.width, again="        ")
     return "\n".join(lines)
+
+
+def files_json(folder: str, names: Sequence[str]) -> str:
+    """What was written, as a document."""
+    return document_json({"schema": RENDER_SCHEMA, "folder": folder, "files": list(names)})

@@ -2,17 +2,17 @@
 
 | condition | holds if | nothing on the left |
 |---|---|---|
-| equals, notEquals | the texts are the same, without regard to case; numbers and booleans are their texts | false, true |
+| equals, notEquals | the texts are the same, whatever their case; numbers and booleans are texts | false, true |
 | like, notLike | the whole text fits a pattern with one `*` | false, true |
-| match, matchInsensitively, notMatch… | `#` a digit, `?` a letter, `.` any, everything else itself; as long | false, true |
+| match, matchInsensitively, notMatch… | `#` a digit, `?` a letter, `.` any, all else itself | false, true |
 | contains, notContains | the text has the part, or the array the element | false, true |
 | in, notIn | it is one of an array | false, true |
 | containsKey, notContainsKey | the object has the key | false, true |
 | less, lessOrEquals, greater, greaterOrEquals | numbers, dates or texts in that order; two kinds are an error | false |
 | exists | there is a value, be it empty | `exists: false` |
 
-Source: Learn, "Azure Policy definition structure policy rule", conditions. That nothing is neither less nor greater, rather
-than an error, is taken from definitions of Microsoft's that compare properties which may be absent.
+Source: Learn, "Azure Policy definition structure policy rule", conditions. That nothing is neither less nor greater,
+rather than an error, is taken from definitions of Microsoft's that compare properties which may be absent.
 """
 
 from __future__ import annotations

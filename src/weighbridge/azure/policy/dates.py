@@ -13,11 +13,11 @@ from weighbridge.azure.policy.faults import EvaluationError, Unsupported
 _DATE = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,7}))?)?(Z|[+-]\d\d:?\d\d)?)?\Z", re.IGNORECASE
 )
-_TOKENS = re.compile(r"yyyy|yy|MM|dd|HH|mm|ss|f{1,7}|'[^']*'|[A-Za-z]|.", re.DOTALL)
+_TOKENS = re.compile(r"'[^']*'|([A-Za-z])\1*|.", re.DOTALL)
 
 
 def date_of(text: str) -> tuple[datetime, int] | None:
-    """The moment that a text names, with the hundreds of nanoseconds that a datetime cannot hold; None if it is none."""
+    """The moment that a text names, with the hundreds of nanoseconds beyond it; None if it is none."""
     match = _DATE.match(text)
     if match is None:
         return None
@@ -67,14 +67,14 @@ def formatted(moment: datetime, pattern: str) -> str:
         "Z": "Z",
     }
     parts = []
-    for token in _TOKENS.findall(pattern):
+    for token in (match.group(0) for match in _TOKENS.finditer(pattern)):
         if token in given:
             parts.append(given[token])
-        elif set(token) == {"f"}:
+        elif set(token) == {"f"} and len(token) <= 7:
             parts.append(f"{moment.microsecond:06d}0"[: len(token)])
         elif token.startswith("'") and len(token) > 1:
             parts.append(token[1:-1])
-        elif token.isalpha() or token in "%\\":
+        elif token.isalpha() or token in ("%", "\\"):
             raise Unsupported(f"the format {pattern[:40]!r} of utcNow is not known here")
         else:
             parts.append(token)

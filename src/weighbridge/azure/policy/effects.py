@@ -1,6 +1,6 @@
 """From the rule to the outcome: whether the definition concerns the resource at all, and what its effect does.
 
-    disabled → (mode) → if → append, modify → deny → audit, manual → after the request: auditIfNotExists, deployIfNotExists
+    disabled → (mode) → if → append, modify → deny → audit, manual → afterwards: auditIfNotExists, deployIfNotExists
 
 | outcome | when |
 |---|---|
@@ -18,8 +18,7 @@ Source: Learn, "Azure Policy definitions effect basics" with its pages, and "Wha
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from weighbridge.azure.policy.authoring import authoring_faults
 from weighbridge.azure.policy.conditions import OPERATORS
@@ -36,6 +35,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
     from weighbridge.azure.policy.knowledge import AliasEntry
@@ -71,7 +71,6 @@ EFFECTS = {
         "modify",
     )
 }
-assert len(get_args(Outcome)) == 13  # noqa: S101
 
 
 class Operation(NamedTuple):
@@ -110,9 +109,7 @@ def judge(definition: Definition, resource: Resource, given: Mapping[str, Any], 
     run = evaluation_of(resource, parameters, around.request, around.now, around.aliases)
     effect = ""
     try:
-        faults = authoring_faults(definition.rule, definition.then)
-        if faults:
-            raise Unsupported(f"{faults[0].path}: {faults[0].why}")
+        _check_authoring(definition)
         effect = _effect(run, definition)
         mode = definition.mode.casefold()
         if effect == "disabled":
@@ -133,6 +130,12 @@ def judge(definition: Definition, resource: Resource, given: Mapping[str, Any], 
         return _judged(run, False, "error-deny", effect, f"the evaluation fails, which denies: {error.cause}")
     except Unsupported as error:
         return _judged(run, False, "unsupported", effect, error.cause)
+
+
+def _check_authoring(definition: Definition) -> None:
+    faults = authoring_faults(definition.rule, definition.then)
+    if faults:
+        raise Unsupported(f"{faults[0].path}: {faults[0].why}")
 
 
 def _judged(
@@ -157,7 +160,7 @@ def _effect(run: Evaluation, definition: Definition) -> str:
 
 
 def _passed_over(mode: str, resource: Resource, knowledge: AzureKnowledge) -> str:
-    """Why a mode does not look at a resource; empty if it does. Raises Unsupported for modes that are not known here."""
+    """Why a mode does not look at a resource; empty if it does. Raises Unsupported for modes of providers."""
     kind = resource.type.casefold()
     if mode in SIMULATED_MODES:
         return "" if kind.startswith(mode) else f"the mode is for components of {mode}"
@@ -368,7 +371,7 @@ def _named(resource: Resource, name: Any) -> bool:
 
 
 def _within(resource: Resource, judged: Resource, group: Any, *, whole: bool) -> bool:
-    """Whether a related resource is where the definition looks for it. One without an identifier was given on purpose."""
+    """Whether a related resource is where the definition looks. One without an identifier was given on purpose."""
     if not resource.id or not judged.id:
         return True
     if resource.id.casefold().startswith(judged.id.casefold().rstrip("/") + "/"):

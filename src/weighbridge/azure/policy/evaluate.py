@@ -8,9 +8,6 @@ Source: Learn, "Azure Policy definition structure policy rule" and "Author polic
 
 from __future__ import annotations
 
-from datetime import datetime
-from itertools import product
-
 from weighbridge.azure.policy import expression as language
 from weighbridge.azure.policy.conditions import OPERATORS, holds, wanted_to_exist
 from weighbridge.azure.policy.dates import formatted, written
@@ -26,6 +23,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from typing import Any
 
     from weighbridge.azure.policy.knowledge import AliasEntry
@@ -57,8 +55,8 @@ class Scope(NamedTuple):
     `innermost`: the alias or the name that `current()` means.
     """
 
-    pins: Mapping[str, int] = {}  # noqa: RUF012 -- never changed
-    named: Mapping[str, Any] = {}  # noqa: RUF012
+    pins: Mapping[str, int] = {}
+    named: Mapping[str, Any] = {}
     innermost: str = ""
     iterations: int = 1
 
@@ -87,7 +85,7 @@ def evaluation_of(
 
 
 def decide(run: Evaluation, rule: Any, path: str = "if", scope: Scope = Scope(), depth: int = 0) -> bool:  # noqa: B008
-    """Whether a rule holds. Raises EvaluationError where Azure's evaluation fails, Unsupported where nothing is known."""
+    """Whether a rule holds. Raises EvaluationError where Azure's evaluation fails, or Unsupported."""
     if depth > DEEPEST_RULE:
         raise Unsupported("the rule is nested too deep")
     place = len(run.lines)
@@ -167,10 +165,10 @@ def _condition(
         if not found:  # a list of conditions on nobody: no member is there
             return not wanted_to_exist(wanted), _said(rule), "the array has no members"
         return all(holds(operator, value, wanted) for value in found), _said(rule), f"{len(found)} members"
-    result = all([holds(operator, value, wanted) for value in found])
     if not found:
         return True, _said(rule), "the array has no members, so all of them are"
-    return result, _said(rule), f"every one of {len(found)} members, compared with {shown(wanted)}"
+    results = [holds(operator, value, wanted) for value in found]  # all of them: one may be an error
+    return all(results), _said(rule), f"every one of {len(found)} members, compared with {shown(wanted)}"
 
 
 def _count(run: Evaluation, subject: Any, path: str, scope: Scope, depth: int) -> int:

@@ -24,6 +24,11 @@ def truth(value: Any, name: str) -> bool:
     return value
 
 
+def _truths(values: tuple[Any, ...], name: str) -> list[bool]:
+    """Every value looked at, also behind one that decides: a wrong one is an error wherever it stands."""
+    return [truth(value, name) for value in values]
+
+
 def same(left: Any, right: Any) -> bool:
     """Whether two values are the same in the template language: of one type, texts letter by letter."""
     if isinstance(left, bool) or isinstance(right, bool):
@@ -263,8 +268,8 @@ COLLECTION_FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "lessorequals": (_compare("lessOrEquals", lambda left, right: left <= right), 2, 2),
     "greater": (_compare("greater", lambda left, right: left > right), 2, 2),
     "greaterorequals": (_compare("greaterOrEquals", lambda left, right: left >= right), 2, 2),
-    "and": (lambda *given: all([truth(value, "and") for value in given]), 2, 128),
-    "or": (lambda *given: any([truth(value, "or") for value in given]), 2, 128),
+    "and": (lambda *given: all(_truths(given, "and")), 2, 128),
+    "or": (lambda *given: any(_truths(given, "or")), 2, 128),
     "not": (lambda value: not truth(value, "not"), 1, 1),
     "true": (lambda: True, 0, 0),
     "false": (lambda: False, 0, 0),
@@ -290,8 +295,11 @@ OF_THE_REQUEST: dict[str, tuple[int, int]] = {
 """Functions that need the rest of the evaluation; `evaluate.py` has them."""
 
 FORBIDDEN = frozenset(
-    "copyindex datetimeadd datetimefromepoch datetimetoepoch deployment environment extensionresourceid lambda filter"
-    " map mapvalues reduce sort groupby todictionary toobject listaccountsas listkeys listsecrets managementgroup newguid"
-    " pickzones providers reference resourceid subscriptionresourceid tenantresourceid tenant variables".split()
+    {
+        *("copyindex", "datetimeadd", "datetimefromepoch", "datetimetoepoch", "deployment", "environment"),
+        *("extensionresourceid", "lambda", "filter", "map", "mapvalues", "reduce", "sort", "groupby", "todictionary"),
+        *("toobject", "listaccountsas", "listkeys", "listsecrets", "managementgroup", "newguid", "pickzones"),
+        *("providers", "reference", "resourceid", "subscriptionresourceid", "tenantresourceid", "tenant", "variables"),
+    }
 )
 """Functions of templates that a policy rule may not use; so are all that begin with `list`."""

@@ -126,14 +126,14 @@ def _parameters(lint: Lint) -> Hits:
             used.add(str(name.value).casefold())
             if str(name.value).casefold() not in {known.casefold() for known in definition.parameters}:
                 yield "undefined-parameter", place.removeprefix("policyRule."), str(name.value)
-    for name, parameter in definition.parameters.items():
-        if name.casefold() not in used:
-            yield "unused-parameter", f"parameters.{name}", name
+    for own, parameter in definition.parameters.items():
+        if own.casefold() not in used:
+            yield "unused-parameter", f"parameters.{own}", own
         opened = isinstance(parameter.default, str) and parameter.default.casefold() in _OPEN_VALUES
-        if opened and name.casefold() != "effect" and not name.casefold().startswith("effect"):
-            yield "open-default", f"parameters.{name}", f"by default {shown(parameter.default)}"
+        if opened and not own.casefold().startswith("effect"):
+            yield "open-default", f"parameters.{own}", f"by default {shown(parameter.default)}"
         if isinstance(parameter.default, list) and "" in parameter.default:
-            yield "open-default", f"parameters.{name}", "by default an empty entry, which is a part of everything"
+            yield "open-default", f"parameters.{own}", "by default an empty entry, which is a part of everything"
 
 
 def _effect(lint: Lint) -> Hits:
@@ -220,10 +220,7 @@ def _paths(lint: Lint) -> Hits:
     covered = paths & set(_types(lint))
     of_model = any(_MODEL_FIELDS.search(str(condition.subject)) for condition in lint.conditions)
     judged = any(
-        condition.kind == "value"
-        or tag_in(str(condition.subject)) is not None
-        or str(condition.subject).casefold() == "tags"
-        for condition in lint.conditions
+        condition.kind == "value" or tag_in(str(condition.subject)) is not None for condition in lint.conditions
     )
     # A rule on properties of one type can be about nothing else; the others need rules of their own.
     if covered and covered != paths and judged and not of_model and not _has_aliases(lint):
@@ -239,7 +236,7 @@ def _arrays(lint: Lint) -> Hits:
             if condition.negated % 2 and condition.operator in NEGATIVE:
                 yield "negated-twice", condition.path, f"not {shown(field or condition.subject)} {condition.operator}"
             continue
-        if condition.operator == "contains" or condition.operator == "notcontains":
+        if condition.operator in ("contains", "notcontains"):
             yield "contains-on-array", condition.path, field
         counted = any(field.casefold().startswith(alias) for alias in condition.counting)
         if counted or condition.operator == "exists":
@@ -267,9 +264,7 @@ def _existence(lint: Lint) -> Hits:
             and condition.operator != "exists"
             and not negative
             and condition.operator not in NEGATIVE
-        ):
-            yield "missing-existence", condition.path, f"{field} {condition.operator} {shown(condition.right)}"
-        elif condition.operator in ORDERED and "[*]" not in field:
+        ) or (condition.operator in ORDERED and "[*]" not in field):
             yield "missing-existence", condition.path, f"{field} {condition.operator} {shown(condition.right)}"
 
 
@@ -361,7 +356,8 @@ def _models(lint: Lint) -> Hits:
             why = "a deployment names a model asset, never an image of a container registry"
             yield "never-matches", f"parameters.{name}", why
     custom = [condition for condition in of_model if not condition.subject.casefold().split("/")[0].endswith(".data")]
-    if custom and not any("/versions/" in str(condition.right).casefold() for condition in of_model):
+    exact = all(condition.operator in ("equals", "in", "exists") for condition in of_model)
+    if custom and not exact and not any("/versions/" in str(condition.right).casefold() for condition in of_model):
         yield "unpinned-model", custom[0].path, "no condition asks for /versions/"
     for condition in lint.conditions:
         if str(condition.subject).casefold().endswith("/model.registryname") and condition.operator == "exists":
@@ -427,7 +423,12 @@ def _types(lint: Lint) -> list[str]:
 
 
 def _has_aliases(lint: Lint) -> bool:
-    return any(
+    in_values = any(
+        call.name.casefold() == "field" and "/" in str(call.arguments[0].value)
+        for _, call in calls_in(lint.definition.rule, "if")
+        if call.arguments and isinstance(call.arguments[0], language.Literal)
+    )
+    return in_values or any(
         condition.kind == "field" and "/" in str(condition.subject) and condition.operator != "exists"
         for condition in lint.conditions
     )

@@ -64,14 +64,16 @@ LINT_RULES: dict[str, LintRule] = {
             "effect-not-a-parameter",
             _MEDIUM,
             "The effect is fixed",
-            "A fixed effect cannot be tried as Audit first, and not be switched off for one scope without a new definition.",
+            "A fixed effect cannot be tried as Audit first, and not be switched off for one scope without a new"
+            " definition.",
             "Write \"[parameters('effect')]\" with allowedValues that have Disabled among them.",
         ),
         _rule(
             "effect-values",
             _MEDIUM,
             "The effect's parameter does not say what it may be",
-            "Without allowedValues a wrong word is noticed at the assignment at best; without Disabled it cannot be switched off.",
+            "Without allowedValues a wrong word is noticed at the assignment at best; without Disabled it cannot"
+            " be switched off.",
             "Give allowedValues, with Disabled among them.",
         ),
         _rule(
@@ -85,15 +87,18 @@ LINT_RULES: dict[str, LintRule] = {
             "forgeable-tag",
             _HIGH,
             "A tag is taken for evidence",
-            "Whoever may write the resource writes its tags in the same request, and who may only tag can change them later.",
-            "Judge what the caller cannot choose: the model asset with its version, the caller's identity, a digest that a gate"
+            "Whoever may write the resource writes its tags in the same request, and who may only tag can change"
+            " them later.",
+            "Judge what the caller cannot choose: the model asset with its version, the caller's identity, a"
+            " digest that a gate"
             " checks. Demand a tag only to exist.",
         ),
         _rule(
             "one-path",
             _MEDIUM,
             "Only some of the ways to deploy a model are covered",
-            "A model that is refused as an online deployment is deployed as a batch deployment, a serverless endpoint or on"
+            "A model that is refused as an online deployment is deployed as a batch deployment, a serverless"
+            " endpoint or on"
             " Foundry's managed compute.",
             "Cover all types that run models, in this definition or in others of the initiative.",
         ),
@@ -101,14 +106,16 @@ LINT_RULES: dict[str, LintRule] = {
             "vacuous-all",
             _HIGH,
             "A condition on every member also holds if there are none",
-            "A field with [*] asks for all members. An empty or missing array has none that could fail, so the condition holds.",
+            "A field with [*] asks for all members. An empty or missing array has none that could fail, so the"
+            " condition holds.",
             "Count the members that are meant: count with where, compared with 0 or with the length.",
         ),
         _rule(
             "double-negation",
             _HIGH,
             "Two negations around an array",
-            "Not all members differ is not the same as no member is equal: one good member is enough to make the whole hold,"
+            "Not all members differ is not the same as no member is equal: one good member is enough to make the"
+            " whole hold,"
             " and an empty array makes it fail.",
             "Count the members that are wrong and compare with 0.",
         ),
@@ -123,23 +130,29 @@ LINT_RULES: dict[str, LintRule] = {
             "missing-existence",
             _MEDIUM,
             "A missing value slips through",
-            "A positive condition does not hold for what is not there, so that a request which leaves the property out is not"
+            "A positive condition does not hold for what is not there, so that a request which leaves the"
+            " property out is not"
             " matched. What the property is then is for the resource provider to say.",
-            "Add a condition with exists for the same field, or turn it round: deny what is not equal to the good value.",
+            "Add a condition with exists for the same field, or turn it round: deny what is not equal to the"
+            " good value.",
         ),
         _rule(
             "alias-unknown",
             _HIGH,
             "No such alias is known",
-            "Azure refuses a definition with an unknown alias. One that exists for other versions of the API only is empty.",
-            "Look the alias up: az provider show --namespace … --expand resourceTypes/aliases, and give the list with --aliases.",
+            "Azure refuses a definition with an unknown alias. One that exists for other versions of the API"
+            " only is empty.",
+            "Look the alias up: az provider show --namespace … --expand resourceTypes/aliases, and give the list"
+            " with --aliases.",
         ),
         _rule(
             "alias-unverified",
             _LOW,
             "Nobody has seen this alias yet",
-            "The property is in the schema of the REST API; whether Azure has an alias for it can only be seen in a tenant.",
-            "Look it up once: az provider show --namespace … --expand resourceTypes/aliases, and give the list with --aliases.",
+            "The property is in the schema of the REST API; whether Azure has an alias for it can only be seen"
+            " in a tenant.",
+            "Look it up once: az provider show --namespace … --expand resourceTypes/aliases, and give the list"
+            " with --aliases.",
         ),
         _rule(
             "alias-of-other-type",
@@ -180,21 +193,24 @@ LINT_RULES: dict[str, LintRule] = {
             "no-roles",
             _HIGH,
             "The effect has no role to act with",
-            "modify and deployIfNotExists act by an identity of the assignment, which gets the roles in roleDefinitionIds.",
+            "modify and deployIfNotExists act by an identity of the assignment, which gets the roles in"
+            " roleDefinitionIds.",
             "Name the least role that suffices in details.roleDefinitionIds.",
         ),
         _rule(
             "contains-on-array",
             _HIGH,
             "contains looks into every member, or at the whole array",
-            "On [*] it looks for a part of the text of every single member; on a plain alias it wants one whole member.",
+            "On [*] it looks for a part of the text of every single member; on a plain alias it wants one whole"
+            " member.",
             "Count the members that are equal.",
         ),
         _rule(
             "substring",
             _MEDIUM,
             "A part of a name is enough",
-            "contains holds wherever the text stands: registries/prod is also in registries/prod-of-somebody-else, and an empty"
+            "contains holds wherever the text stands: registries/prod is also in"
+            " registries/prod-of-somebody-else, and an empty"
             " entry is in everything.",
             "Use like with the whole beginning and one * behind a slash, or in.",
         ),
@@ -209,7 +225,8 @@ LINT_RULES: dict[str, LintRule] = {
             "never-matches",
             _HIGH,
             "The rule can never match",
-            "Conditions that cannot hold together, or a value that the field never has, make a policy that looks like protection.",
+            "Conditions that cannot hold together, or a value that the field never has, make a policy that looks"
+            " like protection.",
             "Test it with a resource that has to be denied: weighbridge azure policy test.",
         ),
         _rule(

@@ -28,7 +28,7 @@ class Request(NamedTuple):
 
 
 def request_of(document: Any) -> Request:
-    """The request in a document: the claims of an identity (`{"idtyp", "appid"}`), or an object with `identity` and more.
+    """The request in a document: the claims of an identity (`{"idtyp", "appid"}`), or an object with `identity`.
 
     Raises UsageError for anything else.
     """
@@ -46,5 +46,13 @@ def request_of(document: Any) -> Request:
         kind = str if name in ("apiVersion", "action") else dict
         if known[name] is not MISSING and known[name] is not None and not isinstance(known[name], kind):
             raise UsageError(f"{name} of the request is of the wrong type", "mend the identity file")
-    found = [None if value is MISSING else value for value in known.values()]
-    return Request(*found[:6], action=found[6] or "write")
+    found = {name: None if value is MISSING else value for name, value in known.items()}
+    return Request(
+        identity=found["identity"],
+        api_version=found["apiVersion"],
+        resource_group=found["resourceGroup"],
+        subscription=found["subscription"],
+        policy=found["policy"],
+        claims=found["claims"],
+        action=found["action"] or "write",
+    )

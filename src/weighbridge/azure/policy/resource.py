@@ -5,7 +5,7 @@
 | `show` and REST JSON, a resource of an ARM template, a row of Resource Graph | `type` | as it is |
 | a template | `resources` | its only resource |
 | an answer of `what-if` | `changes` | the only `after` |
-| a deployment file of the ML command line | no `type`, but `model` or `endpoint_name` | the body that the command would send |
+| a deployment file of the ML command line | no `type`, but `model` or `endpoint_name` | the body that it would send |
 
 Names may be of the last segment or of all of them (`parent/child`); the identifier gives what the name lacks.
 """
@@ -134,7 +134,7 @@ def _deployment_file(document: dict[str, Any], kind: Any) -> dict[str, Any]:
         if batch and isinstance(model, str):
             properties["model"] = {"referenceType": "Id", "assetId": model}
     names = [str(document[key]) for key in ("endpoint_name", "name") if key in document]
-    kept = {key: document[key] for key in ("tags", "location", "identity") if key in document}
+    kept: dict[str, Any] = {key: document[key] for key in ("tags", "location", "identity") if key in document}
     return {"type": _BATCH if batch else _ONLINE, "name": "/".join(names), **kept, "properties": properties}
 
 

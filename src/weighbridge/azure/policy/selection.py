@@ -143,7 +143,7 @@ def _steps(name: str) -> list[str]:
 
 
 def _walk(body: Any, steps: tuple[str, ...], stars: tuple[str, ...], pins: Mapping[str, int]) -> list[Any]:
-    """Everything at the end of the steps. A member without the property gives MISSING, an array without members none."""
+    """Everything at the end of the steps; MISSING for a member without the property, nothing for an empty array."""
     found, depth = [body], 0
     for step in steps:
         if step == _STAR:

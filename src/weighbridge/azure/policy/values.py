@@ -36,7 +36,9 @@ def kind_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "text", list: "array", dict: "object"}.get(type(value), "value")
+    if isinstance(value, str):
+        return "text"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "value"
 
 
 def is_number(value: Any) -> bool:
