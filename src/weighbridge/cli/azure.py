@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     import argparse
 
 
+NOUNS = (azure_policy,)
+"""A module for each noun: `add` makes its parser, whose default `work` does what is asked."""
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `azure` takes."""
-    nouns = parser.add_subparsers(dest="noun", metavar="policy", required=True)
-    azure_policy.add(nouns)
+    nouns = parser.add_subparsers(dest="noun", metavar="NOUN", required=True)
+    for module in NOUNS:
+        module.add(nouns)
 
 
 def run(options: argparse.Namespace) -> int:
