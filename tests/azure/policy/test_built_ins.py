@@ -30,7 +30,7 @@ class Case(NamedTuple):
 
     resource: dict[str, Any]
     expected: str
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {}  # noqa: RUF012 -- never changed
     related: list[Any] | None = None
 
 

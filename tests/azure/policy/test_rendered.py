@@ -13,7 +13,11 @@ from weighbridge.azure.policy.bundle import bundle_of, escaped
 from weighbridge.azure.policy.catalogue import CATALOGUE
 from weighbridge.azure.policy.catalogue_models import AGENT, BATCH, DEPLOYMENT, MANAGED, ONLINE, PATHS, SERVERLESS
 from weighbridge.azure.policy.definition import definition_of, definitions_in
+from weighbridge.azure.policy.effects import Surroundings
 from weighbridge.azure.policy.lint import lint_document
+from weighbridge.azure.policy.request import Request
+from weighbridge.azure.policy.resource import resource_of
+from weighbridge.azure.policy.stage import judge_stage
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity
 from weighbridge.core.settings import STAGES, AzureSettings
@@ -95,25 +99,13 @@ def with_value(resource: dict[str, Any], value: Any, *path: str) -> dict[str, An
     return found
 
 
-def stopped_by(resource: dict[str, Any], stage: str = "production", **request_: Any) -> set[str]:
-    """The definitions of a stage that do not let a request pass, as the initiative hands their parameters on."""
-    initiative = json.loads(FILES["initiative.json"])["properties"]
-    given = {name: value["value"] for name, value in json.loads(FILES[f"assignments/{stage}.json"]).items()}
-    values = {name: declared.get("defaultValue") for name, declared in initiative["parameters"].items()} | given
-    found = set()
-    for member in initiative["policyDefinitions"]:
-        name = member["policyDefinitionReferenceId"]
-        if name not in DEFINITIONS:
-            continue
-        passed = {
-            key: values[value["value"].removeprefix("[parameters('").removesuffix("')]")]
-            for key, value in member["parameters"].items()
-        }
-        said = outcome(DEFINITIONS[name], resource, passed, **({"identity": BY_PIPELINE} | request_))
-        assert said in PASSES | {"deny", "audit"}, (name, said)
-        if said == "deny":
-            found.add(name)
-    return found
+def stopped_by(resource: dict[str, Any], stage: str = "production", **more: Any) -> set[str]:
+    """The definitions of a stage that do not let a request pass."""
+    known = knowledge()
+    around = Surroundings(Request(**({"identity": BY_PIPELINE} | more)), NOW, known, known.aliases)
+    found = judge_stage(SETTINGS, stage, resource_of(resource), around)
+    assert {said.judgement.outcome for said in found} <= PASSES | {"deny", "audit"}
+    return {said.id for said in found if said.judgement.outcome == "deny"}
 
 
 COMPLIANT = {

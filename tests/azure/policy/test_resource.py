@@ -142,6 +142,7 @@ def test_forms_of_parameters() -> None:
 def test_forms_of_requests() -> None:
     assert request_of(None) == Request()
     assert request_of({"idtyp": "app"}).identity == {"idtyp": "app"}
+    assert request_of({"request": {"identity": {"appid": "a"}}}).identity == {"appid": "a"}
     whole = request_of(
         {"identity": None, "apiVersion": "2026-01-01", "action": "delete", "resourceGroup": {"name": "g"}}
     )
