@@ -191,6 +191,22 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "Foundry model without version": (foundry(None), "W-07"),
     "Foundry upgrades": (foundry(versionUpgradeOption="OnceNewDefaultVersionAvailable"), "W-08"),
     "Foundry upgrades by default": (without(foundry(), "properties", "versionUpgradeOption"), "W-08"),
+    "Foundry model of another account": (
+        with_value(foundry(), "/subscriptions/x/accounts/a", "properties", "model", "source"),
+        "W-07-source",
+    ),
+    "Foundry model copied from another account": (
+        with_value(foundry(), "/subscriptions/x/accounts/a", "properties", "model", "sourceAccount"),
+        "W-07-source",
+    ),
+    "Foundry model whose names run together": (
+        with_value(foundry(""), {"format": "OpenAI/gpt", "name": "2026-01-01", "version": ""}, "properties", "model"),
+        "W-07",
+    ),
+    "batch model by its path": (
+        with_value(batch(), {"referenceType": "DataPath", "path": "x"}, "properties", "model"),
+        "W-01-batch",
+    ),
     "managed compute": (managed(MODEL), "W-16"),
     "model of a workspace's own": (request("Microsoft.MachineLearningServices/workspaces/models/versions"), "W-03"),
 }
@@ -209,9 +225,9 @@ def test_everything_else_is_denied(name: str) -> None:
         {"idtyp": "user", "appid": PIPELINE},
         {"idtyp": "app", "appid": "0"},
         {"idtyp": "app"},
-        {"appid": PIPELINE, "idtyp": "device"},
+        {"appid": PIPELINE},
     ],
-    ids=["person", "other application", "no application", "neither"],
+    ids=["person", "other application", "no application", "no kind"],
 )
 def test_only_pipelines_deploy(kind: str, identity: dict[str, Any]) -> None:
     assert "W-02" in stopped_by(request(kind), identity=identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from build.azure_requests import GROUP, NOW, THING, holds, knowledge, thing
+from weighbridge.azure.policy.catalogue import CATALOGUE
+from weighbridge.azure.policy.custom import definition_document
 from weighbridge.azure.policy.definition import definition_of, definitions_in, given_parameters
 from weighbridge.azure.policy.effects import Surroundings, judge
 from weighbridge.azure.policy.lint import lint_document
@@ -180,6 +183,11 @@ def test_forms_of_definitions() -> None:
     }
     (only,) = definitions_in(template)
     assert definition_of(only).rule == {"value": "[concat('a')]", "equals": "a"}
+    for other in ({"policyDefinitions": []}, {"properties": {"policyDefinitionId": "x"}}):
+        with pytest.raises(UsageError, match="initiative"):
+            definition_of(other)
+        with pytest.raises(UsageError, match="initiative"):
+            lint_document(other, knowledge())
     for wrong in (
         None,
         [],
@@ -260,3 +268,36 @@ def test_anything_gives_an_outcome_or_a_sentence(rule: Any, then: Any, body: Any
 def test_any_text_is_an_expression_or_is_not(text: str) -> None:
     found = holds({"value": f"[{text}]", "equals": "x"}, thing())
     assert found in (True, False, "error-deny", "unsupported")
+
+
+REAL = [definition_document(custom, "wb") for custom in CATALOGUE]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The place of every part of a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(place for key, inner in inside for place in places(inner, (*at, key)))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(REAL), st.data(), JSON)
+def test_a_real_definition_with_one_part_replaced(document: Any, data: st.DataObject, junk: Any) -> None:
+    broken = copy.deepcopy(document)
+    *above, last = data.draw(st.sampled_from(places(broken["properties"])[1:]))
+    at = broken["properties"]
+    for key in above:
+        at = at[key]
+    at[last] = junk
+    known = knowledge()
+    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+    resource = resource_of({"type": kind, "name": "w/e/d", "properties": {"model": "x", "properties": {}}})
+    around = Surroundings(Request(), NOW, known, known.aliases)
+    given = {"allowedRegistryPrefixes": [], "allowedPipelineAppIds": [], "allowedModels": [], "allowedSkus": []}
+    try:
+        definition = definition_of(broken)
+        lint_document(broken, known)
+        names = definition.parameters
+        found = judge(definition, resource, {name: value for name, value in given.items() if name in names}, around)
+    except UsageError:
+        return
+    json.dumps(found)

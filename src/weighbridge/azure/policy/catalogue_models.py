@@ -114,7 +114,12 @@ MODELS = (
         rule={
             "allOf": [
                 {"field": "type", "in": list(PATHS)},
-                {"value": _CALLER.format("idtyp"), "notEquals": "none"},
+                {
+                    "anyOf": [
+                        {"value": _CALLER.format("idtyp"), "notEquals": "none"},
+                        {"value": _CALLER.format("appid"), "notEquals": "none"},
+                    ]
+                },
                 {
                     "anyOf": [
                         {"value": _CALLER.format("idtyp"), "notEquals": "app"},
@@ -154,6 +159,22 @@ MODELS = (
             ]
         },
         parameters=("allowedModels",),
+    ),
+    Custom(
+        id="W-07-source",
+        title="Foundry takes models from its catalogue only",
+        about="Denies Foundry models that are copied from another account: a listed name says nothing of their bytes.",
+        rule={
+            "allOf": [
+                _type(DEPLOYMENT),
+                {
+                    "anyOf": [
+                        {"field": f"{DEPLOYMENT}/model.source", "exists": "true"},
+                        {"field": f"{DEPLOYMENT}/model.sourceAccount", "exists": "true"},
+                    ]
+                },
+            ]
+        },
     ),
     Custom(
         id="W-08",

@@ -371,9 +371,9 @@ def _aliases(lint: Lint, known: set[str] | None) -> Hits:
     types = _types(lint)
     for condition in lint.conditions:
         field = condition.subject
-        if condition.kind == "count":
+        if condition.kind == "count" and isinstance(field, dict):
             field = next((value for key, value in field.items() if key.casefold() == "field"), None)
-        elif condition.kind != "field":
+        elif condition.kind == "value":
             continue
         if not isinstance(field, str) or field.startswith("[") or field.casefold() in PLAIN_FIELDS:
             continue

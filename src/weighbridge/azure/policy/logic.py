@@ -59,7 +59,7 @@ def _together(parts: list[Any]) -> str:
             keys = {key.casefold(): key for key in part}
             operator = next((key for key in keys if key != "field"), "")
             field = part[keys["field"]] if "field" in keys else None
-            if isinstance(field, str) and "[*]" not in field and not _open(part[keys[operator]]):
+            if operator and isinstance(field, str) and "[*]" not in field and not _open(part[keys[operator]]):
                 simple.append((field.casefold(), operator, part[keys[operator]]))
     for field, operator, right in simple:
         candidates = [right] if operator == "equals" else right if operator == "in" else None
