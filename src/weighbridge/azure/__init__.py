@@ -1,0 +1,1 @@
+"""The Azure half: policy definitions judged and written offline, deployments, identities."""
