@@ -1,0 +1,211 @@
+"""C02: nothing goes from a public catalog straight to production. A policy denies it, and nothing that runs did.
+
+An assignment counts for a place if it holds there (its scope is above, `notScopes` and exemptions leave the place in),
+if it is enforced, if its effect is Deny, and if its parameters let in something but not everything. The parameters are
+those of the built-in definitions; an empty entry of `allowedAssetIds` allows every model, one without a slash at its
+end also those of a registry whose name merely begins alike.
+Source: github.com/Azure/azure-policy, the definitions named below.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from weighbridge.controls.base import Check, Result, found, not_exported, unknown
+from weighbridge.controls.estate import (
+    ACCOUNT,
+    ASSIGNMENT,
+    DEPLOYMENTS,
+    EXEMPTION,
+    WORKSPACE,
+    Resource,
+    items,
+    look,
+    scope_of,
+    shown,
+    walk,
+    within,
+)
+from weighbridge.core.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weighbridge.controls.estate import Estate
+
+APPROVED_MODELS = "12e5dd16-d201-47ff-849b-8454061c293d"
+ONE_REGISTRY = "19539b54-c61e-4196-9a38-67598701be90"
+FOUNDRY_MODELS = "aafe3651-cb78-4f68-9f81-e7e41509110f"
+OWN = {"weighbridge-w-01": WORKSPACE, "weighbridge-w-07": ACCOUNT}
+"""Names of our own definitions, as they are rendered, and the kind of place that they guard."""
+BUILT_IN = {APPROVED_MODELS: WORKSPACE, ONE_REGISTRY: WORKSPACE, FOUNDRY_MODELS: ACCOUNT}
+REGISTRIES = "azureml://registries/"
+HOW = {
+    "policyAssignments": "az policy assignment list --disable-scope-strict-match > policyAssignments.json",
+    "policyExemptions": "az policy exemption list --disable-scope-strict-match > policyExemptions.json",
+    "deployments": "weighbridge azure audit --live, or az rest --url …/deployments for every endpoint and account",
+}
+
+
+def guarded(estate: Estate) -> Iterator[Check]:
+    """Every production workspace and account is guarded, and what runs there comes from an allowed registry."""
+    places = [place for place in estate.of(WORKSPACE, ACCOUNT) if _gated(place)]
+    if not places:
+        yield from not_exported(estate, "resources", "workspaces and accounts", "export resources.json")
+        return
+    production = [place for place in places if estate.stage(place) == "production"]
+    if not production:
+        why = "nobody says which of them are"
+        yield unknown("production", "stages", why, "a stage for every workspace", "tag them with weighbridge.stage")
+        return
+    missing = [
+        check
+        for name in ("policyAssignments", "policyExemptions", "deployments")
+        for check in not_exported(estate, name, "production", HOW[name])
+    ]
+    yield from missing
+    if estate.has("policyAssignments"):
+        for place in production:
+            yield _guard(place, estate)
+    prefixes = allowed_prefixes(estate)
+    if not prefixes and not estate.has("policyAssignments"):
+        return
+    for place in production:
+        for running in estate.below(place, *DEPLOYMENTS):
+            yield from _running(running, prefixes)
+
+
+def allowed_prefixes(estate: Estate) -> tuple[str, ...]:
+    """Where models may come from: what the owners say, or else what the assignments that count allow."""
+    if estate.allowed_models:
+        return tuple(prefix for prefix in estate.allowed_models if prefix.startswith(REGISTRIES) and prefix[-1] == "/")
+    found_: list[str] = []
+    for assignment in estate.of(ASSIGNMENT):
+        name = parameter(assignment, "allowedRegistryName")
+        if isinstance(name, str) and name:
+            found_.append(f"{REGISTRIES}{name}/")
+        for entry in (
+            *items(parameter(assignment, "allowedAssetIds")),
+            *items(parameter(assignment, "allowedRegistryPrefixes")),
+        ):
+            if isinstance(entry, str) and entry.startswith(REGISTRIES) and entry.endswith("/"):
+                found_.append(entry)
+    return tuple(found_)
+
+
+def parameter(assignment: Resource, name: str) -> object:
+    """The value of a parameter of an assignment."""
+    parameters = look(assignment, "properties.parameters")
+    return walk(parameters, [name, "value"]) if isinstance(parameters, dict) else None
+
+
+def _gated(place: Resource) -> bool:
+    return str(place.body.get("kind", "")).lower() not in (
+        "project",
+        "speech",
+        "textanalytics",
+        "face",
+        "formrecognizer",
+    )
+
+
+def _guard(place: Resource, estate: Estate) -> Check:
+    """The assignment that guards a place, or what keeps the nearest one from doing so."""
+    wanted = "an enforced assignment with the effect Deny that allows our registries alone"
+    mend = "weighbridge azure policy render, and assign what it writes"
+    faults = []
+    for assignment in estate.of(ASSIGNMENT):
+        kind = _guards(assignment)
+        scope = look(assignment, "properties.scope")
+        if kind != place.kind or not within(place.key, scope if isinstance(scope, str) else scope_of(assignment)):
+            continue
+        fault = _fault(assignment, place, estate)
+        if not fault:
+            return found(place, "policyAssignments", True, assignment.id, wanted)
+        faults.append(f"{assignment.name}: {fault}")
+    return found(place, "policyAssignments", False, "; ".join(faults[:3]) or "no such assignment", wanted, mend)
+
+
+def _guards(assignment: Resource) -> str:
+    """The kind of places that an assignment guards, or an empty string."""
+    definition = str(look(assignment, "properties.policyDefinitionId")).lower().rpartition("/")[2]
+    return BUILT_IN.get(definition) or OWN.get(definition) or ""
+
+
+def _fault(assignment: Resource, place: Resource, estate: Estate) -> str:
+    mode = look(assignment, "properties.enforcementMode")
+    if isinstance(mode, str) and mode.lower() != "default":
+        return f"enforcementMode is {mode}"
+    effect = parameter(assignment, "effect")
+    if not isinstance(effect, str) or effect.lower() != "deny":
+        return f"the effect is {shown(effect) if isinstance(effect, str) else 'the default, which does not deny'}"
+    if any(
+        isinstance(scope, str) and within(place.key, scope) for scope in items(look(assignment, "properties.notScopes"))
+    ):
+        return "notScopes leaves it out"
+    if fault := _parameters(assignment):
+        return fault
+    for exemption in estate.of(EXEMPTION):
+        about = look(exemption, "properties.policyAssignmentId")
+        same = isinstance(about, str) and about.lower().rstrip("/") == assignment.key
+        if same and within(place.key, scope_of(exemption)) and not expired(exemption, estate.now):
+            return f"the exemption {exemption.name} leaves it out"
+    return ""
+
+
+def _parameters(assignment: Resource) -> str:
+    definition = str(look(assignment, "properties.policyDefinitionId")).lower().rpartition("/")[2]
+    if definition == ONE_REGISTRY:
+        name = parameter(assignment, "allowedRegistryName")
+        return "" if isinstance(name, str) and name else "allowedRegistryName is empty"
+    names = {APPROVED_MODELS: "allowedAssetIds", FOUNDRY_MODELS: "allowedAssetIds", "weighbridge-w-07": "allowedModels"}
+    name = names.get(definition, "allowedRegistryPrefixes")
+    entries = items(parameter(assignment, name))
+    if not entries:
+        return f"{name} is empty"
+    if name != "allowedModels":
+        odd = [
+            entry
+            for entry in entries
+            if not (isinstance(entry, str) and len(entry) > len(REGISTRIES) and entry[-1] == "/")
+        ]
+        if odd:
+            return f"{name} has {shown(odd[0])!r}, which lets more in than one registry"
+    publishers = items(parameter(assignment, "allowedPublishers"))
+    return f"allowedPublishers lets in every model of {shown(publishers[0])}" if publishers else ""
+
+
+def expired(exemption: Resource, now: datetime) -> bool:
+    """Whether an exemption has ended."""
+    ends = end_of(exemption)
+    return ends is not None and ends <= now
+
+
+def end_of(exemption: Resource) -> datetime | None:
+    """When an exemption ends; None if it says nothing that is a time."""
+    said = look(exemption, "properties.expiresOn")
+    try:
+        ends = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return ends.replace(tzinfo=UTC) if ends is not None and ends.tzinfo is None else ends
+
+
+def _running(running: Resource, prefixes: tuple[str, ...]) -> Iterator[Check]:
+    path = "properties.model"
+    model = look(running, path)
+    if isinstance(model, dict) and running.kind.endswith("accounts/deployments"):
+        return  # a model of the service's own catalog; the assignment on the account says which
+    if isinstance(model, dict):
+        model = walk(model, ["assetId"])
+    if running.kind.endswith("serverlessendpoints"):
+        path, model = "properties.modelSettings.modelId", look(running, "properties.modelSettings.modelId")
+    if not isinstance(model, str):
+        yield Check(
+            Result.UNKNOWN, running.id, path, shown(model), "a model of an allowed registry", running.source, ""
+        )
+        return
+    pinned = "/versions/" in model.lower() and "/labels/" not in model.lower()
+    met = pinned and any(model.lower().startswith(prefix.lower()) for prefix in prefixes)
+    wanted = f"a version below {' or '.join(prefixes)}" if prefixes else "a model of an allowed registry"
+    yield found(running, path, met, model, wanted, "weighbridge azure publish, and deploy what it names")
