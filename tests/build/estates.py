@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weighbridge.controls.alerts import DETECTIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
 PUSHER, DEPLOYER, ENDPOINT_ID, SANDBOX_ID = (f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "5678")

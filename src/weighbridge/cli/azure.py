@@ -8,39 +8,30 @@
 Examples:
   weighbridge azure audit ./export --registry oci:registry
   weighbridge azure identity check ./export .github/workflows
-  weighbridge azure gate deployment.yml --stage production --asset asset.json
+  weighbridge azure gate deployment.yml --stage staging --ml-registry wb-prod --asset asset.json
   weighbridge azure publish digits:v1 --ml-registry wb-prod --dry-run
 """
 
 from __future__ import annotations
 
-from weighbridge.core.loading import load
+from weighbridge.cli import azure_audit, azure_gate, azure_identity, azure_publish
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
 
-VERBS = ("audit", "identity")
-"""The verbs; the module `azure_VERB` of this package has `options(parser)` and `carry_out(options)`."""
+NOUNS = (azure_audit, azure_identity, azure_gate, azure_publish)
+"""A module for each noun: `add` makes its parser, whose default `work` does what is asked."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `azure` takes."""
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in VERBS:
-        module = load(f"weighbridge.cli.azure_{verb}")
-        description, _, examples = (module.__doc__ or "").partition("Examples:\n")
-        sub = verbs.add_parser(
-            verb,
-            allow_abbrev=False,
-            description=description.strip(),
-            epilog="Examples:\n" + examples.rstrip(),
-            formatter_class=parser.formatter_class,
-        )
-        module.options(sub)
+    nouns = parser.add_subparsers(dest="noun", metavar="NOUN", required=True)
+    for module in NOUNS:
+        module.add(nouns)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the verb says and give its status."""
-    status: int = load(f"weighbridge.cli.azure_{options.verb}").carry_out(options)
+    """Do what the noun's action says."""
+    status: int = options.work(options)
     return status

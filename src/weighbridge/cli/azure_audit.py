@@ -27,6 +27,7 @@ from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from weighbridge.controls.checklist import Audited
     from weighbridge.controls.evidence import Holdings
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "html", "markdown")
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """What `azure audit` takes."""
+def add(nouns: Any) -> None:
+    """The noun `audit`."""
+    parser = common.noun(nouns, "audit", __doc__ or "")
     parser.add_argument("export", metavar="EXPORT_DIR", help="the folder with the export; with --live it is written")
     parser.add_argument("--registry", default="", help="ask this registry for evidence: oci:DIR, HOST or HOST/PREFIX")
     parser.add_argument("--estate", metavar="FILE", default="", help="what the owners say (default: estate.json in it)")
@@ -45,9 +47,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     text = "a subscription to export (repeatable; with --live)"
     parser.add_argument("--subscription", metavar="ID", action="append", default=[], help=text)
     common.add_output(parser, FORMATS)
+    parser.set_defaults(work=_work)
 
 
-def carry_out(given: argparse.Namespace) -> int:
+def _work(given: argparse.Namespace) -> int:
     """Audit and print."""
     from weighbridge.pipelines.audit import audit_export
 

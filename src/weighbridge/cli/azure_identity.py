@@ -29,6 +29,7 @@ from weighbridge.core.records import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from typing import Any
 
     from weighbridge.controls.workflows import Workflow
 
@@ -36,8 +37,9 @@ MOST = 1024 * 1024
 MOST_FILES = 1000
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """What `azure identity` takes."""
+def add(nouns: Any) -> None:
+    """The noun `identity`."""
+    parser = common.noun(nouns, "identity", __doc__ or "")
     verbs = parser.add_subparsers(dest="action", metavar="check", required=True)
     check = verbs.add_parser("check", allow_abbrev=False, help="judge files and folders")
     check.add_argument("paths", metavar="PATH", nargs="+", help="JSON, workflow files, or folders of them")
@@ -49,9 +51,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--strict", action="store_true", help="warnings and unknowns shut the gate too")
     check.add_argument("--now", metavar="TIME", help="judge as of this time (default: now)")
     common.add_output(check, ("text", "json"))
+    check.set_defaults(work=_work)
 
 
-def carry_out(given: argparse.Namespace) -> int:
+def _work(given: argparse.Namespace) -> int:
     """Check and print."""
     from weighbridge.controls.federated import check_identities, commands
     from weighbridge.controls.reading import read_files

@@ -19,6 +19,7 @@ from weighbridge.controls.estate import (
     EXEMPTION,
     WORKSPACE,
     Resource,
+    fold,
     items,
     look,
     scope_of,
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
 APPROVED_MODELS = "12e5dd16-d201-47ff-849b-8454061c293d"
 ONE_REGISTRY = "19539b54-c61e-4196-9a38-67598701be90"
 FOUNDRY_MODELS = "aafe3651-cb78-4f68-9f81-e7e41509110f"
-OWN = {"weighbridge-w-01": WORKSPACE, "weighbridge-w-07": ACCOUNT}
-"""Names of our own definitions, as they are rendered, and the kind of place that they guard."""
+OWN = {WORKSPACE: "w-01-online", ACCOUNT: "w-07"}
+"""How the names of our own definitions end, as they are rendered, by the kind of place that they guard."""
+INITIATIVE = "-models"
+"""How the name of our initiative ends. It has an effect for each of its members."""
 BUILT_IN = {APPROVED_MODELS: WORKSPACE, ONE_REGISTRY: WORKSPACE, FOUNDRY_MODELS: ACCOUNT}
 REGISTRIES = "azureml://registries/"
 HOW = {
@@ -115,9 +118,10 @@ def _guard(place: Resource, estate: Estate) -> Check:
     mend = "weighbridge azure policy render, and assign what it writes"
     faults = []
     for assignment in estate.of(ASSIGNMENT):
-        kind = _guards(assignment)
         scope = look(assignment, "properties.scope")
-        if kind != place.kind or not within(place.key, scope if isinstance(scope, str) else scope_of(assignment)):
+        if not _guards(assignment, place.kind) or not within(
+            place.key, scope if isinstance(scope, str) else scope_of(assignment)
+        ):
             continue
         fault = _fault(assignment, place, estate)
         if not fault:
@@ -126,24 +130,46 @@ def _guard(place: Resource, estate: Estate) -> Check:
     return found(place, "policyAssignments", False, "; ".join(faults[:3]) or "no such assignment", wanted, mend)
 
 
-def _guards(assignment: Resource) -> str:
-    """The kind of places that an assignment guards, or an empty string."""
-    definition = str(look(assignment, "properties.policyDefinitionId")).lower().rpartition("/")[2]
-    return BUILT_IN.get(definition) or OWN.get(definition) or ""
+def _guards(assignment: Resource, kind: str) -> bool:
+    """Whether an assignment is of a definition that guards this kind of places."""
+    definition = _definition(assignment)
+    return BUILT_IN.get(definition) == kind or definition.endswith(OWN[kind]) or _is_initiative(assignment)
+
+
+def _definition(assignment: Resource) -> str:
+    """The name or id of what is assigned, in lower case."""
+    return str(look(assignment, "properties.policyDefinitionId")).lower().rpartition("/")[2]
+
+
+def _is_initiative(assignment: Resource) -> bool:
+    said = str(look(assignment, "properties.policyDefinitionId")).lower()
+    return "/policysetdefinitions/" in said and said.endswith(INITIATIVE)
+
+
+def _effect(assignment: Resource, kind: str) -> object:
+    """The effect that an assignment has on a kind of places; an initiative names it after its member."""
+    if not _is_initiative(assignment):
+        return parameter(assignment, "effect")
+    wanted = OWN[kind].replace("-", "")
+    parameters = look(assignment, "properties.parameters")
+    for name, value in parameters.items() if isinstance(parameters, dict) else ():
+        if name.lower().startswith("effect") and fold(name).replace("-", "").endswith(wanted):
+            return walk(value, ["value"])
+    return None
 
 
 def _fault(assignment: Resource, place: Resource, estate: Estate) -> str:
     mode = look(assignment, "properties.enforcementMode")
     if isinstance(mode, str) and mode.lower() != "default":
         return f"enforcementMode is {mode}"
-    effect = parameter(assignment, "effect")
+    effect = _effect(assignment, place.kind)
     if not isinstance(effect, str) or effect.lower() != "deny":
         return f"the effect is {shown(effect) if isinstance(effect, str) else 'the default, which does not deny'}"
     if any(
         isinstance(scope, str) and within(place.key, scope) for scope in items(look(assignment, "properties.notScopes"))
     ):
         return "notScopes leaves it out"
-    if fault := _parameters(assignment):
+    if fault := _parameters(assignment, place.kind):
         return fault
     for exemption in estate.of(EXEMPTION):
         about = look(exemption, "properties.policyAssignmentId")
@@ -153,24 +179,20 @@ def _fault(assignment: Resource, place: Resource, estate: Estate) -> str:
     return ""
 
 
-def _parameters(assignment: Resource) -> str:
-    definition = str(look(assignment, "properties.policyDefinitionId")).lower().rpartition("/")[2]
+def _parameters(assignment: Resource, kind: str) -> str:
+    definition = _definition(assignment)
     if definition == ONE_REGISTRY:
         name = parameter(assignment, "allowedRegistryName")
         return "" if isinstance(name, str) and name else "allowedRegistryName is empty"
-    names = {APPROVED_MODELS: "allowedAssetIds", FOUNDRY_MODELS: "allowedAssetIds", "weighbridge-w-07": "allowedModels"}
-    name = names.get(definition, "allowedRegistryPrefixes")
+    ours = "allowedModels" if kind == ACCOUNT else "allowedRegistryPrefixes"
+    name = "allowedAssetIds" if definition in (APPROVED_MODELS, FOUNDRY_MODELS) else ours
     entries = items(parameter(assignment, name))
     if not entries:
         return f"{name} is empty"
     if name != "allowedModels":
-        odd = [
-            entry
-            for entry in entries
-            if not (isinstance(entry, str) and len(entry) > len(REGISTRIES) and entry[-1] == "/")
-        ]
-        if odd:
-            return f"{name} has {shown(odd[0])!r}, which lets more in than one registry"
+        for entry in entries:
+            if not (isinstance(entry, str) and len(entry) > len(REGISTRIES) and entry.endswith("/")):
+                return f"{name} has {shown(entry)!r}, which lets more in than one registry"
     publishers = items(parameter(assignment, "allowedPublishers"))
     return f"allowedPublishers lets in every model of {shown(publishers[0])}" if publishers else ""
 

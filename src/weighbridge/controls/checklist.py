@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from functools import partial
 
-from weighbridge.controls import alerts, allowed_models, datasets, defender, evidence, federated, guardrails, identities
-from weighbridge.controls import network, registries, separation
+from weighbridge.controls import (
+    alerts,
+    allowed_models,
+    datasets,
+    defender,
+    evidence,
+    federated,
+    guardrails,
+    identities,
+    network,
+    registries,
+    separation,
+)
 from weighbridge.controls.base import Check, Control, Judged, Result, judge
 from weighbridge.controls.knowledge import Mapping as Mapped
 from weighbridge.controls.knowledge import mappings

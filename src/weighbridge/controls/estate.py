@@ -56,9 +56,29 @@ DEPLOYMENTS = (
 STAGE_TAG, ROLE_TAG = "weighbridge.stage", "weighbridge.role"
 """Tags by which a resource says which stage it is of, and whether it is the `model-registry` or a `dataset`."""
 _ENVELOPE = frozenset(
-    ("changedtime", "createdtime", "etag", "extendedlocation", "id", "identity", "kind", "location", "managedby")
-    + ("name", "plan", "properties", "provisioningstate", "resourcegroup", "sku", "subscriptionid", "systemdata")
-    + ("tags", "tenantid", "type", "zones")
+    (
+        "changedtime",
+        "createdtime",
+        "etag",
+        "extendedlocation",
+        "id",
+        "identity",
+        "kind",
+        "location",
+        "managedby",
+        "name",
+        "plan",
+        "properties",
+        "provisioningstate",
+        "resourcegroup",
+        "sku",
+        "subscriptionid",
+        "systemdata",
+        "tags",
+        "tenantid",
+        "type",
+        "zones",
+    )
 )
 """What a resource has besides its properties."""
 

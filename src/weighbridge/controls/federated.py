@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from weighbridge.controls import credentials, rights, workflows
-from weighbridge.controls.base import Check, Control, Judged, Result, judge
+from weighbridge.controls.base import Check, Control, Judged, Result, judge, not_exported
 from weighbridge.controls.estate import APPLICATION, CREDENTIAL, PRINCIPAL
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
@@ -70,23 +70,21 @@ def check_identities(estate: Estate, files: Sequence[Workflow], strict: bool) ->
     answers = []
     given = bool(credentials.credentials(estate) or estate.of(APPLICATION, PRINCIPAL, CREDENTIAL))
     for rule in RULES:
-        ask = partial(rule.checks, strict=strict) if given else _nothing
+        ask = partial(_ruled, rule=rule, strict=strict, given=given)
         judged = judge(Control(rule.id, rule.title, ask, ABSENT), estate)
         bad = judged.result is Result.FAIL or (
             judged.result is Result.UNKNOWN and (strict or rule.id not in NEED_MORE or _cut(judged))
         )
         answers.append(Answered(judged, rule.fails, bad and (rule.fails or strict)))
     for name, title, ask_file in WORKFLOW_RULES:
-        ask = partial(_all, files=files, ask=ask_file)
-        judged = judge(Control(name, title, ask, ABSENT), estate)
+        every = partial(_all, files=files, ask=ask_file)
+        judged = judge(Control(name, title, every, ABSENT), estate)
         answers.append(Answered(judged, True, judged.result in (Result.FAIL, Result.UNKNOWN)))
     return tuple(answers)
 
 
 def only_federated(estate: Estate) -> Iterator[Check]:
     """C07: every rule that fails, over everything that was exported."""
-    from weighbridge.controls.base import not_exported
-
     collections = ("federatedCredentials", "applications", "servicePrincipals")
     missing = [check for name in collections for check in not_exported(estate, name, "pipelines", "az ad app list …")]
     yield from missing
@@ -122,9 +120,9 @@ def _cut(judged: Judged) -> bool:
     return any(check.observed == "exported in part" for check in judged.checks)
 
 
-def _nothing(estate: Estate) -> Iterator[Check]:
-    del estate
-    return iter(())
+def _ruled(estate: Estate, rule: Ruling, *, strict: bool, given: bool) -> Iterator[Check]:
+    if given:
+        yield from rule.checks(estate, strict)
 
 
 def _all(estate: Estate, files: Sequence[Workflow], ask: Callable[[Workflow], Iterator[Check]]) -> Iterator[Check]:

@@ -18,8 +18,22 @@ if TYPE_CHECKING:
 
 ISOLATED = "AllowOnlyApprovedOutbound"
 FOUNDRY = ("aiservices", "openai", "aihub")
-CATALOGS = ("huggingface.co", "hf.co", "pypi.org", "pythonhosted.org", "github.com", "githubusercontent.com")
-CATALOGS += ("modelscope.cn", "kaggle.com", "docker.io", "conda.io", "anaconda.org", "civitai.com")
+CATALOGS = frozenset(
+    (
+        "huggingface.co",
+        "hf.co",
+        "pypi.org",
+        "pythonhosted.org",
+        "github.com",
+        "githubusercontent.com",
+        "modelscope.cn",
+        "kaggle.com",
+        "docker.io",
+        "conda.io",
+        "anaconda.org",
+        "civitai.com",
+    )
+)
 """Hosts, with everything below them, where anybody can publish models or packages."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from weighbridge.controls.base import Check, found, remark, unknown
-from weighbridge.controls.estate import APP_ROLE, APPLICATION, OWNER, PRINCIPAL, Missing, Resource, items, look, shown
+from weighbridge.controls.estate import APP_ROLE, APPLICATION, OWNER, PRINCIPAL, Missing, Resource, look, shown
 from weighbridge.controls.identities import BROAD_ROLES, named
 from weighbridge.controls.separation import assignments
 from weighbridge.core.records import TYPE_CHECKING

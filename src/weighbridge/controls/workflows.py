@@ -1,7 +1,7 @@
 """GitHub workflows that log in to Azure: what of them a stranger, or a changed action, could turn around.
 
-Read as events (`formats/grammars/yaml_tree.py`): values stay texts. A file with names and aliases is not understood, and
-what is not understood does not pass. Only jobs that can get a token, and everything in the same file, are judged.
+Read as events (`formats/grammars/yaml_tree.py`): values stay texts. A file with names and aliases is not understood,
+and what is not understood does not pass. Only jobs that can get a token, and everything in the same file, are judged.
 Sources: docs.github.com, "Security hardening for GitHub Actions", "Configuring OpenID Connect in Azure".
 """
 
@@ -129,9 +129,8 @@ def _logging_in(workflow: Workflow) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         grants = _grants(job.get("permissions")) if job.get("permissions") is not None else everywhere
         steps = [step for _, step in _steps("", job)]
-        if grants or any(str(step.get("uses", "")).lower().startswith("azure/login@") for step in steps):
-            yield name, job
-        elif any("az login" in str(step.get("run", "")) for step in steps):
+        logins = (str(step.get("uses", "")).lower().startswith("azure/login@") for step in steps)
+        if grants or any(logins) or any("az login" in str(step.get("run", "")) for step in steps):
             yield name, job
 
 

@@ -22,7 +22,7 @@ NESTING = 50
 
 def tree(text: str) -> Tree:
     """The one document of a text; an empty one is an empty text. Raises FormatError."""
-    import yaml
+    import yaml  # type: ignore[import-untyped] # it has no type hints
 
     if len(text) > MOST:
         raise FormatError(f"the YAML has more than {MOST} characters", MOST)
