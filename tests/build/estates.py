@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.controls.alerts import DETECTIONS
@@ -16,6 +17,7 @@ PUSHER, DEPLOYER, ENDPOINT_ID, SANDBOX_ID = (f"{n}{n}{n}{n}0000-0000-4000-8000-0
 APP = "aaaa0000-0000-4000-8000-000000000000"
 LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-logs/providers/Microsoft.OperationalInsights/workspaces/logs"
 Export = dict[str, Any]
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 def arm(group: str, kind: str, name: str) -> str:

@@ -60,7 +60,7 @@ class Deployment(NamedTuple):
 
 
 def read_deployment(raw: bytes) -> Deployment:
-    """The deployment that a file describes. Raises UsageError if it describes none, or in a way that readers dispute."""
+    """The deployment that a file describes. Raises UsageError if it describes none, or so that readers disagree."""
     if len(raw) > MOST:
         raise UsageError(f"the deployment has more than {MOST} bytes", "name the deployment file")
     body = _body(raw)

@@ -114,12 +114,16 @@ def _baseline(path: str) -> dict[str, str]:
 
     try:
         said, _ = read_json_file(path)
-        if said["schema"] != SCHEMA:
-            raise ValueError(f"its schema is not {SCHEMA}")
-        return {str(one["id"]): str(one["result"]) for one in said["controls"]}
+        schema = said["schema"]
+        found = {str(one["id"]): str(one["result"]) for one in said["controls"]}
     except (ValueError, KeyError, TypeError) as error:
         mend = "name the JSON of an earlier audit"
         raise UsageError(f"the baseline {plain(path)!r} cannot be used: {plain(str(error), 200)}", mend) from error
+    if schema != SCHEMA:
+        raise UsageError(
+            f"the baseline {plain(path)!r} has not the schema {SCHEMA}", "name the JSON of an earlier audit"
+        )
+    return found
 
 
 def _export(given: argparse.Namespace) -> None:

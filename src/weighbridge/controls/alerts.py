@@ -3,7 +3,7 @@
 A rule says which detection it is by a comment in its query, `// weighbridge:D04 v1`, which the renderer writes. One
 that has the comment and no query behind it is none. Diagnostic settings are not in Resource Graph: without their export
 nobody knows whether there is anything to alert on.
-Source: learn.microsoft.com, "Microsoft.Insights scheduledQueryRules" 2023-12-01, "diagnosticSettings" 2021-05-01-preview.
+Source: learn.microsoft.com, Microsoft.Insights "scheduledQueryRules" 2023-12-01, "diagnosticSettings" 2021-05-01.
 """
 
 from __future__ import annotations

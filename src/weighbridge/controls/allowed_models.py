@@ -85,15 +85,11 @@ def allowed_prefixes(estate: Estate) -> tuple[str, ...]:
     found_: list[str] = []
     for assignment in estate.of(ASSIGNMENT):
         name = parameter(assignment, "allowedRegistryName")
-        if isinstance(name, str) and name:
-            found_.append(f"{REGISTRIES}{name}/")
-        for entry in (
-            *items(parameter(assignment, "allowedAssetIds")),
-            *items(parameter(assignment, "allowedRegistryPrefixes")),
-        ):
-            if isinstance(entry, str) and entry.startswith(REGISTRIES) and entry.endswith("/"):
-                found_.append(entry)
-    return tuple(found_)
+        found_ += [f"{REGISTRIES}{name}/"] if isinstance(name, str) and name else []
+        for listed in ("allowedAssetIds", "allowedRegistryPrefixes"):
+            entries = (entry for entry in items(parameter(assignment, listed)) if isinstance(entry, str))
+            found_ += [entry for entry in entries if entry.startswith(REGISTRIES) and entry.endswith("/")]
+    return tuple(dict.fromkeys(found_))
 
 
 def parameter(assignment: Resource, name: str) -> object:

@@ -8,8 +8,8 @@
     flexible   claims['sub'] eq '…' and claims['job_workflow_ref'] eq '…@refs/heads/main'
 
 A subject is compared literally: a `*` in it never matches anything, so such a credential is dead and not broad.
-Sources: learn.microsoft.com, "Workload identity federation", "Flexible federated identity credentials"; docs.github.com,
-"OpenID Connect reference", immutable subjects (2026).
+Sources: learn.microsoft.com, "Workload identity federation", "Flexible federated identity credentials";
+docs.github.com, "OpenID Connect reference", immutable subjects (2026).
 """
 
 from __future__ import annotations

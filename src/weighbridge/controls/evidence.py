@@ -1,7 +1,7 @@
 """Controls that our own evidence proves: C03 scanned, C04 no pickles, C05 bills of materials, C11 provenance.
 
-They are asked of every tag of the internal registry, with the requirements of gate two: evidence counts if a trusted key
-signed it about this very manifest. Without a registry nobody knows.
+They are asked of every tag of the internal registry, with the requirements of gate two: evidence counts if a trusted
+key signed it about this very manifest. Without a registry nobody knows.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def listed(holdings: Holdings | None) -> Iterator[Check]:
 
 
 def proven(holdings: Holdings | None) -> Iterator[Check]:
-    """C11: of every model at least one claim about its origin is verified, all that production asks for, none refuted."""
+    """C11: of every model a claim about its origin is verified, and all that production asks for; none is refuted."""
     yield from _asked(holdings, provenance_verified)
     for held in _models(holdings):
         claims = read_claims(held.case.provenance.predicate) if held.case and held.case.provenance else None

@@ -1,7 +1,7 @@
 """C08: what runs a model reaches only what was approved.
 
-Rules that Azure needs for itself (category Required) do not count. A project uses the network of its hub. A mode that is
-set and not provisioned isolates nothing. A workspace of no known stage is judged as one of production.
+Rules that Azure needs for itself (category Required) do not count. A project uses the network of its hub. A mode that
+is set and not provisioned isolates nothing. A workspace of no known stage is judged as one of production.
 Source: learn.microsoft.com, "Workspace managed virtual network isolation".
 """
 

@@ -216,7 +216,7 @@ def _resource(record: dict[str, Any], collection: str, source: str) -> Resource:
 
 
 def _once(resources: list[Resource]) -> Iterator[Resource]:
-    """Each resource once; a row that has properties counts before one that has none. Two that differ are both judged."""
+    """Each resource once; a row with properties counts before one without. Two that differ are both judged."""
     whole = {(found.kind, found.key) for found in resources if _has_properties(found)}
     seen: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for found in resources:

@@ -187,14 +187,14 @@ def _reference(stored: Stored | None, digest: Digest | None, asked: Asked) -> Re
         said = parse_reference(stored.properties.get(REFERENCE, ""), asked.home)
     except UsageError:
         return None
-    home = (
-        asked.home.removeprefix("oci:").partition("/")[0] if said.kind == "remote" else asked.home.removeprefix("oci:")
-    )
-    inside = said.kind == ("layout" if asked.home.startswith("oci:") else "remote")
-    if not inside or os.path.normpath(said.place) != os.path.normpath(home):
-        return None
-    prefix = asked.home.partition("/")[2] if said.kind == "remote" else ""
-    if prefix and not f"{said.name}/".startswith(f"{prefix.rstrip('/')}/"):
+    if asked.home.startswith("oci:"):
+        home = os.path.realpath(asked.home.removeprefix("oci:"))
+        inside = said.kind == "layout" and os.path.realpath(said.place) == home
+    else:
+        host, _, prefix = asked.home.rstrip("/").partition("/")
+        below = not prefix or f"{said.name}/".startswith(f"{prefix}/")
+        inside = said.kind == "remote" and said.place == host and below
+    if not inside:
         return None
     return said._replace(tag=None, digest=digest)
 
