@@ -214,3 +214,20 @@ def test_without_a_registry_that_counts_nothing_passes(published: Azure) -> None
         "azure", "gate", "deployment.yml", "--stage", "production", *PLACE, "--bytes", "model", "--format", "json"
     )
     assert unmet(outcome) == {"deployment-form": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"), [("azureml://registries/wb-prod/*", 0), ("azureml://registries/other/*", 1)]
+)
+def test_a_policy_has_to_let_it_pass(wanted: str, status: int, published: Azure, tmp_path: Path) -> None:
+    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+    rule = {
+        "if": {"allOf": [{"field": "type", "equals": kind}, {"field": f"{kind}/model", "notLike": wanted}]},
+        "then": {"effect": "deny"},
+    }
+    (tmp_path / "policy.json").write_text(json.dumps({"properties": {"mode": "All", "policyRule": rule}}))
+    outcome = gate(*PLACE, "--bytes", "model", "--policy", "policy.json")
+    assert outcome.status == status, outcome
+    assert unmet(outcome) == ({"policy policy.json": "unmet"} if status else {})
+    (tmp_path / "policy.json").write_text("{}")
+    assert gate(*PLACE, "--bytes", "model", "--policy", "policy.json").status == 2

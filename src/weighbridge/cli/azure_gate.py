@@ -3,7 +3,8 @@
 DEPLOYMENT is the file that deploys: YAML of `az ml`, or the JSON of one ARM resource. It must name a version of a model
 of an Azure ML registry; the asset must name the digest of what gate two admitted, and the evidence of that digest must
 hold now. The asset is read from --asset FILE (`az rest` or `az ml model show`), or asked of Azure. At production its
-bytes are compared too: --bytes names a folder with them (`az ml model download`).
+bytes are compared too: --bytes names a folder with them (`az ml model download`). Policy definitions that --policy
+names are evaluated on the deployment as Azure would.
 
 Status 0: allowed; `properties` of the JSON belong into the deployment. Status 1: denied, with every reason.
 
@@ -27,11 +28,13 @@ from weighbridge.core.settings import STAGES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from weighbridge.azure.assets import Stored
     from weighbridge.azure.deployments import Asset
+    from weighbridge.core.settings import Settings
+    from weighbridge.gate.requirements import Reason
     from weighbridge.pipelines.deployment import GateDecision
 
 
@@ -44,6 +47,10 @@ def add(nouns: Any) -> None:
     parser.add_argument("--ml-registry", metavar="NAME", action="append", default=[], help=text)
     parser.add_argument("--asset", metavar="FILE", help="the asset as Azure gives it; nothing is asked of Azure then")
     parser.add_argument("--bytes", metavar="DIR", default="", help="the asset's files, to be compared")
+    text = "a policy definition that has to let the deployment pass (repeatable)"
+    parser.add_argument("--policy", metavar="FILE", action="append", default=[], help=text)
+    parser.add_argument("--parameters", metavar="FILE", help="values for its parameters")
+    parser.add_argument("--identity", metavar="FILE", help="who deploys: {idtyp, appid}")
     add_place(parser)
     parser.add_argument("--now", metavar="TIME", help="decide as of this time (default: now)")
     common.add_output(parser, ("text", "json"))
@@ -70,8 +77,9 @@ def _work(given: argparse.Namespace) -> int:
         _resolver(given),
         lambda reference: open_store(reference, settings),
         settings.registry,
-        tuple(given.ml_registry),
+        tuple(given.ml_registry) or _registries(settings, given.stage),
         given.bytes,
+        _policies(given) if given.policy else (),
     )
     decision = gate(read_deployment(_read(given.deployment)), asked)
     if given.format == "json":
@@ -113,6 +121,27 @@ def place_of(given: argparse.Namespace) -> Any:
     if not re.fullmatch(r"[0-9a-fA-F-]{36}", subscription) or not re.fullmatch(r"[\w().-]{1,90}", group):
         raise UsageError("where the Azure ML registry is, is not known", "give --subscription and --resource-group")
     return Place(subscription, group)
+
+
+def _registries(settings: Settings, stage: str) -> tuple[str, ...]:
+    """The Azure ML registries that the settings name for a stage."""
+    own = settings.azure.registries
+    return own if stage == "production" else tuple(dict.fromkeys((*settings.azure.staging_registries, *own)))
+
+
+def _policies(given: argparse.Namespace) -> tuple[Callable[[Mapping[str, Any]], Reason], ...]:
+    from weighbridge.controls.reading import read_json_file
+    from weighbridge.pipelines.deployment_policies import policy_checks
+
+    def read(path: str) -> Any:
+        try:
+            return read_json_file(path, 8 * 1024 * 1024)[0]
+        except ValueError as error:
+            raise UsageError(f"{plain(path)!r} cannot be used: {plain(str(error), 200)}", "name a JSON file") from error
+
+    documents = {os.path.basename(path): read(path) for path in given.policy}
+    parameters = read(given.parameters) if given.parameters else None
+    return policy_checks(documents, parameters, read(given.identity) if given.identity else None, moment(given.now))
 
 
 def _read(path: str) -> bytes:

@@ -128,6 +128,27 @@ class HttpsSettings(NamedTuple):
     """Hosts inside of the own network that others may redirect to."""
 
 
+class AzureSettings(NamedTuple):
+    """What the policies for Azure are written with."""
+
+    registries: tuple[str, ...] = ()
+    """Registries of Azure Machine Learning that models are deployed from in production, by name."""
+    staging_registries: tuple[str, ...] = ()
+    """The same for staging; none: those of production."""
+    deployers: tuple[str, ...] = ()
+    """Application ids of the pipelines that may deploy."""
+    models: tuple[str, ...] = ()
+    """Foundry models that may be deployed, as `FORMAT/NAME/VERSION`."""
+    skus: tuple[str, ...] = ("Standard", "GlobalStandard", "DataZoneStandard")
+    """What Foundry deployments may be sized as."""
+    required_tags: tuple[str, ...] = ()
+    """Tags that every deployment has to have, for people: their values are believed by nobody."""
+    admitted: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Model assets that gate two admitted, each with its digest; with any, no other may be deployed."""
+    prefix: str = "wb"
+    """What the names of definitions begin with."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -149,6 +170,7 @@ class Settings(NamedTuple):
     registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
+    azure: AzureSettings = AzureSettings()
 
 
 def find_settings(start: str, artifacts: Iterable[str] = ()) -> tuple[str, str]:
@@ -222,6 +244,7 @@ def _from_file(path: str) -> Settings:
         registries=_registries(table.get("registries", {}), folder, where),
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
+        azure=_azure(table.get("azure", {}), f"{where}, [azure]"),
     )
 
 
@@ -360,6 +383,26 @@ def _https(table: Any, where: str) -> HttpsSettings:
             raise UsageError(f"{where}: {key} is no list of hosts", f'write {key} = ["models.example.com"]')
         hosts[key] = tuple(host.lower() for host in table[key])
     return HttpsSettings(**hosts)
+
+
+def _azure(table: Any, where: str) -> AzureSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [azure] and one setting per line")
+    _check_keys(table, AzureSettings._fields, where)
+    lists = {}
+    for key in AzureSettings._fields:
+        if key in ("prefix", "admitted") or key not in table:
+            continue
+        if not _is_texts(table[key]) or not all(value.strip() for value in table[key]):
+            raise UsageError(f"{where}: {key} is no list of texts", f'write {key} = ["…"]')
+        lists[key] = tuple(table[key])
+    prefix = _text(table, "prefix", where) or AzureSettings().prefix
+    admitted = table.get("admitted", {})
+    if not isinstance(admitted, dict) or not all(isinstance(value, str) for value in admitted.values()):
+        raise UsageError(
+            f"{where}: admitted is no table of texts", 'write [azure.admitted] and "azureml://…" = "sha256:…"'
+        )
+    return AzureSettings(**lists, admitted=dict(admitted), prefix=prefix)
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
