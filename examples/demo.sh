@@ -36,4 +36,7 @@ run 1 weighbridge intake ../examples/trojan --to oci:registry:trojan:v1 --stage 
 printf '\n%s\n' "5. Nothing of it is in the registry"
 run 2 weighbridge admit trojan:v1 --stage production
 
+printf '\n%s\n' "6. A sample estate in Azure, judged against the hardening checklist; what our own evidence proves comes from the registry"
+run 1 weighbridge azure audit ../examples/estate --registry oci:registry
+
 printf '\n%s\n' "The good model is in .demo/registry with its evidence; the trojan was refused with status 1."

@@ -8,6 +8,8 @@ import pytest
 
 from build import estates as e
 from build.arm_server import Azure, azure
+from build.running import command
+from weighbridge.azure import clients
 from weighbridge.azure.collect import collect, collect_applications
 from weighbridge.core.errors import AzureError, RegistryError, UsageError
 from weighbridge.pipelines.audit import audit_export
@@ -134,3 +136,14 @@ def test_applications_are_asked_of_graph(there: Azure, tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError):
         collect_applications(there.service(), ["x' or 1 eq 1"], str(tmp_path / "y"))
+
+
+def test_the_command_exports_and_audits(there: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(there)
+    monkeypatch.setattr(clients, "connect", lambda *_: there.service())
+    folder = tmp_path / "export"
+    outcome = command("azure", "audit", folder, "--live", "--subscription", e.SUBSCRIPTION, "--format", "json")
+    assert outcome.status == 1, outcome
+    assert (folder / "resources.json").exists()
+    assert command("azure", "audit", folder, "--live").status == 2
+    assert command("azure", "audit", folder, "--live", "--subscription", "../x").status == 2

@@ -340,3 +340,20 @@ def write(export: Export, folder: Path) -> Path:
     for name, content in export.items():
         (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return folder
+
+
+def sample() -> Export:
+    """The estate of `examples/estate`: as it should be, but for four things that are easily overlooked."""
+    export = spoilt("resources.json", "/wbmodels", "properties/adminUserEnabled", True)
+    hub = next(one for one in rows(export, "resources.json") if one["id"].endswith("/hub-production"))
+    rules = hub["properties"]["managedNetwork"]["outboundRules"]
+    rules["models"] = {"type": "FQDN", "category": "UserDefined", "destination": "*.huggingface.co"}
+    (credential_2,) = (one for one in rows(export, "federatedCredentials.json") if one["id"] == "2")
+    credential_2["subject"] = "repo:contoso@4242/models@777:pull_request"
+    endpoint = next(one for one in rows(export, "resources.json") if one["id"].endswith("/score"))
+    endpoint["properties"]["authMode"] = "Key"
+    hubs = {
+        arm(f"rg-{stage}", f"{ML}/workspaces", f"hub-{stage}"): stage for stage in ("sandbox", "staging", "production")
+    }
+    export["estate.json"] = {"schema": "weighbridge.estate/1", "stages": hubs}
+    return export

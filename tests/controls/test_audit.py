@@ -6,13 +6,16 @@ import copy
 import io
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from build import estates as e
 from build.containers import safetensors
 from build.running import command
+from tools import schemas
 from weighbridge.controls.base import Result
 from weighbridge.controls.checklist import REQUIRED, controls
 from weighbridge.controls.knowledge import mappings
@@ -20,9 +23,6 @@ from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.pipelines.audit import audit_export
 from weighbridge.render.audit import audit_html, audit_markdown, audit_text
 from weighbridge.render.terminal import style_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 PROVED = {"C03", "C04", "C05", "C11"}
@@ -390,3 +390,19 @@ def test_with_the_registry_all_twelve_pass(tmp_path: Path, monkeypatch: pytest.M
         "azure", "audit", "export", "--registry", "oci:registry", "--format", "json", "--now", "2027-12-01T00:00:00Z"
     )
     assert next(one["result"] for one in later.json()["controls"] if one["id"] == "C03") == "fail"
+
+
+def test_the_sample_estate_is_as_it_is_built_and_shows_four_faults(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "examples" / "estate"
+    assert {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")} == e.sample()
+    found = results(e.sample(), tmp_path)
+    assert {name for name, result in found.items() if result == "fail"} == {"C01", "C07", "C08", "C13"}
+
+
+@pytest.mark.parametrize("export", [e.compliant(), e.sample()], ids=["compliant", "sample"])
+def test_the_documents_follow_their_schemas(export: e.Export, tmp_path: Path) -> None:
+    folder = e.write(export, tmp_path)
+    audited = command("azure", "audit", folder, "--format", "json").json()
+    jsonschema.validate(audited, schemas.schemas()["audit"])
+    checked = command("azure", "identity", "check", folder, "--format", "json").json()
+    jsonschema.validate(checked, schemas.schemas()["identity"])

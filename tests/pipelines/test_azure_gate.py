@@ -7,11 +7,13 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from build.arm_server import Azure, azure
 from build.containers import safetensors
 from build.running import Outcome, command
+from tools import schemas
 from weighbridge.azure import clients
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def test_what_is_published_is_what_was_admitted_and_passes_the_gate(there: Azure
     decision = gate(*PLACE, "--bytes", "model")
     assert decision.status == 0, decision
     document = decision.json()
+    jsonschema.validate(document, schemas.schemas()["azure-gate"])
+    jsonschema.validate(outcome.json(), schemas.schemas()["azure-publish"])
     assert document["decision"] == "allow"
     assert document["digest"] == outcome.json()["digest"]
     assert document["properties"]["weighbridge.digest"] == document["digest"]

@@ -73,6 +73,8 @@ NOTHING_THERE = frozenset(("ResourceNotFound", "NotFound", "404", "NoRegisteredP
 
 def collect(arm: Service, subscriptions: Sequence[str], folder: str) -> list[str]:
     """Write the export; what could not be read is given back, a sentence each."""
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise UsageError(f"{plain(folder)!r} is not empty", "name a new folder: an export is of one moment")
     problems: list[str] = []
     files: dict[str, list[dict[str, Any]]] = {}
     broken: set[str] = set()
@@ -163,10 +165,8 @@ def _checked(row: dict[str, Any]) -> str:
 def _write(folder: str, files: dict[str, list[dict[str, Any]]]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
-        if os.listdir(folder):
-            raise UsageError(f"{plain(folder)!r} is not empty", "name a new folder: an export is of one moment")
         for name, members in files.items():
-            with open(os.path.join(folder, f"{name}.json"), "w", encoding="utf-8") as file:
+            with open(os.path.join(folder, f"{name}.json"), "x", encoding="utf-8") as file:
                 json.dump({"value": members}, file, indent=1)
                 file.write("\n")
     except OSError as error:

@@ -17,6 +17,7 @@ Examples:
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -46,6 +47,8 @@ def add(nouns: Any) -> None:
     parser.add_argument("--live", action="store_true", help="export first, through Azure Resource Graph and ARM")
     text = "a subscription to export (repeatable; with --live)"
     parser.add_argument("--subscription", metavar="ID", action="append", default=[], help=text)
+    text = "an application that pipelines log in as, by its appId (repeatable; with --live)"
+    parser.add_argument("--application", metavar="APPID", action="append", default=[], help=text)
     common.add_output(parser, FORMATS)
     parser.set_defaults(work=_work)
 
@@ -129,8 +132,14 @@ def _baseline(path: str) -> dict[str, str]:
 def _export(given: argparse.Namespace) -> None:
     if not given.subscription:
         raise UsageError("--live needs a subscription", "name one with --subscription ID")
-    from weighbridge.azure.clients import connect
-    from weighbridge.azure.collect import collect
+    for one in given.subscription:
+        if not re.fullmatch(r"[0-9a-fA-F-]{36}", one):
+            raise UsageError(f"{plain(one, 60)!r} is no id of a subscription", "give the GUID that az account show has")
+    from weighbridge.azure.clients import GRAPH, connect
+    from weighbridge.azure.collect import collect, collect_applications
 
-    for problem in collect(connect(), given.subscription, given.export):
+    problems = collect(connect(), given.subscription, given.export)
+    if given.application:
+        problems += collect_applications(connect(GRAPH), given.application, given.export)
+    for problem in problems:
         common.say(given, problem)
