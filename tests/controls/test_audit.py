@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,33 @@ SPOILT: list[tuple[str, e.Export]] = [
                 {"model": MODEL},
             ),
         ),
+    ),
+    (
+        "C02",
+        e.spoilt("policyAssignments.json", "/wb-models", f"{ASSIGNED}/allowedAssetIds/value", ["azureml://registries/azure-huggingface/models/"]),
+    ),
+    (
+        "C02",
+        e.with_one_more(
+            "deployments.json",
+            e.resource("rg-other", f"{e.ML}/workspaces/onlineEndpoints/deployments", "unknown/e/green", {"model": MODEL}),
+        ),
+    ),
+    (
+        "C02",
+        e.with_one_more(
+            "deployments.json",
+            e.resource(
+                "rg-production",
+                "Microsoft.CognitiveServices/accounts/deployments",
+                "foundry/gpt",
+                {"model": {"format": "OpenAI", "name": "gpt-4o", "version": "1"}},
+            ),
+        ),
+    ),
+    (
+        "C08",
+        e.spoilt("resources.json", "/hub-production", RULE.rpartition("/")[0], {"type": "ServiceTag", "destination": {"serviceTag": "Internet"}}),
     ),
     ("C06", e.spoilt("resources.json", "/hub-staging", "properties/keyVault", VAULT)),
     (
@@ -406,3 +434,57 @@ def test_the_documents_follow_their_schemas(export: e.Export, tmp_path: Path) ->
     jsonschema.validate(audited, schemas.schemas()["audit"])
     checked = command("azure", "identity", "check", folder, "--format", "json").json()
     jsonschema.validate(checked, schemas.schemas()["identity"])
+
+
+def test_a_project_has_the_stage_of_its_hub_and_what_runs_in_it_is_judged(tmp_path: Path) -> None:
+    hub = e.arm("rg-production", f"{e.ML}/workspaces", "hub-production")
+    project = e.resource("rg-production", f"{e.ML}/workspaces", "project", {"hubResourceId": hub}, kind="Project")
+    running = e.resource(
+        "rg-production", f"{e.ML}/workspaces/onlineEndpoints/deployments", "project/e/blue", {"model": MODEL}
+    )
+    export = e.with_one_more("resources.json", project)
+    e.rows(export, "diagnosticSettings.json").append(e.diagnostics(project["id"]))
+    found = results(export, tmp_path / "a")
+    assert {found[name] for name in ("C02", "C06", "C08", "C09")} == {"pass"}
+    e.rows(export, "deployments.json").append(running)
+    assert results(export, tmp_path / "b")["C02"] == "fail"
+
+
+def test_our_initiative_guards_too(tmp_path: Path) -> None:
+    export = e.compliant()
+    ours = e.assignment(
+        "wb-production",
+        "x",
+        allowedRegistryPrefixes=["azureml://registries/wb-prod/models/"],
+        allowedModels=["OpenAI/gpt-4o/1"],
+    )
+    ours["properties"]["policyDefinitionId"] = "/providers/Microsoft.Authorization/policySetDefinitions/wb-models"
+    ours["properties"]["parameters"] |= {"effectW01Online": {"value": "Deny"}, "effectW07": {"value": "Deny"}}
+    export["policyAssignments.json"] = [ours]
+    assert results(export, tmp_path / "a")["C02"] == "pass"
+    ours["properties"]["parameters"]["effectW01Online"] = {"value": "Audit"}
+    assert results(export, tmp_path / "b")["C02"] == "fail"
+
+
+def test_another_provider_that_the_owners_believe(tmp_path: Path) -> None:
+    aks = "https://oidc.prod-aks.azure.com/x"
+    export = e.spoilt("federatedCredentials.json", "1", "issuer", aks)
+    e.rows(export, "federatedCredentials.json")[0]["subject"] = "system:serviceaccount:models:serve"
+    assert results(export, tmp_path / "a")["C07"] == "fail"
+    export["estate.json"] = {
+        "schema": "weighbridge.estate/1",
+        "issuers": ["https://token.actions.githubusercontent.com", aks],
+    }
+    assert results(export, tmp_path / "b")["C07"] == "pass"
+
+
+def test_no_command_lets_a_name_out_of_its_word(tmp_path: Path) -> None:
+    text = json.dumps(e.sample()).replace("rg-production", "rg-$(echo x)").replace("contoso", "$(echo y)")
+    folder = e.write(json.loads(text), tmp_path)
+    audited = command("azure", "audit", folder, "--format", "json").json()
+    checked = command("azure", "identity", "check", folder, "--format", "json").json()
+    lines = [one["mend"] for one in audited["controls"]] + checked["commands"]
+    assert any("$(echo x)" in line for line in lines)
+    assert any("$(echo y)" in line for line in lines)
+    bare = [word for line in lines for part in line.split("\n") for word in re.sub(r"'[^']*'", "", part).split()]
+    assert not [word for word in bare if "$(" in word]

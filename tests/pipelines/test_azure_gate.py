@@ -207,6 +207,22 @@ def test_a_deployment_of_something_else_is_denied(text: str, published: Azure, t
     assert unmet(outcome)["deployment-form"] == "unmet"
 
 
+def test_the_asset_as_az_ml_shows_it(published: Azure, tmp_path: Path) -> None:
+    flat = {
+        "name": "good",
+        "version": "1",
+        "path": "azureml://x",
+        "properties": inner(published)["properties"],
+        "type": "custom_model",
+    }
+    (tmp_path / "asset.json").write_text(json.dumps(flat))
+    assert gate("--asset", "asset.json", "--bytes", "model").status == 0
+    (tmp_path / "asset.json").write_text(json.dumps({**flat, "version": "2"}))
+    assert unmet(gate("--asset", "asset.json", "--bytes", "model")) == {"asset-resolved": "unmet"}
+    (tmp_path / "asset.json").write_text("[]")
+    assert gate("--asset", "asset.json").status == 2
+
+
 def test_a_digest_in_the_deployment_has_to_be_the_same(published: Azure, tmp_path: Path) -> None:
     said = f"{DEPLOYMENT}properties:\n  weighbridge.digest: sha256:{'0' * 64}\n"
     (tmp_path / "deployment.yml").write_text(said)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from weighbridge.controls.base import Check, Result, found, is_false, is_true, not_exported, unknown
+from weighbridge.controls.base import Check, Result, az, found, is_false, is_true, not_exported, unknown
 from weighbridge.controls.datasets import dataset_accounts
 from weighbridge.controls.estate import (
     BLOBS,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DETECTIONS = tuple(f"D{number:02}" for number in range(1, 18))
 """The detections that an estate needs. D05 and D10 look back further than an alert rule can: Sentinel has them."""
 SCOPE = "alert rules"
+LOGS = '[{"categoryGroup": "allLogs", "enabled": true}]'
 SHORTEST = 40
 """Characters of a query that looks at something."""
 _MARK = re.compile(r"^\s*//\s*weighbridge:D0*([0-9]{1,3})[a-z]?\b", re.MULTILINE | re.IGNORECASE)
@@ -77,11 +78,11 @@ def _works(name: str, rule: Resource) -> Iterator[Check]:
     # A query rule that does not say is on; Sentinel's always say.
     met = is_true(on) or (rule.kind == QUERY_RULE and not isinstance(on, bool) and not is_false(on))
     seen = "true" if met else "false"
-    mend = f"az resource update --ids {rule.id} --set properties.enabled=true"
+    mend = az("resource", "update", "--ids", rule.id, "--set", "properties.enabled=true")
     yield found(rule, f"{name} properties.enabled", met, seen, "true", mend)
     if rule.kind == QUERY_RULE:
         groups = [one for one in items(look(rule, "properties.actions.actionGroups")) if isinstance(one, str) and one]
-        mend = f"az monitor scheduled-query update --ids {rule.id} --action-groups …"
+        mend = az("monitor", "scheduled-query", "update", "--ids", rule.id, "--action-groups", "ACTION_GROUP")
         seen = f"{len(groups)} action groups"
         yield found(rule, f"{name} properties.actions.actionGroups", bool(groups), seen, "somebody who is told", mend)
 
@@ -97,7 +98,19 @@ def _logged(estate: Estate) -> Iterator[Check]:
         settings = [one for one in estate.of(DIAGNOSTICS) if scope_of(one) == source.key]
         whole = [one for one in settings if _collects(one)]
         seen = ", ".join(one.name for one in whole or settings) or "none"
-        mend = f"az monitor diagnostic-settings create --resource {source.id} --workspace … --logs …"
+        mend = az(
+            "monitor",
+            "diagnostic-settings",
+            "create",
+            "--name",
+            "to-logs",
+            "--resource",
+            source.id,
+            "--workspace",
+            "WORKSPACE",
+            "--logs",
+            LOGS,
+        )
         yield found(source, "diagnosticSettings", bool(whole), seen, "logs sent to a Log Analytics workspace", mend)
 
 

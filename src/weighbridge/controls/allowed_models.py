@@ -30,7 +30,8 @@ from weighbridge.controls.estate import (
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from weighbridge.controls.estate import Estate
 
@@ -39,6 +40,8 @@ ONE_REGISTRY = "19539b54-c61e-4196-9a38-67598701be90"
 FOUNDRY_MODELS = "aafe3651-cb78-4f68-9f81-e7e41509110f"
 OWN = {WORKSPACE: "w-01-online", ACCOUNT: "w-07"}
 """How the names of our own definitions end, as they are rendered, by the kind of place that they guard."""
+CATALOGS = frozenset(("azureml", "azure-openai", "azure-huggingface", "huggingface", "nvidia-ai"))
+"""Registries of Azure ML that are public catalogs, with all whose names begin with `azureml-`."""
 INITIATIVE = "-models"
 """How the name of our initiative ends. It has an effect for each of its members."""
 BUILT_IN = {APPROVED_MODELS: WORKSPACE, ONE_REGISTRY: WORKSPACE, FOUNDRY_MODELS: ACCOUNT}
@@ -52,15 +55,16 @@ HOW = {
 
 def guarded(estate: Estate) -> Iterator[Check]:
     """Every production workspace and account is guarded, and what runs there comes from an allowed registry."""
-    places = [place for place in estate.of(WORKSPACE, ACCOUNT) if _gated(place)]
+    places = [place for place in estate.of(WORKSPACE, ACCOUNT) if _holds_models(place)]
     if not places:
         yield from not_exported(estate, "resources", "workspaces and accounts", "export resources.json")
         return
-    production = [place for place in places if estate.stage(place) == "production"]
-    if not production:
+    if not any(estate.stage(place) == "production" for place in places):
         why = "nobody says which of them are"
         yield unknown("production", "stages", why, "a stage for every workspace", "tag them with weighbridge.stage")
         return
+    # A place of no known stage is judged as one of production.
+    production = [place for place in places if estate.stage(place) not in ("sandbox", "staging")]
     missing = [
         check
         for name in ("policyAssignments", "policyExemptions", "deployments")
@@ -73,9 +77,9 @@ def guarded(estate: Estate) -> Iterator[Check]:
     prefixes = allowed_prefixes(estate)
     if not prefixes and not estate.has("policyAssignments"):
         return
-    for place in production:
-        for running in estate.below(place, *DEPLOYMENTS):
-            yield from _running(running, prefixes)
+    for running in estate.of(*DEPLOYMENTS):
+        if estate.stage(running) not in ("sandbox", "staging"):
+            yield from _running(running, prefixes, estate)
 
 
 def allowed_prefixes(estate: Estate) -> tuple[str, ...]:
@@ -98,14 +102,9 @@ def parameter(assignment: Resource, name: str) -> object:
     return walk(parameters, [name, "value"]) if isinstance(parameters, dict) else None
 
 
-def _gated(place: Resource) -> bool:
-    return str(place.body.get("kind", "")).lower() not in (
-        "project",
-        "speech",
-        "textanalytics",
-        "face",
-        "formrecognizer",
-    )
+def _holds_models(place: Resource) -> bool:
+    """Whether a place is a workspace or an account that models are deployed in; other AI services have none."""
+    return place.kind == WORKSPACE or str(place.body.get("kind", "")).lower() in ("aiservices", "openai", "aihub", "")
 
 
 def _guard(place: Resource, estate: Estate) -> Check:
@@ -187,10 +186,23 @@ def _parameters(assignment: Resource, kind: str) -> str:
         return f"{name} is empty"
     if name != "allowedModels":
         for entry in entries:
-            if not (isinstance(entry, str) and len(entry) > len(REGISTRIES) and entry.endswith("/")):
-                return f"{name} has {shown(entry)!r}, which lets more in than one registry"
+            if fault := _opens(entry, kind):
+                return f"{name} has {shown(entry)!r}, {fault}"
     publishers = items(parameter(assignment, "allowedPublishers"))
     return f"allowedPublishers lets in every model of {shown(publishers[0])}" if publishers else ""
+
+
+def _opens(entry: object, kind: str) -> str:
+    """What an entry lets in that it should not, or an empty string: it allows all whose address has it inside."""
+    if not isinstance(entry, str) or not entry.lower().startswith(REGISTRIES):
+        return "which is no address in a registry"
+    registry, _, below = entry.lower()[len(REGISTRIES) :].partition("/")
+    if not registry or not (entry.endswith("/") or "/versions/" in below):
+        return "which lets more in than one registry"
+    catalog = registry in CATALOGS or registry.startswith("azureml-")
+    if catalog and kind == WORKSPACE and "/versions/" not in below:
+        return "which is a public catalog"
+    return ""
 
 
 def expired(exemption: Resource, now: datetime) -> bool:
@@ -209,21 +221,36 @@ def end_of(exemption: Resource) -> datetime | None:
     return ends.replace(tzinfo=UTC) if ends is not None and ends.tzinfo is None else ends
 
 
-def _running(running: Resource, prefixes: tuple[str, ...]) -> Iterator[Check]:
+def _running(running: Resource, prefixes: tuple[str, ...], estate: Estate) -> Iterator[Check]:
     path = "properties.model"
     model = look(running, path)
     if isinstance(model, dict) and running.kind.endswith("accounts/deployments"):
-        return  # a model of the service's own catalog; the assignment on the account says which
+        yield _catalog_model(running, model, estate)
+        return
     if isinstance(model, dict):
         model = walk(model, ["assetId"])
     if running.kind.endswith("serverlessendpoints"):
         path, model = "properties.modelSettings.modelId", look(running, "properties.modelSettings.modelId")
     if not isinstance(model, str):
-        yield Check(
-            Result.UNKNOWN, running.id, path, shown(model), "a model of an allowed registry", running.source, ""
-        )
+        wanted = "a model of an allowed registry"
+        yield Check(Result.UNKNOWN, running.id, path, shown(model), wanted, running.source, "export it whole")
         return
     pinned = "/versions/" in model.lower() and "/labels/" not in model.lower()
     met = pinned and any(model.lower().startswith(prefix.lower()) for prefix in prefixes)
     wanted = f"a version below {' or '.join(prefixes)}" if prefixes else "a model of an allowed registry"
     yield found(running, path, met, model, wanted, "weighbridge azure publish, and deploy what it names")
+
+
+def _catalog_model(running: Resource, model: Mapping[str, Any], estate: Estate) -> Check:
+    """A Foundry deployment of a model that the service brings: one of those that an assignment names."""
+    form, name, version = (str(walk(dict(model), [key])) for key in ("format", "name", "version"))
+    assigned = [
+        str(entry).lower()
+        for assignment in estate.of(ASSIGNMENT)
+        for listed in ("allowedModels", "allowedAssetIds")
+        for entry in items(parameter(assignment, listed))
+    ]
+    wanted = f"{form}/{name}/{version}".lower()
+    met = any(entry == wanted or f"/models/{name.lower()}/" in f"{entry}/" for entry in assigned)
+    mend = "name it in allowedModels, or remove the deployment"
+    return found(running, "properties.model", met, f"{form}/{name}/{version}", "a model that an assignment names", mend)

@@ -97,6 +97,13 @@ def subject_form(estate: Estate, strict: bool) -> Iterator[Check]:
         if expression(one) is not None:
             yield _about(one, "subject", False, "both a subject and an expression", "one of the two")
             continue
+        if (
+            not str(look(one, "properties.issuer")).startswith(ISSUER)
+            and look(one, "properties.issuer") in estate.issuers
+        ):
+            # Another provider that the owners believe: its subjects have forms of their own.
+            yield _about(one, "subject", not set("*?") & set(value), value, "one subject, exactly")
+            continue
         whole, by_ids = SUBJECT.fullmatch(value), BY_IDS.fullmatch(value)
         if "*" in value or "?" in value:
             yield _about(one, "subject", False, f"{value} is dead: it is compared literally", WANTED)
@@ -243,7 +250,13 @@ def command(one: Resource, estate: Estate, application: str) -> str:
     name = look(one, "name")
     name = name if isinstance(name, str) else one.name
     sure = (estate.issuers or (ISSUER,))[0]
-    ids = "" if oid and rid else f"gh api repos/{owner}/{repo} --jq '\"@\\(.owner.id) @\\(.id)\"'\n" if match else ""
+    ids = (
+        ""
+        if oid and rid
+        else f"gh api {shlex.quote(f'repos/{owner}/{repo}')} --jq '\"@\\(.owner.id) @\\(.id)\"'\n"
+        if match
+        else ""
+    )
     if one.id.lower().startswith("/subscriptions/"):
         identity = one.id.split("/")[8]
         words = ["az", "identity", "federated-credential", "update", "--name", name, "--identity-name", identity]

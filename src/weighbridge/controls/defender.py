@@ -9,7 +9,7 @@ Microsoft.Security/pricings 2024-01-01.
 
 from __future__ import annotations
 
-from weighbridge.controls.base import Check, Result, equals, expect, is_true, not_exported, remark, unknown
+from weighbridge.controls.base import Check, Result, az, equals, expect, is_true, not_exported, remark, unknown
 from weighbridge.controls.estate import ACCOUNT, PRICING, WORKSPACE, Missing, Resource, items, look, walk
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
@@ -59,7 +59,7 @@ def watched(estate: Estate) -> Iterator[Check]:
             if estate.has("pricings"):
                 yield unknown(f"/subscriptions/{subscription}", "pricings/AI", "not in the export", "Standard", HOW)
             continue
-        mend = f"az security pricing create --name AI --tier Standard --subscription {subscription}"
+        mend = az("security", "pricing", "create", "--name", "AI", "--tier", "Standard", "--subscription", subscription)
         path = "properties.pricingTier"
         yield expect(plan, path, equals("Standard"), "Standard", mend=mend, absent=Result.UNKNOWN)
         for row in ROWS:

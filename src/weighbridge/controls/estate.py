@@ -202,7 +202,7 @@ def look(resource: Resource, path: str) -> Any:
     """The value at a path of keys joined by dots, or `Missing`. A null is absent."""
     keys = path.split(".")
     body: Any = resource.body
-    if keys[0] == "properties" and not isinstance(body.get("properties"), dict):
+    if keys[0] == "properties" and not (isinstance(body.get("properties"), dict) and body["properties"]):
         if not any(fold(key) not in _ENVELOPE for key in body):
             return Missing.UNREAD
         keys = keys[1:]

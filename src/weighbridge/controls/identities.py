@@ -73,7 +73,7 @@ def vaults(estate: Estate) -> Iterator[Check]:
         for assignment, role, scope in assignments(estate, principals(endpoint)):
             if named(role) in SECRET_ROLES and any(within(vault.key, scope) for vault in there):
                 seen = f"{named(role)} on {scope}"
-                mend = f"az role assignment delete --ids {assignment.id}; assign it on the one secret that is needed"
+                mend = az("role", "assignment", "delete", "--ids", assignment.id)
                 yield found(assignment, "properties.roleDefinitionId", False, seen, "roles on single secrets", mend)
 
 
@@ -103,6 +103,6 @@ def named(role: str) -> str:
 
 def _least(assignment: Resource, role: str, scope: str) -> Check:
     broad = named(role) in BROAD_ROLES or scope.count("/") < 4
-    mend = f"az role assignment delete --ids {assignment.id}; assign what it needs on what it uses"
+    mend = az("role", "assignment", "delete", "--ids", assignment.id)
     seen = f"{named(role)} on {scope}"
     return found(assignment, "properties.roleDefinitionId", not broad, seen, "a narrow role on single resources", mend)

@@ -72,12 +72,16 @@ def _workspace(one: Resource, estate: Estate) -> Iterator[Check]:
 
 
 def _rule(one: Resource, name: str, rule: object) -> Iterator[Check]:
-    if str(walk(rule, ["category"])).lower() == "required" or str(walk(rule, ["type"])).lower() != "fqdn":
+    kind = str(walk(rule, ["type"])).lower().replace("_", "")
+    if str(walk(rule, ["category"])).lower() == "required" or kind not in ("fqdn", "servicetag"):
         return
     destination = walk(rule, ["destination"])
     host = destination.lower().rstrip(".") if isinstance(destination, str) else ""
     bare = host.removeprefix("*").lstrip(".")
     open_ = not bare or "." not in bare or any(bare == known or bare.endswith(f".{known}") for known in CATALOGS)
+    if kind == "servicetag":
+        label = str(walk(destination, ["serviceTag"]) if isinstance(destination, dict) else walk(rule, ["serviceTag"]))
+        open_ = label.lower().partition(".")[0] in ("internet", "azurecloud")
     base = ("ml", "workspace", "outbound-rule", "remove", "--workspace-name", one.name, "--resource-group", one.group)
     path = f"properties.managedNetwork.outboundRules.{name}"
     mend = az(*base, "--rule", name)

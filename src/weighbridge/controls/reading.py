@@ -54,7 +54,7 @@ COLLECTIONS = {
     "datasetLabels": kinds.LABEL,
 }
 """Files whose name says that they hold all there is, and the kind of records that say none themselves."""
-_NAMES = {fold(name): name for name in COLLECTIONS}
+_NAMES = {fold(name): name for name in COLLECTIONS} | {"resourcegraph": "resources"}
 _NEXT = frozenset(fold(name) for name in ("nextLink", "@odata.nextLink", "$skipToken", "skipToken"))
 _LISTS = ("value", "data", "records")
 _WORDS = {
@@ -90,7 +90,7 @@ def read_files(paths: Sequence[str], now: datetime, folder: str = "", problems: 
     left = 8 * MOST_BYTES
     for path in paths:
         name = escape_name(os.path.relpath(path, folder) if folder else path)
-        collection = _NAMES.get(fold(os.path.basename(path).removesuffix(".json")), "")
+        collection = _NAMES.get(fold(os.path.basename(path).removesuffix(".json").replace("-", "")), "")
         try:
             document, size = read_json_file(path, min(MOST_BYTES, left))
         except ValueError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from weighbridge.controls.base import Check, found, remark, unknown
+from weighbridge.controls.base import Check, az, found, remark, unknown
 from weighbridge.controls.estate import APP_ROLE, APPLICATION, OWNER, PRINCIPAL, Missing, Resource, look, shown
 from weighbridge.controls.identities import BROAD_ROLES, named
 from weighbridge.controls.separation import assignments
@@ -51,7 +51,17 @@ def no_secrets(estate: Estate, strict: bool) -> Iterator[Check]:
                 yield remark(one, key, f"{len(value) - len(live)} ended", "none: remove what has ended")
             app = str(one.body.get("appId", one.id))
             first = str(live[0].get("keyId", "KEY_ID")) if live and isinstance(live[0], dict) else "KEY_ID"
-            mend = f"az ad app credential delete --id {app} --key-id {first}" + (" --cert" if key[0] == "k" else "")
+            mend = az(
+                "ad",
+                "app",
+                "credential",
+                "delete",
+                "--id",
+                app,
+                "--key-id",
+                first,
+                *(("--cert",) if key[0] == "k" else ()),
+            )
             yield found(one, key, not live, f"{len(live)}", "none", mend)
 
 
@@ -91,7 +101,7 @@ def scoped(estate: Estate, strict: bool) -> Iterator[Check]:
             if admin and look(assignment, "properties.condition") is not Missing.ABSENT and scope.count("/") >= 4:
                 broad = False
             seen, wanted = f"{named(role)} on {scope}", "a narrow role on resources or a group"
-            mend = f"az role assignment delete --ids {assignment.id}"
+            mend = az("role", "assignment", "delete", "--ids", assignment.id)
             yield found(assignment, "properties.roleDefinitionId", not broad, seen, wanted, mend)
 
 

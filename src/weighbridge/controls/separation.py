@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from weighbridge.controls.base import Check, Result, found, not_exported, unknown
+from weighbridge.controls.base import Check, Result, az, found, not_exported, unknown
 from weighbridge.controls.estate import ROLE_ASSIGNMENT, WORKSPACE, Resource, look, scope_of, within
 from weighbridge.core.records import TYPE_CHECKING
 
@@ -28,7 +28,19 @@ def separated(estate: Estate) -> Iterator[Check]:
         return
     for one in workspaces:
         if not estate.stage(one):
-            why, mend = "no stage", f"az tag update --operation merge --tags weighbridge.stage=… --resource-id {one.id}"
+            why, mend = (
+                "no stage",
+                az(
+                    "tag",
+                    "update",
+                    "--operation",
+                    "merge",
+                    "--tags",
+                    "weighbridge.stage=STAGE",
+                    "--resource-id",
+                    one.id,
+                ),
+            )
             yield unknown(one.id, "tags.weighbridge.stage", why, "sandbox, staging or production", mend)
     staged = [one for one in workspaces if estate.stage(one)]
     for one in staged:
@@ -103,7 +115,7 @@ def _rights(sandbox: Resource, estate: Estate) -> Iterator[Check]:
             if place is None
             else ([place] if estate.stage(place) == "production" else [])
         )
-        mend = f"az role assignment delete --ids {assignment.id}"
+        mend = az("role", "assignment", "delete", "--ids", assignment.id)
         wanted = "no role on anything of production"
         seen = f"{role} on {scope}"
         yield found(assignment, "properties.scope", not higher, seen, wanted, mend)

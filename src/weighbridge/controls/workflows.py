@@ -66,6 +66,8 @@ def permissions(workflow: Workflow) -> Iterator[Check]:
 def environments(workflow: Workflow) -> Iterator[Check]:
     """WF-02: a job that logs in runs in an environment, which GitHub can protect."""
     for name, job in _logging_in(workflow):
+        if isinstance(job.get("uses"), str) and "steps" not in job:
+            continue  # a workflow that is called says itself where it runs
         said = job.get("environment")
         place = said.get("name") if isinstance(said, dict) else said
         met = isinstance(place, str) and bool(place) and "${{" not in place
