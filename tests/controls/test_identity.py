@@ -52,7 +52,7 @@ def results(outcome: Outcome) -> dict[str, str]:
 
 
 def one(subject: str | None = GOOD, **more: Any) -> dict[str, Any]:
-    credential = {**e.credential(1, subject or ""), **more}
+    credential = {key: value for key, value in {**e.credential(1, subject or ""), **more}.items() if value is not ...}
     if subject is None:
         del credential["subject"]
     return credential
@@ -90,6 +90,8 @@ def test_other_good_subjects(subject: str, tmp_path: Path) -> None:
         ({"issuer": "https://TOKEN.actions.githubusercontent.com"}, {"FIC-01"}),
         ({"audiences": ["api://azureadtokenexchange"]}, {"FIC-02"}),
         ({"audiences": []}, {"FIC-02"}),
+        ({"audiences": ...}, {"FIC-02"}),
+        ({"issuer": None}, {"FIC-01"}),
         ({"audiences": "api://AzureADTokenExchange"}, {"FIC-02"}),
         ({"audiences": ["api://AzureADTokenExchange", "https://x.example"]}, {"FIC-02"}),
         ({"subject": "repo:contoso@4242/models@777:*"}, {"FIC-03"}),
@@ -269,6 +271,8 @@ def test_a_workflow_that_never_logs_in_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_broken_inputs_shut_the_gate(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"keyId": "k", "endDateTime": "2030-01-01"}]')
+    assert command("azure", "identity", "check", tmp_path).status == 1
     (tmp_path / "a.json").write_text("{")
     assert command("azure", "identity", "check", tmp_path).status == 1
     assert command("azure", "identity", "check", tmp_path / "nowhere").status == 2

@@ -63,6 +63,8 @@ def _work(given: argparse.Namespace) -> int:
 
     documents, texts = _files(given.paths)
     estate = read_files(documents, moment(given.now))
+    strange = tuple(f"{one.source}: it is nothing that is known here" for one in estate.resources if not one.kind)
+    estate = estate._replace(problems=(*estate.problems, *strange))
     estate = estate._replace(environments=tuple(given.environment), issuers=tuple(given.issuer))
     workflows: list[Workflow] = [read_workflow(name, text) for name, text in texts]
     answers = check_identities(estate, workflows, given.strict)

@@ -137,7 +137,7 @@ def kind_of(record: Mapping[str, Any]) -> str:
     if isinstance(said, str) and "/" in said:
         return said.lower()
     keys = {fold(key) for key in record}
-    if {"issuer", "audiences"} <= keys:
+    if "issuer" in keys and keys & {"audiences", "subject", "claimsmatchingexpression"}:
         return kinds.CREDENTIAL
     for marks, kind in (
         ({"approleid", "principalid"}, kinds.APP_ROLE),
