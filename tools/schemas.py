@@ -21,6 +21,9 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
 
 from weighbridge.attest.model_signing import VerifiedModel
+from weighbridge.azure.policy.effects import Judgement, Operation
+from weighbridge.azure.policy.evaluate import Line
+from weighbridge.azure.policy.lint import PolicyFinding
 from weighbridge.cli.doctor import Check
 from weighbridge.cli.trust import TrustRow
 from weighbridge.controls.base import Check as AuditCheck
@@ -73,6 +76,8 @@ NAMES: Mapping[str, Any] = MappingProxyType(
             Envelope,
             Finding,
             InspectedFile,
+            Line,
+            Operation,
             Origin,
             StoredFile,
             Tool,
@@ -406,6 +411,23 @@ def registry_shapes() -> dict[str, Shape]:
     }
 
 
+def azure_policy_shapes() -> dict[str, Shape]:
+    """What `weighbridge azure policy` says, as `render/azure_policy.py` writes it."""
+    judged = {**fields_of(Judgement), "knowledge": str}
+    linted = {"findings": tuple[PolicyFinding, ...], "knowledge": str}
+    written = {"folder": str, "files": ListOf(str)}
+    about = "The files that the policies were written to."
+    return {
+        "azure-policy-test": _top(
+            "Judgement", first_sentence(Judgement.__doc__), "weighbridge.azure-policy-test/1", judged
+        ),
+        "azure-policy-lint": _top(
+            "PolicyLint", "What is wrong with policy definitions.", "weighbridge.azure-policy-lint/1", linted
+        ),
+        "azure-policy-render": _top("WrittenPolicies", about, "weighbridge.azure-policy-render/1", written),
+    }
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file."""
     reports = {"reports": ListOf(scan_shape())}
@@ -423,7 +445,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "trust": trust_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
-    bodies |= registry_shapes() | azure_shapes()
+    bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes()
     bodies |= {"audit": audit_shape(), "identity": identity_shape()}
     return {name: document(name, body) for name, body in bodies.items()}
 

@@ -111,7 +111,12 @@ def test_a_disabled_effect_looks_at_nothing() -> None:
         (3, "less", "4", ERROR),
         ("4", "greater", 3, ERROR),
         (True, "less", 1, ERROR),
-        ("soon", "less", "2026-01-01", ERROR),
+        ("soon", "less", "2026-01-01T00:00:00Z", ERROR),
+        ("2026-01-01T00:00:00Z", "less", "soon", ERROR),
+        ("2022-01-01-preview", "greater", "2022-01-01", True),
+        ("2021-09-01", "less", "2022-01-01", True),
+        (8.0, "equals", "8", True),
+        (1.5, "equals", "1.5", True),
         ([1], "greater", 0, ERROR),
         ("", "exists", True, True),
         ("x", "exists", "true", True),
@@ -342,6 +347,20 @@ def test_fields_of_a_resource(name: str, expected: str) -> None:
     assert holds({"field": name, "equals": expected + "x"}, resource) is False
 
 
+def test_locations_are_the_same_however_they_are_written() -> None:
+    here = thing(at_location="eastus2")
+    for condition in ({"equals": "East US 2"}, {"in": ["westus", "East US 2"]}, {"like": "East US*"}):
+        assert holds({"field": "location", **condition}, here) is True
+    assert holds({"field": "location", "notIn": ["East US"]}, here) is True
+
+
+def test_identities_by_name() -> None:
+    rule = {"field": "identity.userAssignedIdentities", "containsKey": "/x/Y"}
+    assert holds(rule, thing(at_identity={"userAssignedIdentities": {"/X/y": {}}})) is True
+    assert holds(rule, thing(at_identity={"type": "None"})) is False
+    assert holds(rule, thing()) is False
+
+
 def test_aliases_of_other_types_are_empty() -> None:
     assert holds({"field": "Microsoft.Test/others/a", "exists": True}, thing(a=1)) is False
     assert holds({"field": "Microsoft.Test/a", "exists": True}, thing(a=1)) is True  # of a whole namespace
@@ -504,3 +523,23 @@ def test_the_trace_says_what_was_looked_at_and_what_came_of_it() -> None:
     failed = judged(policy({"not": {"value": "[int('x')]", "equals": 1}}), thing())
     assert [line.result for line in failed.trace] == ["error", "error"]
     assert "no whole number" in failed.trace[1].why
+
+
+def test_what_azure_refuses_is_named_in_the_trace() -> None:
+    found = judged(
+        policy({"allOf": [{"field": "name", "equalz": "x"}, {"value": "[newGuid()]", "equals": 1}]}), thing()
+    )
+    assert [(line.path, line.result) for line in found.trace] == [
+        ("if.allOf[0]", "unsupported"),
+        ("if.allOf[1].value", "unsupported"),
+    ]
+
+
+def test_a_long_trace_ends_and_says_so() -> None:
+    many = thing(a=list(range(3000)))
+    found = judged(policy(count("a[*]", field("a[*]", "greaterOrEquals", 0), equals=3000)), many)
+    assert found.outcome == "deny"
+    assert len(found.trace) == 2001
+    assert found.trace[-1].why == "what follows is left out"
+    too_many = thing(a=list(range(20_001)))
+    assert holds(count("a[*]", field("a[*]", "equals", 1), equals=1), too_many) == UNSUPPORTED

@@ -94,7 +94,8 @@ def _order(name: str, work: Callable[[Any, Any], bool]) -> Callable[[Any, Any], 
             first, second = date_of(left), date_of(right)
             if first is not None and second is not None:
                 return work(first, second)
-            if first is None and second is None:
+            # A day alone is a text, as in the version of an API; with a time of day it is a date.
+            if not any("T" in text.upper() for text, date in ((left, first), (right, second)) if date is not None):
                 return work(left.casefold(), right.casefold())
         raise EvaluationError(f"{name} cannot compare {shown(left, 60)} with {shown(right, 60)}")
 

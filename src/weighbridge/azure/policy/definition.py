@@ -63,6 +63,8 @@ def definition_of(document: Any) -> Definition:
     body = lookup(document, "properties")
     body = body if isinstance(body, dict) else document
     rule = lookup(body, "policyRule")
+    if rule is MISSING and is_other(document):
+        raise UsageError("this is an initiative or an assignment, no definition", "give one of its definitions")
     if rule is MISSING:
         rule = body
     found = lookup(rule, "if") if isinstance(rule, dict) else MISSING
@@ -80,6 +82,15 @@ def definition_of(document: Any) -> Definition:
         parameters=_parameters(lookup(body, "parameters")),
         rule=found,
         then=then,
+    )
+
+
+def is_other(document: Any) -> bool:
+    """Whether a document is an initiative or an assignment, which have no rule of their own."""
+    body = lookup(document, "properties") if isinstance(document, dict) else MISSING
+    tables = [table for table in (document, body) if isinstance(table, dict)]
+    return any(
+        lookup(table, key) is not MISSING for table in tables for key in ("policyDefinitions", "policyDefinitionId")
     )
 
 

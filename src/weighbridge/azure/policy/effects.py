@@ -109,7 +109,7 @@ def judge(definition: Definition, resource: Resource, given: Mapping[str, Any], 
     run = evaluation_of(resource, parameters, around.request, around.now, around.aliases)
     effect = ""
     try:
-        _check_authoring(definition)
+        _check_authoring(run, definition)
         effect = _effect(run, definition)
         mode = definition.mode.casefold()
         if effect == "disabled":
@@ -132,9 +132,10 @@ def judge(definition: Definition, resource: Resource, given: Mapping[str, Any], 
         return _judged(run, False, "unsupported", effect, error.cause)
 
 
-def _check_authoring(definition: Definition) -> None:
+def _check_authoring(run: Evaluation, definition: Definition) -> None:
     faults = authoring_faults(definition.rule, definition.then)
     if faults:
+        run.lines.extend(Line(fault.path, "", "unsupported", fault.why) for fault in faults[:100])
         raise Unsupported(f"{faults[0].path}: {faults[0].why}")
 
 

@@ -16,7 +16,7 @@ from weighbridge.azure.policy.functions_collections import FUNCTIONS, OF_THE_REQ
 from weighbridge.azure.policy.functions_text import text
 from weighbridge.azure.policy.request import Request
 from weighbridge.azure.policy.resource import Resource, group_in, subscription_in
-from weighbridge.azure.policy.selection import alias_path, select
+from weighbridge.azure.policy.selection import alias_path, normal_location, select
 from weighbridge.azure.policy.values import MISSING, bounded, lookup, shown
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -90,8 +90,8 @@ def decide(run: Evaluation, rule: Any, path: str = "if", scope: Scope = Scope(),
         raise Unsupported("the rule is nested too deep")
     place = len(run.lines)
     noted = place < MOST_LINES
-    if noted:
-        run.lines.append(Line(path, "", "skipped", ""))
+    if place <= MOST_LINES:
+        run.lines.append(Line(path, "", "skipped", "" if noted else "what follows is left out"))
 
     def note(says: str, result: str, why: str) -> None:
         if noted:
@@ -159,6 +159,8 @@ def _condition(
     field = _field_name(run, subject, scope)
     found, collection = select(run.resource, field, scope.pins, run.aliases)
     wanted = resolve(run, right, scope)
+    if field.casefold() == "location":
+        wanted = normal_location(wanted)
     if not collection:
         return holds(operator, found, wanted), _said(rule), f"{shown(found)}, compared with {shown(wanted)}"
     if operator == "exists":

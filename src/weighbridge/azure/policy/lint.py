@@ -16,7 +16,7 @@ from weighbridge.azure.policy.authoring import (
     without_templates,
 )
 from weighbridge.azure.policy.conditions import NEGATIVE, ORDERED
-from weighbridge.azure.policy.definition import Definition, definition_of, definitions_in
+from weighbridge.azure.policy.definition import Definition, definition_of, definitions_in, is_other
 from weighbridge.azure.policy.effects import EFFECTS
 from weighbridge.azure.policy.faults import Unsupported
 from weighbridge.azure.policy.lint_rules import LINT_RULES
@@ -66,12 +66,14 @@ class Lint(NamedTuple):
 def lint_document(
     document: Any, knowledge: AzureKnowledge, snapshot: Mapping[str, AliasEntry] | None = None
 ) -> list[PolicyFinding]:
-    """Every fault of every definition in a document, the worst first."""
+    """Every fault of every definition in a document, the worst first. Raises UsageError for an initiative."""
     found = []
     for item in definitions_in(document):
         try:
             definition = definition_of(item)
         except UsageError as error:
+            if is_other(item):
+                raise
             found.append(_finding("no-rule", "", "policyRule", error.cause))
             continue
         found += lint_definition(definition, knowledge, snapshot)

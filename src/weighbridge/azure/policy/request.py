@@ -36,6 +36,8 @@ def request_of(document: Any) -> Request:
         return Request()
     if not isinstance(document, dict):
         raise UsageError("the identity is no JSON object", 'write {"idtyp": "app", "appid": "…"}')
+    inner = lookup(document, "request")
+    document = inner if isinstance(inner, dict) and len(document) == 1 else document
     known = {name: lookup(document, name) for name in _KNOWN}
     if all(value is MISSING for value in known.values()):
         return Request(identity=document)

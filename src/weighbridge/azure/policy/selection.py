@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from weighbridge.azure.policy.knowledge import AliasEntry
     from weighbridge.azure.policy.resource import Resource
 
-PLAIN_FIELDS = ("name", "fullname", "kind", "type", "location", "id", "identity.type", "tags")
+PLAIN_FIELDS = (
+    *("name", "fullname", "kind", "type", "location", "id", "tags"),
+    *("identity.type", "identity.userassignedidentities"),
+)
 _AT_ROOT = {"sku", "kind", "identity", "zones", "plan", "managedby", "extendedlocation", "etag", "systemdata"}
 _STAR = "[*]"
 
@@ -74,6 +77,13 @@ def tag_in(field: str) -> str | None:
     return (doubled.group(1) if doubled else name).replace("''", "'")
 
 
+def normal_location(value: Any) -> Any:
+    """A location, or an array of them, as Azure compares it: `East US 2` is `eastus2`."""
+    if isinstance(value, list):
+        return [normal_location(item) for item in value]
+    return re.sub(r"\s", "", value).lower() if isinstance(value, str) and not is_expression(value) else value
+
+
 def select(
     resource: Resource, field: str, pins: Mapping[str, int], aliases: Mapping[str, AliasEntry]
 ) -> tuple[Any, bool]:
@@ -104,13 +114,12 @@ def _plain(resource: Resource, field: str) -> tuple[Any] | None:
     if folded == "id":
         return (resource.id or MISSING,)
     if folded == "location":
-        place = lookup(resource.body, "location")
-        return (re.sub(r"\s", "", place).lower() if isinstance(place, str) and place[:1] != "[" else place,)
+        return (normal_location(lookup(resource.body, "location")),)
     if folded in ("kind", "tags"):
         return (lookup(resource.body, folded),)
-    if folded == "identity.type":
+    if folded in PLAIN_FIELDS:
         identity = lookup(resource.body, "identity")
-        return (lookup(identity, "type") if isinstance(identity, dict) else MISSING,)
+        return (lookup(identity, folded.partition(".")[2]) if isinstance(identity, dict) else MISSING,)
     tag = tag_in(field)
     if tag is None:
         return None

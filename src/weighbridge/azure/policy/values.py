@@ -52,6 +52,8 @@ def text_of(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return json.dumps(value) if is_number(value) else None
 
 
