@@ -54,5 +54,7 @@ if command -v git >/dev/null && command -v ssh-keygen >/dev/null; then
 else
 	printf '\n%s\n' "6. Left out: a checkpoint from a signed git repository (install git and openssh-client to see it)"
 fi
+printf '\n%s\n' "8. A sample estate in Azure, judged against the hardening checklist; what our own evidence proves comes from the registry"
+run 1 weighbridge azure audit ../examples/estate --registry oci:registry
 
 printf '\n%s\n' "The good model is in .demo/registry with its evidence; the trojan was refused with status 1."

@@ -26,6 +26,12 @@ from weighbridge.azure.policy.evaluate import Line
 from weighbridge.azure.policy.lint import PolicyFinding
 from weighbridge.cli.doctor import Check
 from weighbridge.cli.trust import TrustRow
+from weighbridge.controls.base import Check as AuditCheck
+from weighbridge.controls.base import Judged
+from weighbridge.controls.base import Result as CheckResult
+from weighbridge.controls.checklist import Audited, Drift
+from weighbridge.controls.defender import Covered
+from weighbridge.controls.knowledge import Mapping as Mapped
 from weighbridge.convert.record import ConversionRecord
 from weighbridge.core.artifact import Artifact, CoverageBytes, InspectedFile, Unread
 from weighbridge.core.claims import Claim
@@ -37,6 +43,7 @@ from weighbridge.core.origin import Origin
 from weighbridge.core.settings import STAGES
 from weighbridge.engines.base import EngineReport
 from weighbridge.gate.requirements import Reason
+from weighbridge.pipelines.deployment import GateDecision
 from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
 from weighbridge.provenance.report import ProvenanceReport
 from weighbridge.registry.copy import Copied
@@ -327,6 +334,67 @@ def trust_shape() -> Shape:
     return _top("Trust", "Whose signatures count.", "weighbridge.trust/1", {"entries": tuple[TrustRow, ...]})
 
 
+def audit_shape() -> Shape:
+    """An audit of an estate, as `render/audit.py` writes it."""
+    control = _judged({"mappings": tuple[Mapped, ...]}, "Control", "One control and its answer.")
+    fields = {
+        "holds": bool,
+        "controls": ListOf(control),
+        "defender": tuple[Covered, ...],
+        "drift": tuple[Drift, ...],
+        "problems": tuple[str, ...],
+        "madeAt": str,
+    }
+    return _top("Audit", first_sentence(Audited.__doc__), "weighbridge.audit/1", fields)
+
+
+def identity_shape() -> Shape:
+    """The check of federated credentials, as `render/identity.py` writes it."""
+    rule = _judged({"severity": Literal["fail", "warn"], "shuts": bool}, "IdentityRule", "One rule and its answer.")
+    fields = {"holds": bool, "rules": ListOf(rule), "commands": tuple[str, ...], "problems": tuple[str, ...]}
+    return _top("Identity", "Federated credentials and workflows, judged.", "weighbridge.identity/1", fields)
+
+
+def azure_shapes() -> dict[str, Shape]:
+    """The gate before a deployment, and publishing, as their records write themselves."""
+    decision = {"decision": Literal["allow", "deny"]}
+    properties = Shape("Properties", "What belongs into the deployment's properties.", {}, closed=False)
+    gate = {
+        **decision,
+        "digest": Digest | Literal[""],
+        "stage": Literal[STAGES],
+        "deployment": str,
+        "asset": str,
+        "madeAt": str,
+        "inputs": Digest,
+        "id": str,
+        "properties": properties,
+        "reasons": tuple[Reason, ...],
+    }
+    file = Shape("PublishedFile", "A file of the model.", {"path": str, "size": int, "sha256": Hex})
+    publish = {
+        **decision,
+        "digest": Digest,
+        "asset": str,
+        "published": bool,
+        "path": str,
+        "body": Shape("AssetBody", "What registers the asset.", {}, closed=False),
+        "files": ListOf(file),
+        "reasons": tuple[Reason, ...],
+    }
+    return {
+        "azure-gate": _top("AzureGate", first_sentence(GateDecision.__doc__), "weighbridge.azure-gate/1", gate),
+        "azure-publish": _top(
+            "AzurePublish", "What was, or would be, published.", "weighbridge.azure-publish/1", publish
+        ),
+    }
+
+
+def _judged(more: Mapping[str, Any], name: str, about: str) -> Shape:
+    fields = {**fields_of(Judged), "result": CheckResult, "checks": tuple[AuditCheck, ...]}
+    return Shape(name, about, {**fields, **more})
+
+
 def registry_shapes() -> dict[str, Shape]:
     """What `weighbridge registry` says, as `render/registry.py` writes the records; a refused copy is a decision."""
     records: dict[str, type] = {
@@ -377,7 +445,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "trust": trust_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
-    bodies |= registry_shapes() | azure_policy_shapes()
+    bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes()
+    bodies |= {"audit": audit_shape(), "identity": identity_shape()}
     return {name: document(name, body) for name, body in bodies.items()}
 
 

@@ -1,1 +1,1 @@
-"""The Azure half: policy definitions judged and written offline, deployments, identities."""
+"""Azure: what is asked of it and told to it, over a thin client; its policies, deployments and model assets."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
     from datetime import datetime
+    from typing import Any
 
     from weighbridge.attest.signers import LocalKey
     from weighbridge.attest.trust import TrustPolicy
@@ -30,6 +31,27 @@ def add_output(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     parser.add_argument("--format", choices=formats, default=formats[0], help=f"default: {formats[0]}")
     parser.add_argument("--output", metavar="FILE", help="write the result to FILE instead of standard output")
     add_general(parser)
+
+
+def noun(nouns: Any, name: str, documentation: str) -> argparse.ArgumentParser:
+    """The parser of a command below a command, with the documentation of its module as help."""
+    description, _, examples = documentation.partition("Examples:\n")
+    parser: argparse.ArgumentParser = nouns.add_parser(
+        name,
+        help=description.partition(".")[0].replace("\n", " "),
+        allow_abbrev=False,
+        description=description.strip(),
+        epilog="Examples:\n" + examples.rstrip() if examples else None,
+        formatter_class=_formatter(),
+    )
+    return parser
+
+
+def _formatter() -> Any:
+    import argparse
+    from functools import partial
+
+    return partial(argparse.RawDescriptionHelpFormatter, width=100)
 
 
 def add_general(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 ├── RegistryError           a registry could not be read or written
 │   ├── NotFound            a reference or a digest is not there
 │   └── DigestMismatch      bytes are not those that their digest names
+├── AzureError              Azure could not be asked, or refused
 ├── NotConvertible          a file cannot be made into safetensors: what is in it, and what to do
 ├── SandboxError            a program that is not ours cannot be run behind walls
 ├── KeyMissing              a signing or verification key is absent or unusable
@@ -56,6 +57,14 @@ class NotFound(RegistryError):
 
 class DigestMismatch(RegistryError):
     """Stored or received bytes do not have the digest that names them."""
+
+
+class AzureError(WeighbridgeError):
+    """Azure could not be asked, or refused. `code` is its own word for why (`ResourceNotFound`, …), or empty."""
+
+    def __init__(self, cause: str, mend: str, code: str) -> None:
+        super().__init__(cause, mend)
+        self.code = code
 
 
 class NotConvertible(WeighbridgeError):

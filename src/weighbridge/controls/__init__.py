@@ -1,0 +1,1 @@
+"""The hardening checklist: what an Azure estate must be like, judged from what was exported of it."""
