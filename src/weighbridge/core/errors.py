@@ -8,6 +8,7 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 ├── RegistryError           a registry could not be read or written
 │   ├── NotFound            a reference or a digest is not there
 │   └── DigestMismatch      bytes are not those that their digest names
+├── IndexFailed             the database of decisions could not be read or written, or was changed
 ├── NotConvertible          a file cannot be made into safetensors: what is in it, and what to do
 ├── SandboxError            a program that is not ours cannot be run behind walls
 ├── KeyMissing              a signing or verification key is absent or unusable
@@ -56,6 +57,10 @@ class NotFound(RegistryError):
 
 class DigestMismatch(RegistryError):
     """Stored or received bytes do not have the digest that names them."""
+
+
+class IndexFailed(WeighbridgeError):
+    """The index cannot be used. A decision that cannot be recorded is none."""
 
 
 class NotConvertible(WeighbridgeError):
