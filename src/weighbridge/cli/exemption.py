@@ -173,12 +173,12 @@ def _found(options: argparse.Namespace, settings: Settings) -> tuple[Exemption, 
     from weighbridge.pipelines.exempting import open_exemptions, read_folder
 
     trust, now = common.trust_policy(settings), datetime.now(UTC)
-    bundles, digests = read_folder(settings.exemptions or DEFAULT_FOLDER), None
+    kept, digests, stored = read_folder(settings.exemptions or DEFAULT_FOLDER), None, []
     if options.reference:
         model, _ = _model(options.reference, settings)
-        bundles += [item.bundle for item in model.evidence if item.predicate_type == EXEMPTION_PREDICATE]
+        stored = [item.bundle for item in model.evidence if item.predicate_type == EXEMPTION_PREDICATE]
         digests = digests_of(assemble(model._replace(evidence=()), trust, now))
-    found, problems = open_exemptions(bundles, trust, now, digests)
+    found, problems = open_exemptions(kept, stored, trust, now, digests=digests)
     for problem in problems:
         common.say(options, f"an exemption was refused: {problem.code}: {problem.why}")
     return found

@@ -4,7 +4,7 @@
     findings        list of {rule, severity, location}
     unread          int                         places that could not be inspected
     files           list of {path, size, format, sha256}
-    bytes           int                         of all files together
+    size            int                         bytes of all files together
     formats         list of string              of files and of what is inside them
     source          string                      where it came from, as the provenance report says
     signer          string                      who signed the model, or "none"
@@ -72,7 +72,7 @@ def _compiled(expression: str, where: str) -> Any:
             "findings": many(record),
             "unread": cel.Type.INT,
             "files": many(record),
-            "bytes": cel.Type.INT,
+            "size": cel.Type.INT,
             "formats": many(text),
             "source": text,
             "signer": text,
@@ -113,7 +113,7 @@ def _known(case: Case, now: datetime) -> dict[str, Any]:
             {"path": path, "size": size, "format": formats.get(path, ""), "sha256": digest}
             for path, size, digest in sorted(case.files)
         ],
-        "bytes": case.size,
+        "size": case.size,
         "formats": sorted(inside | set(formats.values())),
         "source": str(source.get("place", "")) if isinstance(source, dict) else "",
         "signer": str(provenance.get("signer", "")),

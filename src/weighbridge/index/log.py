@@ -16,8 +16,10 @@ SQLAlchemy Core, so that PostgreSQL is another address. See `docs/decisions/0038
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
+from contextlib import contextmanager
 
 from weighbridge.core.digests import canonical_json, digest_bytes
 from weighbridge.core.errors import IndexFailed, UsageError
@@ -76,8 +78,9 @@ class DecisionLog:
         raw = canonical_json(document)
         if len(raw) > MOST_DOCUMENT:
             raise IndexFailed(f"a decision of {len(raw)} bytes cannot be recorded", "report this; nothing was decided")
-        with _told(), self._engine.begin() as connection:
-            self._alone(connection)
+        with _told(), self._turn(), self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")
             last = self._head(connection)
             following = last.sequence + 1
             entry = Entry(following, raw, last.hash, entry_hash(last.log, following, last.hash, raw))
@@ -116,10 +119,21 @@ class DecisionLog:
         level = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         return self._engine.connect().execution_options(reading=True, **level)
 
-    def _alone(self, connection: Connection) -> None:
-        """Keep other writers out until the transaction ends. For SQLite `BEGIN IMMEDIATE` did."""
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for one's turn among the writers of a file: SQLite would make them ask again at growing intervals, so
+        that some wait for ever. This is courtesy only; that there is one writer at a time is SQLite's own doing.
+        """
+        url = self._engine.url
+        if url.get_backend_name() != "sqlite" or not url.database:
+            yield
+            return
+        fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
 
     def _head(self, connection: Connection) -> Head:
         row = connection.execute(self._tables.head.select()).first()
@@ -178,7 +192,6 @@ def entry_hash(log: str, sequence: int, previous: str, document: bytes) -> str:
 def _engine(address: str, *, create: bool) -> Engine:
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-    from sqlalchemy.pool import NullPool
 
     if address.startswith(SQLITE):
         path = address.removeprefix(SQLITE)
@@ -191,7 +204,7 @@ def _engine(address: str, *, create: bool) -> Engine:
         elif not os.path.exists(path):
             raise IndexFailed(f"there is no log of decisions at {plain(path)}", "weighbridge admit begins one")
         connect = {"timeout": PATIENCE, "isolation_level": None}
-        engine = create_engine(address, poolclass=NullPool, connect_args=connect)
+        engine = create_engine(address, connect_args=connect)
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
         return engine

@@ -23,7 +23,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.case import Case, Problem, Proof
 from weighbridge.gate.decision import Decision, decide
 from weighbridge.gate.expressions import cel_reason
-from weighbridge.pipelines.exempting import open_exemptions
+from weighbridge.pipelines.exempting import NOTHING_KEPT, Kept, open_exemptions
 from weighbridge.pipelines.feeds import read_feeds
 from weighbridge.pipelines.frameworks import Runtime, affected, runtime_problems
 from weighbridge.pipelines.rejudging import judge_again, todays_knowledge
@@ -52,12 +52,12 @@ KINDS = {
 class Surroundings(NamedTuple):
     """What a decision rests on beside the model: where the internal registry is, what else is known.
 
-    `exemptions` are bundles from elsewhere than the registry, `feeds` paths, `runtime` what serving images hold;
+    `exemptions` are those that are kept elsewhere than in the registry, `feeds` paths, `runtime` what serving images hold;
     `newest` is the last time that is known to have passed, and `newest_of` what was written then.
     """
 
     internal: str = ""
-    exemptions: tuple[bytes, ...] = ()
+    exemptions: Kept = NOTHING_KEPT
     feeds: tuple[str, ...] = ()
     feeds_signed: bool = False
     runtime: tuple[Runtime, ...] = ()
@@ -86,7 +86,7 @@ def admit(
     """
     model = load_model(store, reference)
     case = assemble(model, trust, now, policy.signers)
-    case = _surrounded(case, model, trust, now, surroundings)
+    case = _surrounded(case, model, trust, now, surroundings, policy)
     moved = ""
     if reference.tag is not None and (there := store.resolve(reference).digest) != model.manifest.digest:
         moved = f"it names {there.short} by now"
@@ -167,11 +167,13 @@ def internal_place(registry: str) -> str:
 
 
 def _surrounded(
-    case: Case, model: StoredModel, trust: TrustPolicy, now: datetime, around: Surroundings
+    case: Case, model: StoredModel, trust: TrustPolicy, now: datetime, around: Surroundings, policy: StagePolicy
 ) -> Case:
     digests = digests_of(case)
     stored = [item.bundle for item in model.evidence if item.predicate_type == EXEMPTION_PREDICATE]
-    exemptions, refused = open_exemptions((*around.exemptions, *stored), trust, now, digests)
+    exemptions, refused = open_exemptions(
+        around.exemptions, stored, trust, now, digests=digests, signers=policy.signers.get("exemption", ())
+    )
     feeds = read_feeds(around.feeds, {str(digest) for digest in digests}, trust, now, signed=around.feeds_signed)
     today = None
     if case.facts is not None:

@@ -12,12 +12,12 @@ from contextlib import suppress
 
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
-from weighbridge.attest.trust import open_statement
+from weighbridge.attest.trust import matches, open_statement
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.evidence import EXEMPTION_PREDICATE
 from weighbridge.core.plain import plain
-from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.case import Problem
 from weighbridge.gate.exemption import Exemption, Revocation, read_exemption, with_revocations
 
@@ -29,20 +29,32 @@ if TYPE_CHECKING:
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.trust import TrustPolicy
 
+REVOKED = ".revoked.json"
+"""How the name of a revocation's file ends, behind the id."""
 MOST_FILES = 10_000
 MOST_BYTES = 256 * 1024
 """Bytes of one exemption."""
 
 
 def open_exemptions(
-    bundles: Iterable[bytes], trust: TrustPolicy, now: datetime, digests: Collection[Digest] | None = None
+    kept: Kept,
+    stored: Iterable[bytes],
+    trust: TrustPolicy,
+    now: datetime,
+    *,
+    digests: Collection[Digest] | None = None,
+    signers: Collection[str] = (),
 ) -> tuple[tuple[Exemption, ...], tuple[Problem, ...]]:
-    """Verify bundles: the exemptions for one of these digests (None: for any), and what was refused."""
+    """Verify bundles of our folder and of the registry: the exemptions for one of these digests (None: for any), and
+    what was refused. `signers` are patterns of the names that may sign one; empty: whoever is trusted for it.
+    """
     found: list[Exemption | Revocation] = []
     problems: list[Problem] = []
-    for bundle in bundles:
+    for bundle in (*kept.bundles, *stored):
         try:
             verified = open_statement(bundle, trust, predicate_type=EXEMPTION_PREDICATE, now=now)
+            if signers and not any(matches(pattern, verified.signer_name) for pattern in signers):
+                raise Rejected("signer-unknown", f"a signature by {verified.signer_name!r}", ", ".join(signers))
             item = read_exemption(verified.statement.predicate, verified.signer_name)
         except Rejected as error:
             problems.append(Problem(EXEMPTION_PREDICATE, error.code, error.cause))
@@ -55,7 +67,10 @@ def open_exemptions(
             problems.append(Problem(EXEMPTION_PREDICATE, "digest-mismatch", "it is about another digest than it names"))
             continue
         found.append(item)
-    grants = with_revocations(found)
+    grants = tuple(
+        grant._replace(revoked=grant.revoked or "its revocation is kept here") if grant.id in kept.taken_back else grant
+        for grant in with_revocations(found)
+    )
     if digests is not None:
         grants = tuple(grant for grant in grants if grant.digest in digests)
     return grants, tuple(problems)
@@ -67,13 +82,22 @@ def seal_exemption(predicate: dict[str, Any], subjects: Collection[Digest], sign
     return seal(write_statement(named, EXEMPTION_PREDICATE, predicate), PAYLOAD_TYPE, signer)
 
 
-def read_folder(folder: str) -> list[bytes]:
-    """Every bundle of the folder; none if there is no folder. Raises UsageError if it cannot be read.
-
-    A revocation that cannot be read must not bring a grant back, so nothing is passed over.
+class Kept(NamedTuple):
+    """The exemptions of a folder. `taken_back` are ids that a file there takes back by its very name: a revocation
+    that cannot be verified any more must not bring a grant back.
     """
+
+    bundles: tuple[bytes, ...] = ()
+    taken_back: frozenset[str] = frozenset()
+
+
+NOTHING_KEPT = Kept()
+
+
+def read_folder(folder: str) -> Kept:
+    """Every bundle of the folder; none if there is no folder. Raises UsageError if one cannot be read."""
     if not folder or not os.path.isdir(folder):
-        return []
+        return NOTHING_KEPT
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json") and not name.startswith("."))
         if len(names) > MOST_FILES:
@@ -83,8 +107,9 @@ def read_folder(folder: str) -> list[bytes]:
             with open(os.path.join(folder, name), "rb") as file:
                 found.append(file.read(MOST_BYTES))
     except OSError as error:
-        raise UsageError(f"the exemptions in {plain(folder)} cannot be read: {error.strerror}", "mend the folder") from error
-    return found
+        cause = f"the exemptions in {plain(folder)} cannot be read: {error.strerror}"
+        raise UsageError(cause, "mend the folder") from error
+    return Kept(tuple(found), frozenset(name.removesuffix(REVOKED) for name in names if name.endswith(REVOKED)))
 
 
 def write_bundle(folder: str, name: str, bundle: bytes) -> str:

@@ -74,7 +74,7 @@ class Gate(NamedTuple):
             now=moment,
             surroundings=Surroundings(
                 internal=internal_place(self.settings.registry) if self.settings.registry else "",
-                exemptions=tuple(read_folder(self.settings.exemptions)),
+                exemptions=read_folder(self.settings.exemptions),
                 feeds=self.settings.feeds,
                 feeds_signed=self.settings.feeds_signed,
                 runtime=tuple(runtime),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from weighbridge.core.facts import Fact
 
 SCHEMA = "weighbridge.facts/1"
+NO_FORMAT = frozenset((("none", 1), ("opaque", 1)))
+"""What the engine writes where no format read anything."""
 
 
 class UnknownFacts(ValueError):
@@ -38,11 +40,11 @@ def read_facts(predicate: Mapping[str, Any]) -> tuple[BlobFacts, ...]:
 def outdated(blobs: Iterable[BlobFacts]) -> tuple[str, ...]:
     """The formats whose parser is another one today than that which saw these facts, with both versions."""
     found = {}
-    for name, version in sorted({(blob.format, blob.version) for blob in blobs}):
+    for name, version in sorted({(blob.format, blob.version) for blob in blobs} - NO_FORMAT):
         today = _version(name)
         if today is not None and today != version:
             found[name] = f"{name} (version {version}, today {today})"
-        elif today is None and version:
+        elif today is None:
             found[name] = f"{name} (no longer read)"
     return tuple(found.values())
 
