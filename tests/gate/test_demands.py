@@ -45,7 +45,11 @@ BOTH = {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
         ({"registry": "registry.internal.evil.example/model"}, {}, {"registry-allowed": "unmet"}),
         ({"registry": "elsewhere.example/model"}, {"registries": ()}, {}),
         ({"registry": "elsewhere.example/model"}, {"registries": ("elsewhere.example/*",)}, {}),
-        ({"registry": "elsewhere.example/a/b"}, {"registries": ("elsewhere.example/*",)}, {"registry-allowed": "unmet"}),
+        (
+            {"registry": "elsewhere.example/a/b"},
+            {"registries": ("elsewhere.example/*",)},
+            {"registry-allowed": "unmet"},
+        ),
         ({"moved": True}, {}, {"reference-steady": "unmet"}),
         # where it comes from
         ({}, {"sources": ("hf://example/*",)}, {}),
@@ -100,7 +104,11 @@ BOTH = {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
             BOTH,
         ),
         # a verdict that the report's own findings do not explain is lifted by nothing
-        ({"verdict": "suspicious", "findings": (MEDIUM,), "exempt": ({"rule": "code/network", "days": 9},)}, {}, {"scan-verdict": "unmet"}),
+        (
+            {"verdict": "suspicious", "findings": (MEDIUM,), "exempt": ({"rule": "code/network", "days": 9},)},
+            {},
+            {"scan-verdict": "unmet"},
+        ),
         ({"verdict": "incomplete", "unread": 2, "exempt": ({"rule": "file/unread", "days": 9},)}, {}, {}),
         ({"verdict": "incomplete", "unread": 2}, {}, BOTH),
         # frameworks
@@ -110,7 +118,11 @@ BOTH = {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
         ({"formats": ("hub-config",), "runtime": ("-r other.txt",)}, {}, {"loader-advisories": "unknown"}),
         ({"formats": ("hub-config",), "runtime": ("transformers==4.57.1",)}, {"loader_advisories": "off"}, {}),
         ({"formats": ("safetensors",), "runtime": ("torch==2.5.0",)}, {}, {}),
-        ({"formats": ("torch-zip",), "runtime": ("torch==2.5.0+cu121",)}, {"pickle": "allow"}, {"loader-advisories": "unmet"}),
+        (
+            {"formats": ("torch-zip",), "runtime": ("torch==2.5.0+cu121",)},
+            {"pickle": "allow"},
+            {"loader-advisories": "unmet"},
+        ),
         ({"formats": ("hub-config",), "declared": {"transformers": "4.57.1"}}, {}, {}),
         (
             {"formats": ("hub-config",), "declared": {"transformers": "4.57.1"}},
@@ -177,9 +189,7 @@ def test_an_exemption_of_a_file_covers_that_file_alone() -> None:
     case = case_of(Model(verdict="suspicious", findings=(HIGH, other)), NOW, packaged())
     files = frozenset({*case.files, ("other.bin", 3, "5" * 64)})
     for digest, allowed in ((Digest("3" * 64), False), (Digest("5" * 64), False), (MODEL, True)):
-        decision = decide(
-            case._replace(exemptions=(exempt(digest),), files=files), "production", POLICY, NOW
-        )
+        decision = decide(case._replace(exemptions=(exempt(digest),), files=files), "production", POLICY, NOW)
         verdict = next(one for one in decision.reasons if one.requirement == "scan-verdict")
         assert (verdict.result.value == "met") is allowed
         assert [one.id for one in decision.exemptions] == ["id"]

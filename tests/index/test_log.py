@@ -64,7 +64,11 @@ def test_a_log_is_whole_and_signed(log: DecisionLog) -> None:
 
 
 def test_an_empty_log_is_whole(tmp_path: Path) -> None:
-    assert proved(open_log(address(tmp_path), create=True, seal=sealed))[:3] == (True, proved(open_log(address(tmp_path))).log, 0)
+    assert proved(open_log(address(tmp_path), create=True, seal=sealed))[:3] == (
+        True,
+        proved(open_log(address(tmp_path))).log,
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,9 +130,7 @@ def test_a_rewritten_chain_is_found_without_the_key(tmp_path: Path) -> None:
     )
     found = proved(log)
     assert not found.whole
-    assert found.problems == (
-        next(problem for problem in found.problems if "not signed as it should be" in problem),
-    )
+    assert found.problems == (next(problem for problem in found.problems if "not signed as it should be" in problem),)
 
 
 def test_a_head_of_a_stranger_is_refused(log: DecisionLog) -> None:

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     from weighbridge.pipelines.gate_two import DEFAULT_INDEX
 
     settings = common.settings_for(options)
-    log = open_log(settings.index or DEFAULT_INDEX)
+    log = open_log(settings.index_address or DEFAULT_INDEX)
     if options.action == "show":
         return _show(options, log)
     if options.action == "head":
@@ -114,9 +114,9 @@ def _row(sequence: int, digest: str, said: dict[str, Any]) -> LoggedDecision:
 
 
 def _head(options: argparse.Namespace, log: DecisionLog) -> int:
-    head = next(log.whole())
-    text = head.bundle if len(head) == 4 and head.bundle else json.dumps(_fields(head)).encode()
-    common.write(options, text.decode())
+    head = log.head()
+    said = {"log": head.log, "sequence": head.sequence, "hash": head.hash}
+    common.write(options, head.bundle.decode() if head.bundle else json.dumps(said))
     return 0
 
 
@@ -159,7 +159,3 @@ def _witness(path: str, trust: TrustPolicy, now: datetime) -> Head:
     except (OSError, Rejected) as error:
         cause = f"the witness {plain(path)} cannot be read: {plain(str(error), 200)}"
         raise UsageError(cause, "name a decision of weighbridge admit --format json, or a head of the log") from error
-
-
-def _fields(head: Any) -> dict[str, Any]:
-    return {"log": head.log, "sequence": head.sequence, "hash": head.hash}

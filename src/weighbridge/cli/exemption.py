@@ -1,12 +1,12 @@
-"""Waive one rule for one digest: signed, with a reason and who approves it, and never for ever.
+r"""Waive one rule for one digest: signed, with a reason and who approves it, and never for ever.
 
-An exemption covers what exactly its rule finds: in the whole model if it is for a model of the registry, in one file
-if --file names it. `file/unread` is the rule of what could not be inspected. It is a signed statement: it is kept in the
-folder of exemptions (the setting exemptions) and beside the model in its registry, and every decision on the model shows
-it, whether it counts or not. A stage can refuse exemptions, and says how severe what they cover may be.
+An exemption covers what exactly its rule finds: in the whole model if it is for a model of the registry, in one
+file if --file names it. `file/unread` is the rule of what could not be inspected. It is a signed statement, kept in
+the folder of exemptions (the setting exemptions) and beside the model in its registry, and every decision on the
+model shows it, whether it counts or not. A stage can refuse exemptions, and says how severe what they cover may be.
 
 Examples:
-  weighbridge exemption add file/unread digits:v1 --file extra.bin --reason "own format, read by hand" \\
+  weighbridge exemption add file/unread digits:v1 --file extra.bin --reason "own format, read by hand" \
       --approver "Ada <ada@example.org>" --expires 2027-01-31
   weighbridge exemption add code/network --digest sha256:… --reason … --approver … --expires 2027-01-31
   weighbridge exemption list

@@ -153,7 +153,7 @@ def _feeds(options: argparse.Namespace, settings: Settings) -> int:
         for row in rows:
             signed = f"signed by {plain(row.signer, 60)}" if row.signer else "not signed"
             lines.append(f"{plain(row.path)}  {row.problem or f'{row.digests} digests, {signed}'}")
-        common.write(options, "\n".join(lines) or "no feed is set: write feeds = [\"FILE\"] in weighbridge.toml")
+        common.write(options, "\n".join(lines) or 'no feed is set: write feeds = ["FILE"] in weighbridge.toml')
     return 1 if any(row.problem for row in rows) else 0
 
 

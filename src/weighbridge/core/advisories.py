@@ -1,6 +1,7 @@
 """Frameworks with known vulnerabilities in loading models, and which versions have them.
 
-    {"schema": "weighbridge.knowledge.loader-advisories/1", "version": "2026.11.29", "same": {"tensorflow-cpu": "tensorflow"},
+    {"schema": "weighbridge.knowledge.loader-advisories/1", "version": "2026.11.29",
+     "same": {"tensorflow-cpu": "tensorflow"},
      "advisories": [{"package", "id", "affected": ">=3.0.0,<3.9.0", "fixed", "formats", "what", "source", "date"}, …]}
 
 `affected` are versions as PEP 440 writes them, ranges joined by ` || `. `formats` are those that the vulnerability is
@@ -105,8 +106,6 @@ def read_advisories(path: str) -> Advisories:
     try:
         with open(path, "rb") as file:
             table: dict[str, Any] = json.loads(file.read(MOST))
-        if table["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {table['schema']}")
         entries = tuple(
             Advisory(**{**row, "formats": frozenset(map(str, row["formats"]))}) for row in table["advisories"]
         )
@@ -118,4 +117,6 @@ def read_advisories(path: str) -> Advisories:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidSpecifier) as error:
         cause = f"the loader advisories {plain(path, 200)} cannot be read: {plain(str(error), 120)}"
         raise UsageError(cause, "mend the file, or take it out of the settings") from error
+    if table.get("schema") != SCHEMA:
+        raise UsageError(f"the loader advisories {plain(path, 200)} are of another schema", f"write {SCHEMA}")
     return found

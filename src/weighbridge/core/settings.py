@@ -201,7 +201,7 @@ class Settings(NamedTuple):
     registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
-    index: str = ""
+    index_address: str = ""
     """The database of decisions, as SQLAlchemy writes it; empty: `.weighbridge/index.db` beside the settings."""
     feeds: tuple[str, ...] = ()
     """Files and folders with digests that are known to be bad; read again at every decision."""
@@ -213,6 +213,10 @@ class Settings(NamedTuple):
     """The folder with exemptions; empty: `.weighbridge/exemptions` beside the settings."""
     given: frozenset[str] = frozenset()
     """Keys of stages that the settings file sets (`production.verdicts`)."""
+
+
+NOT_KEYS = ("file", "stages", "given", "index_address")
+"""Fields of the settings that are no keys of their file, or have another name there."""
 
 
 def find_settings(start: str, artifacts: Iterable[str] = ()) -> tuple[str, str]:
@@ -262,7 +266,7 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = (*(field for field in Settings._fields if field not in ("file", "stages", "given")), "stage")
+    known = (*(field for field in Settings._fields if field not in NOT_KEYS), "stage", "index")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
@@ -286,7 +290,7 @@ def _from_file(path: str) -> Settings:
         registries=_registries(table.get("registries", {}), folder, where),
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
-        index=read_index(table, folder, where),
+        index_address=read_index(table, folder, where),
         feeds=read_paths(table, "feeds", folder, where),
         feeds_signed=read_flag(table, "feeds_signed", where),
         advisories=read_path(table, "advisories", folder, where),

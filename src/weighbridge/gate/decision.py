@@ -5,7 +5,8 @@ from __future__ import annotations
 from weighbridge.core.digests import canonical_json, digest_bytes
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.exemption import stamp
-from weighbridge.gate.requirements import REQUIREMENTS, Reason, Result
+from weighbridge.gate.reason import Reason, Result
+from weighbridge.gate.requirements import REQUIREMENTS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -112,7 +113,7 @@ def decide(
     reasons = (*(requirement(case, policy, now) for requirement in REQUIREMENTS), *more)
     allowed = bool(reasons) and all(reason.result is Result.MET for reason in reasons)
     refused = {reason.requirement for reason in reasons if reason.result is not Result.MET}
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if stricter is not None:
         asked = (requirement(case, stricter, now) for requirement in REQUIREMENTS)
         warnings = tuple(

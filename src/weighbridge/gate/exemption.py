@@ -121,9 +121,7 @@ def read_exemption(predicate: Mapping[str, Any], signer: str) -> Exemption | Rev
         about = parse_digest(digest)
     except UsageError as error:
         raise ValueError(f"an exemption for {plain(digest, 80)}") from error
-    return Exemption(
-        str(texts["id"]), rule, about, str(texts["reason"]), str(texts["approver"]), made, expires, signer
-    )
+    return Exemption(str(texts["id"]), rule, about, str(texts["reason"]), str(texts["approver"]), made, expires, signer)
 
 
 def with_revocations(found: Iterable[Exemption | Revocation]) -> tuple[Exemption, ...]:

@@ -56,7 +56,9 @@ def cel_reason(case: Case, policy: StagePolicy, now: datetime) -> tuple[Reason, 
         except RuntimeError as error:
             return (unknown(NAME, f"{plain(expression, 120)} cannot be asked: {plain(str(error), 120)}", "true"),)
         if value.type() != cel.Type.BOOL:
-            return (unknown(NAME, f"{plain(expression, 120)} gives no answer: {plain(str(value.value()), 120)}", "true"),)
+            return (
+                unknown(NAME, f"{plain(expression, 120)} gives no answer: {plain(str(value.value()), 120)}", "true"),
+            )
         if value.value() is not True:
             return (unmet(NAME, f"{plain(expression, 120)} is false", "true"),)
     return (met(NAME, f"{len(policy.cel)} of {len(policy.cel)} are true", "true"),)

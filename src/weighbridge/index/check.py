@@ -52,7 +52,9 @@ def check(log: DecisionLog, opens: Callable[[Head], str], witnesses: Sequence[He
         if len(problems) >= MOST_PROBLEMS:
             return Checked(False, head.log, count, previous, "", found, tuple(problems))
     if (count, previous) != (head.sequence, head.hash):
-        problems.append(f"the head names entry {head.sequence}, and the log ends at {count}: entries were cut off or added")
+        problems.append(
+            f"the head names entry {head.sequence}, and the log ends at {count}: entries were cut off or added"
+        )
     problems += [
         f"a witness names entry {kept.sequence}, which is not there: the log was cut short or put back"
         for rest in by_place.values()

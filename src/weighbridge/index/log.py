@@ -1,14 +1,14 @@
 """The log of decisions: append-only, each entry chained to the one before, the end of the chain signed.
 
     decisions   sequence (1, 2, …), document (canonical JSON), previous, hash
-    head        one row: log (a random name), sequence, hash, bundle (the signed statement of the three; may be empty)
+    head        one row: log (a random name), sequence, hash, bundle (the signed statement of the three, or empty)
 
     hash = sha256 of the canonical JSON of {"log", "sequence", "previous", "document": sha256 of the document}
     previous of the first entry = sha256 of the log's name
 
 An entry and the head that names it are written in one transaction, by one writer at a time, and are on disk before
-anybody is told. Whoever changes, removes or reorders entries breaks the chain; whoever cuts its end off has to sign a head
-for the shorter log, or has to have kept one: heads are overwritten. A head that somebody kept elsewhere (each
+anybody is told. Whoever changes, removes or reorders entries breaks the chain; whoever cuts its end off has to sign a
+head for the shorter log, or has to have kept one: heads are overwritten. A head that somebody kept elsewhere (each
 decision names its place in the log) tells when the whole database was put back to an earlier state.
 
 SQLAlchemy Core, so that PostgreSQL is another address. See `docs/decisions/0038-sqlalchemy-for-the-index.md`.
@@ -89,6 +89,11 @@ class DecisionLog:
             connection.execute(self._tables.decisions.insert().values(entry._asdict()))
             connection.execute(self._tables.head.update().values(head._asdict()))
         return head
+
+    def head(self) -> Head:
+        """The end of the log."""
+        with _told(), self._reading() as connection:
+            return self._head(connection)
 
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""

@@ -1,11 +1,11 @@
 """Gate two: judge a model of the registry from its stored and verified evidence alone, without reading a model byte.
 
-    load → verify → judge the facts again → feeds, exemptions, advisories → every requirement → decision
+load → verify → judge the facts again → feeds, exemptions, advisories → every requirement → decision
 """
 
 from __future__ import annotations
 
-from weighbridge.attest.trust import TrustPolicy, made_at, matches, open_statement, verify
+from weighbridge.attest.trust import TrustPolicy, made_at, open_statement, verify
 from weighbridge.core.advisories import packaged
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.digests import model_digest
@@ -18,19 +18,18 @@ from weighbridge.core.evidence import (
     PROVENANCE_PREDICATE,
     SCAN_PREDICATE,
 )
-from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.case import Case, Problem, Proof
 from weighbridge.gate.decision import Decision, decide
 from weighbridge.gate.expressions import cel_reason
-from weighbridge.pipelines.exempting import NOTHING_KEPT, Kept, open_exemptions
+from weighbridge.pipelines.exempting import NOTHING_KEPT, Kept, check_signer, open_exemptions
 from weighbridge.pipelines.feeds import read_feeds
 from weighbridge.pipelines.frameworks import Runtime, affected, runtime_problems
 from weighbridge.pipelines.rejudging import judge_again, todays_knowledge
 from weighbridge.registry.read import StoredEvidence, StoredModel, load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from datetime import date, datetime
 
     from weighbridge.core.advisories import Advisories
@@ -52,8 +51,8 @@ KINDS = {
 class Surroundings(NamedTuple):
     """What a decision rests on beside the model: where the internal registry is, what else is known.
 
-    `exemptions` are those that are kept elsewhere than in the registry, `feeds` paths, `runtime` what serving images hold;
-    `newest` is the last time that is known to have passed, and `newest_of` what was written then.
+    `exemptions` are those that are kept elsewhere than in the registry, `feeds` paths, `runtime` what serving images
+    hold; `newest` is the last time that is known to have passed, and `newest_of` what was written then.
     """
 
     internal: str = ""
@@ -91,9 +90,7 @@ def admit(
     if reference.tag is not None and (there := store.resolve(reference).digest) != model.manifest.digest:
         moved = f"it names {there.short} by now"
     case = case._replace(place=place_of(reference), moved=moved)
-    decision = decide(
-        case, stage, policy, now, stricter=surroundings.stricter, more=cel_reason(case, policy, now)
-    )
+    decision = decide(case, stage, policy, now, stricter=surroundings.stricter, more=cel_reason(case, policy, now))
     return decision._replace(reference=str(reference), knowledge=todays_knowledge().version), case
 
 
@@ -113,7 +110,7 @@ def assemble(
             continue
         try:
             proof = _prove(item, model, trust, now)
-            _check_signer(item.predicate_type, proof.signer, signers or {})
+            check_signer(proof.signer, (signers or {}).get(KINDS.get(item.predicate_type, ""), ()))
         except Rejected as error:
             problems.append(Problem(item.predicate_type, error.code, error.cause))
             continue
@@ -221,12 +218,6 @@ def _formats(case: Case) -> frozenset[str]:
     files = artifact.get("files") if isinstance(artifact, dict) else None
     named = files if isinstance(files, list) else []
     return frozenset(str(file.get("format")) for file in named if isinstance(file, dict))
-
-
-def _check_signer(predicate_type: str, signer: str, signers: Mapping[str, Collection[str]]) -> None:
-    wanted = signers.get(KINDS.get(predicate_type, ""))
-    if wanted and not any(matches(pattern, signer) for pattern in wanted):
-        raise Rejected("signer-unknown", f"a signature by {plain(signer, 80)!r}", f"one by {', '.join(wanted)}")
 
 
 def _prove(item: StoredEvidence, model: StoredModel, trust: TrustPolicy, now: datetime) -> Proof:

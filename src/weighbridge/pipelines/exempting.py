@@ -53,8 +53,7 @@ def open_exemptions(
     for bundle in (*kept.bundles, *stored):
         try:
             verified = open_statement(bundle, trust, predicate_type=EXEMPTION_PREDICATE, now=now)
-            if signers and not any(matches(pattern, verified.signer_name) for pattern in signers):
-                raise Rejected("signer-unknown", f"a signature by {verified.signer_name!r}", ", ".join(signers))
+            check_signer(verified.signer_name, signers)
             item = read_exemption(verified.statement.predicate, verified.signer_name)
         except Rejected as error:
             problems.append(Problem(EXEMPTION_PREDICATE, error.code, error.cause))
@@ -74,6 +73,12 @@ def open_exemptions(
     if digests is not None:
         grants = tuple(grant for grant in grants if grant.digest in digests)
     return grants, tuple(problems)
+
+
+def check_signer(signer: str, wanted: Collection[str]) -> None:
+    """Raise Rejected (signer-unknown) for a name that none of the patterns means; without patterns any is good."""
+    if wanted and not any(matches(pattern, signer) for pattern in wanted):
+        raise Rejected("signer-unknown", f"a signature by {plain(signer, 80)!r}", f"one by {', '.join(wanted)}")
 
 
 def seal_exemption(predicate: dict[str, Any], subjects: Collection[Digest], signer: Signer) -> bytes:

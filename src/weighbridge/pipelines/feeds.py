@@ -34,7 +34,7 @@ MOST_FEEDS = 1000
 
 
 class Feed(NamedTuple):
-    """One file: how many digests it has, who signed it (empty: nobody), those that were asked for, why it is refused."""
+    """One file: how many digests it has, who signed it (empty: nobody), which of ours it names, why it is refused."""
 
     path: str
     digests: int = 0
@@ -53,13 +53,9 @@ def read_feeds(
 def _feed(path: str, wanted: Collection[str], trust: TrustPolicy, now: datetime, *, signed: bool) -> Feed:
     name = plain(os.path.basename(path), 80)
     try:
-        with open(path, "rb") as file:
-            raw = file.read(MOST + 1)
-        if len(raw) > MOST:
-            raise ValueError(f"it has more than {MOST} bytes")
-        rows, signer = _rows(raw, trust, now)
+        rows, signer = _rows(_content(path), trust, now)
         if signed and not signer:
-            raise ValueError("nobody signed it")
+            return Feed(path, problem=f"the feed {name} cannot be used: nobody signed it")
         count, bad = 0, []
         for digest, reason in rows:
             count += 1
@@ -68,6 +64,14 @@ def _feed(path: str, wanted: Collection[str], trust: TrustPolicy, now: datetime,
     except (OSError, ValueError, Rejected, KeyMissing) as error:
         return Feed(path, problem=f"the feed {name} cannot be used: {plain(str(error), 200)}")
     return Feed(path, count, signer, tuple(bad))
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        raw = file.read(MOST + 1)
+    if len(raw) > MOST:
+        raise ValueError(f"it has more than {MOST} bytes")
+    return raw
 
 
 def _files(paths: Sequence[str]) -> Iterator[str]:
@@ -80,7 +84,7 @@ def _files(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _rows(raw: bytes, trust: TrustPolicy, now: datetime) -> tuple[Iterator[tuple[str, str]], str]:
-    if not raw.lstrip()[:1] == b"{":
+    if raw.lstrip()[:1] != b"{":
         return _lines(raw.decode("utf-8")), ""
     table: Mapping[str, Any] = strict_object(raw, "the feed")
     if "dsseEnvelope" in table:

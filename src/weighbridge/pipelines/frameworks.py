@@ -60,7 +60,9 @@ def read_runtime(path: str) -> Runtime:
             raw = file.read(MOST + 1)
         text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{plain(path)} cannot be read: {plain(str(error), 120)}", "name the requirements of the image") from error
+        raise UsageError(
+            f"{plain(path)} cannot be read: {plain(str(error), 120)}", "name the requirements of the image"
+        ) from error
     if len(raw) > MOST:
         raise UsageError(f"{plain(path)} has more than {MOST} bytes", "name a requirements file")
     return parse_runtime(text)

@@ -113,7 +113,7 @@ def open_gate(settings: Settings, *, record: bool = True, signer: Signer | None 
     log = None
     if record:
         sealing = (lambda head: seal_head(head, signer)) if signer is not None else None
-        log = open_log(settings.index or DEFAULT_INDEX, create=True, seal=sealing)
+        log = open_log(settings.index_address or DEFAULT_INDEX, create=True, seal=sealing)
     return Gate(settings, log, signer)
 
 

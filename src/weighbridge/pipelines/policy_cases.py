@@ -247,9 +247,8 @@ def _case(row: object, where: str) -> PolicyCase:
 def _names() -> tuple[str, ...]:
     from weighbridge.gate.requirements import REQUIREMENTS
 
-    return tuple(function.__name__.replace("_", "-").removeprefix("no-") for function in REQUIREMENTS) + (
-        "expressions-hold",
-    )
+    names = (function.__name__.replace("_", "-").removeprefix("no-") for function in REQUIREMENTS)
+    return (*names, "expressions-hold")
 
 
 def _model(values: Mapping[str, Any], where: str) -> Model:

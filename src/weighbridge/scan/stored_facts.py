@@ -95,9 +95,7 @@ def _only(kind: type) -> Callable[[object], Any]:
 
 
 def _many(kind: type) -> Callable[[object], Any]:
-    return lambda value: (
-        tuple(value) if isinstance(value, list) and all(type(item) is kind for item in value) else None
-    )
+    return lambda value: tuple(value) if isinstance(value, list) and all(type(item) is kind for item in value) else None
 
 
 _READERS: dict[str, Callable[[object], Any]] = {
