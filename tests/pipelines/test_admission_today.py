@@ -174,7 +174,7 @@ def test_a_strangers_referrer_proves_nothing(project: Path) -> None:
     bundle = seal_exemption(grant, {model.manifest.digest}, stranger)
     attach(model.manifest, "exemption", EXEMPTION_PREDICATE, bundle, store)
     decision = decide("odd:v1")
-    assert not_met(decision) == {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
+    assert not_met(decision) == {"scan-verdict": "unmet"}
     assert decision.exemptions == ()
 
 
@@ -296,20 +296,20 @@ def exempt(*more: str, days: int = 9) -> Outcome:
 
 def test_an_exemption_opens_the_gate_for_a_time_until_it_is_revoked(odd: Path) -> None:
     assert exempt("--file", "weights.bin").status == 0
-    assert not_met(decide("odd:v1")) == {"scan-verdict": "unmet", "facts-rejudged": "unmet"}, "the other file is unread"
+    assert not_met(decide("odd:v1")) == {"scan-verdict": "unmet"}, "the other file is unread"
     made = exempt("--file", "other.bin")
     assert not_met(decide("odd:v1")) == {}
     assert len(decide("odd:v1").exemptions) == 2
     listed = command("exemption", "list", "odd:v1", "--format", "json").json()
     assert {one["counts"] for one in listed["exemptions"]} == {True}
     late = decide("odd:v1", now=NOW + timedelta(days=10))
-    assert {"scan-verdict", "facts-rejudged", "scan-fresh"} == set(not_met(late))
+    assert {"scan-verdict", "scan-fresh"} == set(not_met(late))
     assert all("expired" in one.refused for one in late.exemptions)
     os.remove(odd / ".weighbridge" / "index.db")
     words = ("--reason", "done", "--approver", "Ada")
     assert command("exemption", "revoke", made.out.strip(), "odd:v1", *words).status == 0
     denied = decide("odd:v1")
-    assert set(not_met(denied)) == {"scan-verdict", "facts-rejudged"}
+    assert set(not_met(denied)) == {"scan-verdict"}
     assert sorted(bool(one.refused) for one in denied.exemptions) == [False, True]
 
 
@@ -320,7 +320,7 @@ def test_an_exemption_counts_from_either_place(odd: Path) -> None:
     assert not_met(decide("odd:v1")) == {}
     (odd / ".weighbridge" / "exemptions").mkdir()
     (odd / ".weighbridge" / "exemptions" / f"{identity}.revoked.json").write_text("broken")
-    assert set(not_met(decide("odd:v1"))) == {"scan-verdict", "facts-rejudged"}
+    assert set(not_met(decide("odd:v1"))) == {"scan-verdict"}
 
 
 @pytest.mark.parametrize(
@@ -409,3 +409,21 @@ def test_a_wrong_setting_is_said_when_it_is_read(project: Path, line: str, cause
     outcome = command("scan", "good")
     assert outcome.status == 2
     assert cause in outcome.err
+
+
+def test_a_decision_that_cannot_be_attested_is_not_told(project: Path) -> None:
+    from weighbridge.core.errors import RegistryError
+    from weighbridge.pipelines.gate_two import open_gate
+
+    seen: list[Decision] = []
+    held = load_settings("weighbridge.toml", {})
+    decision, case = open_gate(held, attest=seen.append).admit("good:v1", "production")
+    assert seen == [decision]
+    assert decision.recorded is not None
+    assert case.manifest == decision.digest
+
+    def fails(decision: Decision) -> None:
+        raise RegistryError("it is not there", "")
+
+    with pytest.raises(RegistryError):
+        open_gate(held, attest=fails).admit("good:v1", "production")

@@ -1,4 +1,4 @@
-r"""Waive one rule for one digest: signed, with a reason and who approves it, and never for ever.
+"""Waive one rule for one digest: signed, with a reason and who approves it, and never for ever.
 
 An exemption covers what exactly its rule finds: in the whole model if it is for a model of the registry, in one
 file if --file names it. `file/unread` is the rule of what could not be inspected. It is a signed statement, kept in
@@ -6,12 +6,12 @@ the folder of exemptions (the setting exemptions) and beside the model in its re
 model shows it, whether it counts or not. A stage can refuse exemptions, and says how severe what they cover may be.
 
 Examples:
-  weighbridge exemption add file/unread digits:v1 --file extra.bin --reason "own format, read by hand" \
-      --approver "Ada <ada@example.org>" --expires 2027-01-31
-  weighbridge exemption add code/network --digest sha256:… --reason … --approver … --expires 2027-01-31
+  weighbridge exemption add file/unread digits:v1 --reason "our format" --approver Ada --expires 2027-01-31
+  weighbridge exemption add file/unread digits:v1 --file a.bin --reason "ours" --approver Ada --expires 2027-01-31
+  weighbridge exemption add code/network --digest sha256:… --reason "ours" --approver Ada --expires 2027-01-31
   weighbridge exemption list
   weighbridge exemption list digits:v1 --format json
-  weighbridge exemption revoke 4a6f0c… --reason "no longer needed" --approver "Ada <ada@example.org>" digits:v1
+  weighbridge exemption revoke 4a6f0c21 digits:v1 --reason "no longer needed" --approver Ada
 """
 
 from __future__ import annotations

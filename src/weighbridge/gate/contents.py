@@ -9,7 +9,7 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import PICKLES
 from weighbridge.gate.reason import Reason, met, unknown, unmet
-from weighbridge.gate.weighing import Hit, scanned, weigh
+from weighbridge.gate.weighing import Hit, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -95,7 +95,7 @@ def sbom_complete(case: Case, policy: StagePolicy, now: datetime) -> Reason:
 
 
 def facts_rejudged(case: Case, policy: StagePolicy, now: datetime) -> Reason:
-    """What is known today has nothing against the facts that were stored with the scan."""
+    """What is known today has nothing against the stored facts; what they could not see is the scan's verdict."""
     name = "facts-rejudged"
     needs = f"signed facts, in which today's knowledge finds nothing that is {policy.severity} or worse"
     if case.today is None:
@@ -109,16 +109,15 @@ def facts_rejudged(case: Case, policy: StagePolicy, now: datetime) -> Reason:
         why = f"an older parser saw them: {case.today.outdated[0]}{more}"
         return unknown(name, why, f"{needs}, seen by today's parsers: scan the model again")
     hits = [Hit(one.rule, one.severity, one.location) for one in case.today.findings]
-    unread = [hit for hit in scanned(case.scan.predicate) if hit.unread] if case.scan else []
-    weighed = weigh((*hits, *unread), case, policy, now)
+    weighed = weigh(hits, case, policy, now)
     worst = weighed.worst(Severity(policy.severity))
     verdict = weighed.verdict.value
-    if worst is not None or verdict == "malicious" or verdict not in policy.verdicts:
+    if worst is not None or verdict == "malicious" or verdict not in (*policy.verdicts, "clean"):
         named = f": {worst.rule} in {plain(worst.location, 80)} is {worst.severity.value}" if worst else ""
         told = f"; {'; '.join(weighed.refused)}" if weighed.refused else ""
-        return unmet(name, f"today the verdict is {verdict}{named}{told}", needs)
-    covered = f" with {len(weighed.used)} exemptions" if weighed.used else ""
-    return met(name, f"today the verdict is {verdict}{covered}", needs)
+        return unmet(name, f"today the findings are {verdict}{named}{told}", needs)
+    covered = f", {len(weighed.used)} exemptions taken off" if weighed.used else ""
+    return met(name, f"{len(hits)} findings today, none of which shuts the gate{covered}", needs)
 
 
 def no_known_bad(case: Case, policy: StagePolicy, now: datetime) -> Reason:

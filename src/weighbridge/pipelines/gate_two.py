@@ -45,12 +45,14 @@ DEFAULT_INDEX = "sqlite:///.weighbridge/index.db"
 class Gate(NamedTuple):
     """Gate two with its settings and its log (None: decisions are not recorded). `signer` signs the log's end.
 
-    Any number of threads and processes may hold one on the same log.
+    `attest` is given each decision once it is recorded, to state it elsewhere too; what it raises is raised, and then
+    there is no decision. Any number of threads and processes may hold one on the same log.
     """
 
     settings: Settings
     log: DecisionLog | None
     signer: Signer | None
+    attest: Callable[[Decision], object] | None = None
 
     def admit(
         self, reference: str, stage: str, *, runtime: Sequence[Runtime] = (), now: datetime | None = None
@@ -84,7 +86,10 @@ class Gate(NamedTuple):
                 stricter=self.settings.stages.get(policy.warn_as),
             ),
         )
-        return self.record(decision), case
+        decision = self.record(decision)
+        if self.attest is not None:
+            self.attest(decision)
+        return decision, case
 
     def record(self, decision: Decision) -> Decision:
         """The decision with its place in the log; as it is if none is kept."""
@@ -107,14 +112,20 @@ class Gate(NamedTuple):
         return datetime.fromisoformat(made), f"entry {entries[0].sequence} of the log of decisions"
 
 
-def open_gate(settings: Settings, *, record: bool = True, signer: Signer | None = None) -> Gate:
+def open_gate(
+    settings: Settings,
+    *,
+    record: bool = True,
+    signer: Signer | None = None,
+    attest: Callable[[Decision], object] | None = None,
+) -> Gate:
     """Gate two by its settings; its log is begun if there is none. Raises UsageError, IndexFailed."""
     check_expressions(settings.stages)
     log = None
     if record:
         sealing = (lambda head: seal_head(head, signer)) if signer is not None else None
         log = open_log(settings.index_address or DEFAULT_INDEX, create=True, seal=sealing)
-    return Gate(settings, log, signer)
+    return Gate(settings, log, signer, attest)
 
 
 def decision(
