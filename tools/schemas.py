@@ -24,7 +24,10 @@ from weighbridge.attest.model_signing import VerifiedModel
 from weighbridge.azure.policy.effects import Judgement, Operation
 from weighbridge.azure.policy.evaluate import Line
 from weighbridge.azure.policy.lint import PolicyFinding
+from weighbridge.cli.decisions import LoggedDecision
 from weighbridge.cli.doctor import Check
+from weighbridge.cli.exemption import ListedExemption
+from weighbridge.cli.policy import Demand, ReadFeed
 from weighbridge.cli.trust import TrustRow
 from weighbridge.controls.base import Check as AuditCheck
 from weighbridge.controls.base import Judged
@@ -42,9 +45,12 @@ from weighbridge.core.findings import Finding, Verdict
 from weighbridge.core.origin import Origin
 from weighbridge.core.settings import STAGES
 from weighbridge.engines.base import EngineReport
-from weighbridge.gate.requirements import Reason
+from weighbridge.gate.decision import Recorded, ShownExemption, UsedEvidence
+from weighbridge.gate.reason import Reason
+from weighbridge.index.check import Checked
 from weighbridge.pipelines.deployment import GateDecision
 from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
+from weighbridge.pipelines.policy_cases import Tried
 from weighbridge.provenance.report import ProvenanceReport
 from weighbridge.registry.copy import Copied
 from weighbridge.registry.garbage import Garbage
@@ -287,9 +293,37 @@ def decision_shape() -> Shape:
         "digest": Digest,
         "stage": Literal[STAGES],
         "madeAt": str,
+        "reference": str,
         "reasons": tuple[Reason, ...],
+        "warnings": tuple[str, ...],
+        "exemptions": tuple[ShownExemption, ...],
+        "evidence": tuple[UsedEvidence, ...],
+        "policy": str,
+        "knowledge": str,
+        "recorded": Recorded,
     }
-    return _top("Decision", "The answer of gate two, with every reason.", "weighbridge.decision/1", fields)
+    top = _top("Decision", "The answer of gate two, with every reason.", "weighbridge.decision/1", fields)
+    return top._replace(optional=("recorded",))
+
+
+def gate_shapes() -> dict[str, Shape]:
+    """What `weighbridge policy`, `exemption` and `decisions` say."""
+    bodies: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "policy": (
+            "What each stage demands.",
+            "policy",
+            {"demands": tuple[Demand, ...], "feeds": tuple[str, ...], "feeds_signed": bool},
+        ),
+        "policy-test": ("What came of a table of cases.", "policy-test", {"passed": bool, "cases": tuple[Tried, ...]}),
+        "feeds": ("The feeds of bad digests.", "feeds", {"feeds": tuple[ReadFeed, ...]}),
+        "exemptions": ("Exemptions.", "exemptions", {"exemptions": tuple[ListedExemption, ...]}),
+        "decisions": ("The last decisions.", "decisions", {"decisions": tuple[LoggedDecision, ...]}),
+        "decisions-verify": ("Whether the log is whole.", "decisions-verify", fields_of(Checked)),
+    }
+    return {
+        name: _top(name.title().replace("-", ""), about, f"weighbridge.{schema}/1", fields)
+        for name, (about, schema, fields) in bodies.items()
+    }
 
 
 def verify_shapes() -> OneOf:
@@ -447,6 +481,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes()
     bodies |= {"audit": audit_shape(), "identity": identity_shape()}
+    bodies |= gate_shapes()
     return {name: document(name, body) for name, body in bodies.items()}
 
 

@@ -183,7 +183,19 @@ def test_every_changed_byte_is_found_and_denied(taken: Path) -> None:
     assert command("admit", "team/good:v1", "--stage", "production").status == 0
 
 
+def deploys_from(project: Path, host: str) -> None:
+    """Let the stages deploy from this registry too: by themselves they take models of the internal one alone."""
+    settings = (project / "weighbridge.toml").read_text()
+    for stage in ("staging", "production"):
+        line = f'registries = ["internal", "{host}/**"]'
+        settings = settings.replace(f"[stage.{stage}]\n", f"[stage.{stage}]\n{line}\n")
+    (project / "weighbridge.toml").write_text(settings)
+
+
 def test_copy_promotes_between_registries(taken: Path, host: str) -> None:
+    assert command("registry", "copy", "team/good:v1", f"{host}/prod/good:v1").status == 0
+    assert command("admit", f"{host}/prod/good:v1", "--stage", "production").status == 1
+    deploys_from(taken, host)
     outcome = command(
         "registry", "copy", "team/good:v1", f"{host}/prod/good:v1", "--stage", "production", "--format", "json"
     )
@@ -217,6 +229,7 @@ def test_copy_asks_the_gate_and_keeps_tags(taken: Path, host: str) -> None:
 
 
 def test_intake_moves_a_tag_only_when_asked(taken: Path, host: str) -> None:
+    deploys_from(taken, host)
     target = f"{host}/team/net:v1"
     first = command("intake", "good", "--to", target, "--format", "json").json()
     assert first["decision"] == "admitted"

@@ -10,7 +10,7 @@ import pytest
 
 from weighbridge.core.digests import Digest
 from weighbridge.core.settings import DEFAULT_STAGES, StagePolicy
-from weighbridge.gate.case import Case, Problem, Proof
+from weighbridge.gate.case import Case, Problem, Proof, Today
 from weighbridge.gate.decision import decide
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -55,6 +55,10 @@ def case(**changes: Any) -> Case:
         signature=Proof("ci", MANIFEST, SIGNATURE),
         problems=(),
         provenance=PROVENANCE,
+        facts=Proof("ci", MANIFEST, {}),
+        today=Today(formats=frozenset({"safetensors"})),
+        place="registry.example/net",
+        internal="registry.example",
     )
     return whole._replace(**changes)
 
@@ -80,7 +84,7 @@ def test_a_whole_case_is_allowed() -> None:
         ({"scan_fields": {"envelope": {"finished": "yesterday"}}}, {"scan-fresh": "unknown"}),
         ({"scan_fields": {"envelope": 5}}, {"scan-fresh": "unknown"}),
         ({"scan_fields": {"artifact": {"files": []}}}, {"files-match": "unmet"}),
-        ({"scan_fields": {"artifact": None}}, {"files-match": "unknown"}),
+        ({"scan_fields": {"artifact": None}}, {"files-match": "unknown", "formats-allowed": "unknown"}),
         ({"annotations": {}}, {"annotations-agree": "unmet"}),
         ({"annotated": {"security.scan.result": "findings"}}, {"annotations-agree": "unmet"}),
         ({"sbom": None}, {"sbom-present": "unmet"}),
@@ -100,6 +104,7 @@ def test_a_whole_case_is_allowed() -> None:
                 "scan-fresh": "unknown",
                 "files-match": "unknown",
                 "annotations-agree": "unknown",
+                "formats-allowed": "unknown",
             },
         ),
     ],

@@ -21,7 +21,7 @@ from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
 from weighbridge.core import facts
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.gate.decision import Decision
-from weighbridge.gate.requirements import Reason, Result
+from weighbridge.gate.reason import Reason, Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,3 +314,31 @@ def test_a_type_becomes_a_schema() -> None:
 def test_what_json_cannot_say_is_refused(kind: Any) -> None:
     with pytest.raises(TypeError, match="no schema"):
         schemas.schema_of(kind, {})
+
+
+def test_what_the_second_gate_says_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command("init").status == 0
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "config.json").write_text('{"model_type": "net"}')
+    assert command("intake", "net", "--stage", "production", "--to", "oci:registry:net:v1").status == 0
+    words = ("--reason", "r", "--approver", "a", "--expires", "2999-01-01")
+    assert command("exemption", "add", "file/unread", "net:v1", *words).status == 0
+    (tmp_path / "cases.toml").write_text('[[case]]\nstage = "production"\nexpect = "allow"\n')
+    (tmp_path / "bad.txt").write_text("sha256:" + "0" * 64 + " why\n")
+    text = (tmp_path / "weighbridge.toml").read_text()
+    (tmp_path / "weighbridge.toml").write_text('feeds = ["bad.txt"]\n' + text)
+    for schema, *asked in (
+        ("decision", "admit", "net:v1", "--stage", "production"),
+        ("decisions", "decisions", "show"),
+        ("decisions-verify", "decisions", "verify"),
+        ("exemptions", "exemption", "list"),
+        ("policy", "policy", "show"),
+        ("policy-test", "policy", "test", "cases.toml"),
+        ("feeds", "policy", "feeds"),
+    ):
+        document = command(*asked, "--format", "json").json()
+        assert complaints(schema, document) == [], schema
+        assert document["schema"].startswith("weighbridge.")
+        lists = [value for value in document.values() if isinstance(value, list)]
+        assert any(lists) or schema == "decisions-verify", schema

@@ -1,11 +1,15 @@
 """Gate two: decide from stored, signed evidence whether a registry model may be deployed. No model byte is read.
 
-Status 0: allowed. Status 1: denied, with every reason. Status 2: the registry could not answer.
+What is known today judges the facts that were stored with the scan. Every decision is written into the log of decisions
+before it is printed (the setting index; weighbridge decisions shows it).
+
+Status 0: allowed. Status 1: denied, with every reason. Status 2: the registry or the log could not answer.
 
 Examples:
   weighbridge admit oci:registry:digits:v1 --stage production
-  weighbridge admit registry.example.com/models/digits:v1 --stage production
+  weighbridge admit registry.example.com/models/digits:v1 --stage production --runtime requirements.txt
   weighbridge admit digits:v1 --stage staging --format json
+  weighbridge admit digits:v1 --stage production --no-record
 """
 
 from __future__ import annotations
@@ -17,9 +21,6 @@ from datetime import UTC, datetime
 from weighbridge.cli import common
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
-from weighbridge.pipelines.admission import admit
-from weighbridge.registry.base import parse_reference
-from weighbridge.registry.open import open_store
 
 if TYPE_CHECKING:
     import argparse
@@ -33,22 +34,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="HOST/NAME:TAG, oci:DIR:NAME:TAG, or NAME:TAG of the settings' registry",
     )
     parser.add_argument("--stage", choices=STAGES, required=True, help="the stage to deploy to")
+    text = "requirements of the serving image: its frameworks are held against loader advisories (repeatable)"
+    parser.add_argument("--runtime", metavar="FILE", action="append", default=[], help=text)
+    parser.add_argument("--no-record", action="store_true", help="only look: write nothing into the log of decisions")
     common.add_output(parser, ("text", "json"))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Decide and print the decision."""
+    """Decide, record and print the decision."""
+    from weighbridge.pipelines.frameworks import read_runtime
+    from weighbridge.pipelines.gate_two import open_gate, signing_key
+
     settings = common.settings_for(options)
-    reference = parse_reference(options.reference, settings.registry)
-    store = open_store(reference, settings)
-    decision, case = admit(
-        store,
-        reference,
-        stage=options.stage,
-        policy=common.stage_policy(settings, options.stage),
-        trust=common.trust_policy(settings),
-        now=datetime.now(UTC),
-    )
+    runtime = [read_runtime(path) for path in options.runtime]
+    record = not options.no_record
+    gate = open_gate(settings, record=record, signer=signing_key(settings) if record else None)
+    decision, _ = gate.admit(options.reference, options.stage, runtime=runtime, now=datetime.now(UTC))
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
@@ -58,12 +59,5 @@ def run(options: argparse.Namespace) -> int:
         from weighbridge.render.terminal import style_for
 
         environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-        proofs = (
-            ("scan", case.scan),
-            ("sbom", case.sbom),
-            ("model-signature", case.signature),
-            ("provenance", case.provenance),
-        )
-        evidence = [(kind, str(proof.digest), proof.signer) for kind, proof in proofs if proof is not None]
-        common.write(options, decision_text(decision, str(reference), evidence, style_for(sys.stdout, environ)))
+        common.write(options, decision_text(decision, style_for(sys.stdout, environ)))
     return 0 if decision.allowed else 1

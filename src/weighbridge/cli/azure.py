@@ -27,10 +27,6 @@ NOUNS = (azure_policy, azure_audit, azure_identity, azure_gate, azure_publish)
 """A module for each noun: `add` makes its parser, whose default `work` does what is asked."""
 
 
-NOUNS = (azure_policy,)
-"""A module for each noun: `add` makes its parser, whose default `work` does what is asked."""
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `azure` takes."""
     nouns = parser.add_subparsers(dest="noun", metavar="NOUN", required=True)

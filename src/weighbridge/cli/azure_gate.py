@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.azure.assets import Stored
     from weighbridge.azure.deployments import Asset
     from weighbridge.core.settings import Settings
-    from weighbridge.gate.requirements import Reason
+    from weighbridge.gate.reason import Reason
     from weighbridge.pipelines.deployment import GateDecision
 
 

@@ -70,15 +70,17 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
 
 def settings_for(options: argparse.Namespace, artifacts: Sequence[str] = ()) -> Settings:
     """The settings that hold: a named file, or the nearest one upwards that is not inside an artifact."""
-    if options.config:
-        return load_settings(options.config, os.environ)
-    named = os.environ.get("WEIGHBRIDGE_CONFIG")
-    if named:
-        return load_settings(named, os.environ)
-    path, passed_over = find_settings(os.getcwd(), artifacts)
-    if passed_over:
-        say(options, f"the settings {passed_over} are inside what is inspected and are not obeyed")
-    return load_settings(path, os.environ)
+    path = options.config or os.environ.get("WEIGHBRIDGE_CONFIG")
+    if not path:
+        path, passed_over = find_settings(os.getcwd(), artifacts)
+        if passed_over:
+            say(options, f"the settings {passed_over} are inside what is inspected and are not obeyed")
+    settings = load_settings(path, os.environ)
+    if any(policy.cel for policy in settings.stages.values()):
+        from weighbridge.gate.expressions import check_expressions
+
+        check_expressions(settings.stages)
+    return settings
 
 
 def severity_of(options: argparse.Namespace, settings: Settings) -> Severity:
@@ -110,24 +112,9 @@ def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
     """What the settings and the trust store trust; KeyMissing if a key cannot be read, or if `needed` and there is
     none that signs evidence.
     """
-    from weighbridge.attest.trust import TrustedKey, policy_of
-    from weighbridge.attest.trust_store import read_store
+    from weighbridge.attest.trusted import trust_of
 
-    keys = []
-    for entry in settings.trust:
-        try:
-            with open(entry.key, "rb") as file:
-                pem = file.read(64 * 1024)
-        except OSError as error:
-            cause = f"the trusted key {entry.name!r} cannot be read from {entry.key}: {error.strerror}"
-            raise KeyMissing(cause, "mend the path in [[trust]]") from error
-        keys.append(TrustedKey(entry.name, pem, frozenset(entry.may_sign)))
-    policy = policy_of(tuple(keys), read_store(settings.trust_store) if settings.trust_store else ())
-    if needed and not policy.keys:
-        raise KeyMissing(
-            "no key is trusted, so nothing can be verified", "run weighbridge init or weighbridge trust add"
-        )
-    return policy
+    return trust_of(settings, needed=needed)
 
 
 def publisher_trust(settings: Settings, now: datetime) -> TrustPolicy:

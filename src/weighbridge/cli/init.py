@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         os.makedirs(os.path.dirname(key), mode=0o700, exist_ok=True)
         with open(os.path.join(os.path.dirname(key), ".gitignore"), "w", encoding="utf-8") as file:
-            file.write("*.pem\n")
+            file.write("*.pem\nindex.db*\n")
         made = create_key(key, passphrase.encode() if passphrase else None)
         with open(settings, "x", encoding="utf-8") as file:
             file.write(SETTINGS)

@@ -143,17 +143,11 @@ def _copy(options: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"{options.target!r} is a digest, not a place to store at", "write NAME:TAG")
     source = open_store(reference, settings)
     if options.stage:
-        from weighbridge.pipelines.admission import admit
+        from weighbridge.pipelines.gate_two import open_gate, signing_key
 
         # What was decided on is what is copied: from here on the model goes by its digest.
-        decision, _ = admit(
-            source,
-            reference,
-            stage=options.stage,
-            policy=common.stage_policy(settings, options.stage),
-            trust=common.trust_policy(settings),
-            now=datetime.now(UTC),
-        )
+        gate = open_gate(settings, signer=signing_key(settings))
+        decision, _ = gate.admit(options.reference, options.stage, now=datetime.now(UTC))
         reference = source.reference(digest=decision.digest)
         if not decision.allowed:
             if options.format == "json":
@@ -163,7 +157,7 @@ def _copy(options: argparse.Namespace, settings: Settings) -> int:
             else:
                 from weighbridge.render.decision import decision_text
 
-                common.write(options, decision_text(decision, str(reference), [], _style(options)))
+                common.write(options, decision_text(decision, _style(options)))
             return 1
     copied = copy_model(
         source, reference, open_store(target, settings, create=True), target.tag, replace=options.replace

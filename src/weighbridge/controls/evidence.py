@@ -9,7 +9,7 @@ from __future__ import annotations
 from weighbridge.controls.base import Check, Result, unknown
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.claims import read_claims
-from weighbridge.gate.requirements import Result as Met
+from weighbridge.gate.reason import Result as Met
 from weighbridge.gate.requirements import files_match, provenance_verified, sbom_present, scan_fresh, scan_present
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core.settings import StagePolicy
     from weighbridge.gate.case import Case
-    from weighbridge.gate.requirements import Reason
+    from weighbridge.gate.reason import Reason
 
 HOW = "name it with --registry oci:DIR or --registry HOST/PREFIX"
 INTAKE = "weighbridge intake {} again, and remove what is not admitted"

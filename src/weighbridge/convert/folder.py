@@ -23,6 +23,7 @@ from weighbridge.core.errors import NotConvertible, SourceError
 from weighbridge.core.findings import Severity
 from weighbridge.core.reader import FileSource, Reader
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.formats.base import PICKLES
 from weighbridge.scan.walk import walk
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.scan.walk import Entry
 
-PICKLES = frozenset(("pickle", "torch-zip", "torch-legacy"))
-"""Formats whose loading runs a pickle, wherever in the artifact they lie."""
 
 SecondRoad = Callable[[str, Choice, ExitStack], Plan]
 """Reads a file that was refused, by its path; what it opens stays open as long as the stack."""

@@ -9,6 +9,7 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 │   ├── NotFound            a reference or a digest is not there
 │   └── DigestMismatch      bytes are not those that their digest names
 ├── AzureError              Azure could not be asked, or refused
+├── IndexFailed             the database of decisions could not be read or written, or was changed
 ├── NotConvertible          a file cannot be made into safetensors: what is in it, and what to do
 ├── SandboxError            a program that is not ours cannot be run behind walls
 ├── KeyMissing              a signing or verification key is absent or unusable
@@ -65,6 +66,10 @@ class AzureError(WeighbridgeError):
     def __init__(self, cause: str, mend: str, code: str) -> None:
         super().__init__(cause, mend)
         self.code = code
+
+
+class IndexFailed(WeighbridgeError):
+    """The index cannot be used. A decision that cannot be recorded is none."""
 
 
 class NotConvertible(WeighbridgeError):

@@ -15,6 +15,9 @@ FACTS_PREDICATE = "https://weighbridge.dev/predicate/facts/v1"
 PROVENANCE_PREDICATE = "https://weighbridge.dev/predicate/provenance/v1"
 CONVERSION_PREDICATE = "https://weighbridge.dev/predicate/conversion/v1"
 CYCLONEDX_PREDICATE = "https://cyclonedx.org/bom"
+EXEMPTION_PREDICATE = "https://weighbridge.dev/predicate/exemption/v1"
+DECISION_LOG_PREDICATE = "https://weighbridge.dev/predicate/decision-log/v1"
+KNOWN_BAD_PREDICATE = "https://weighbridge.dev/predicate/known-bad/v1"
 MODEL_SIGNATURE_PREDICATE = "https://model_signing/signature/v1.0"
 
 

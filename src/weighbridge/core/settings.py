@@ -11,6 +11,7 @@ import os
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.stage_values import STAGE_VALUES, read_flag, read_index, read_path, read_paths, stage_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,6 +47,52 @@ class StagePolicy(NamedTuple):
     """Flags of the provenance report that keep a model out until a person confirms them (`*` at the end: all such)."""
     acknowledged: tuple[str, ...] = ()
     """Flags that a person has confirmed (`regulated-data/hipaa`; `*` at the end: all such)."""
+    registries: tuple[str, ...] = ()
+    """Registries that models may be deployed from, as patterns of HOST/NAME or `oci:DIR:NAME`; `internal` is the
+    registry of the settings; empty: any."""
+    sources: tuple[str, ...] = ()
+    """Places that a model may come from, as patterns (`hf://org/*`; `**` goes through slashes); empty: any."""
+    publishers: tuple[str, ...] = ()
+    """Publishers that a model may come from, as patterns; empty: any. Who signed counts before who is named."""
+    blocked_publishers: tuple[str, ...] = ()
+    """Publishers that never pass, as patterns, whoever signed."""
+    lookalikes: bool = False
+    """Whether an unsigned model may pass whose publisher could be taken for a well-known one."""
+    formats: tuple[str, ...] = ()
+    """Formats that files and what is inside them may have, as patterns; empty: any."""
+    blocked_formats: tuple[str, ...] = ()
+    """Formats that never pass, as patterns."""
+    engines: tuple[str, ...] = ()
+    """Other scanners that must have looked at the model and found nothing."""
+    severity: str = "high"
+    """The least severity of a finding that no exemption covers which keeps a model out."""
+    max_knowledge_age_days: int = 0
+    """Days after which the knowledge that is installed here is too old to decide with; 0: it never is."""
+    signers: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 -- never changed
+    """Who must have signed a kind of evidence (`scan`, `facts`, `provenance`, `sbom`, `model-signature`,
+    `exemption`), as patterns of names; a kind that is not named: anybody who is trusted for it."""
+    most_bytes: int = 0
+    """Bytes that all files of a model may have together; 0: any number."""
+    sbom_completeness: int = 0
+    """Percent that the bill of materials must be complete to, as it says itself; 0: any."""
+    facts: bool = True
+    """Whether stored facts are needed, so that the model can be judged with what is known today."""
+    old_parsers: bool = False
+    """Whether facts of an older parser count although a newer one could see more."""
+    loader_advisories: str = "runtime"
+    """Which versions of frameworks are held against known load-time vulnerabilities: those of the serving image if one
+    is named (`runtime`), those that the model declares as well (`declared`), `required`: an image must be named;
+    `off`."""
+    exemptions: bool = True
+    """Whether exemptions count."""
+    exemptable: str = "high"
+    """The worst severity of a finding that an exemption may cover."""
+    max_exemption_days: int = 90
+    """Days that an exemption may count at most."""
+    warn_as: str = ""
+    """A stage whose demands are told as warnings where they are not met."""
+    cel: tuple[str, ...] = ()
+    """Expressions in CEL that must all be true (extra `cel`)."""
 
 
 DEFAULT_STAGES: dict[str, StagePolicy] = {
@@ -57,9 +104,14 @@ DEFAULT_STAGES: dict[str, StagePolicy] = {
         contradicted=True,
         confirm=(),
         pickle="allow",
+        lookalikes=True,
+        severity="critical",
+        facts=False,
+        old_parsers=True,
+        warn_as="production",
     ),
-    "staging": StagePolicy(max_scan_age_days=30),
-    "production": StagePolicy(max_scan_age_days=7),
+    "staging": StagePolicy(max_scan_age_days=30, registries=("internal",)),
+    "production": StagePolicy(max_scan_age_days=7, registries=("internal",)),
 }
 """What holds where the settings say nothing."""
 
@@ -171,6 +223,22 @@ class Settings(NamedTuple):
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
     azure: AzureSettings = AzureSettings()
+    index_address: str = ""
+    """The database of decisions, as SQLAlchemy writes it; empty: `.weighbridge/index.db` beside the settings."""
+    feeds: tuple[str, ...] = ()
+    """Files and folders with digests that are known to be bad; read again at every decision."""
+    feeds_signed: bool = False
+    """Whether a feed counts only if a trusted key signed it; one that nobody signed then denies everything."""
+    advisories: str = ""
+    """A file of loader advisories that is newer than what comes with Weighbridge."""
+    exemptions: str = ""
+    """The folder with exemptions; empty: `.weighbridge/exemptions` beside the settings."""
+    given: frozenset[str] = frozenset()
+    """Keys of stages that the settings file sets (`production.verdicts`)."""
+
+
+NOT_KEYS = ("file", "stages", "given", "index_address")
+"""Fields of the settings that are no keys of their file, or have another name there."""
 
 
 def find_settings(start: str, artifacts: Iterable[str] = ()) -> tuple[str, str]:
@@ -220,7 +288,7 @@ def _from_file(path: str) -> Settings:
     if os.path.basename(path) != FILE:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
-    known = (*(field for field in Settings._fields if field not in ("file", "stages")), "stage")
+    known = (*(field for field in Settings._fields if field not in NOT_KEYS), "stage", "index")
     _check_keys(table, known, where)
     folder = os.path.dirname(path)
     registry = _text(table, "registry", where)
@@ -245,6 +313,12 @@ def _from_file(path: str) -> Settings:
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
         azure=_azure(table.get("azure", {}), f"{where}, [azure]"),
+        index_address=read_index(table, folder, where),
+        feeds=read_paths(table, "feeds", folder, where),
+        feeds_signed=read_flag(table, "feeds_signed", where),
+        advisories=read_path(table, "advisories", folder, where),
+        exemptions=os.path.join(folder, _text(table, "exemptions", where) or ".weighbridge/exemptions"),
+        given=frozenset(f"{stage}.{key}" for stage, values in table.get("stage", {}).items() for key in values),
     )
 
 
@@ -300,6 +374,8 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
         if value in PICKLE:
             return value
         raise UsageError(f"{where}: pickle can be convert, block or allow", 'write pickle = "convert"')
+    if key in STAGE_VALUES:
+        return stage_value(key, value, where)
     if key in ("provenance", "confirm", "acknowledged"):
         if _is_texts(value):
             return tuple(value)

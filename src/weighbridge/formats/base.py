@@ -46,6 +46,10 @@ def blob_info(path: str, data: Reader, depth: int = 0) -> BlobInfo:
     return BlobInfo(name, dot + extension.lower() if dot else "", data.peek(0, HEAD), depth)
 
 
+PICKLES = frozenset(("pickle", "torch-zip", "torch-legacy"))
+"""Formats whose loading runs a pickle, wherever in the artifact they lie."""
+
+
 class Format(Protocol):
     """One file format. `version` goes up whenever the same bytes give other facts than before."""
 

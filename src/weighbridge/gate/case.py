@@ -6,9 +6,12 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date, datetime
     from typing import Any
 
     from weighbridge.core.digests import Digest
+    from weighbridge.core.findings import Finding
+    from weighbridge.gate.exemption import Exemption
 
 FileIdentity = tuple[str, int, str]
 """Escaped path, size in bytes, sha256 in hexadecimal."""
@@ -30,8 +33,51 @@ class Problem(NamedTuple):
     why: str
 
 
+class Today(NamedTuple):
+    """The stored facts, judged with today's knowledge and rules.
+
+    `formats` are those of all files and of what is inside them, `outdated` the parsers that see more today,
+    `declared` the versions of frameworks that the model names itself (package, version). `broken` says why the facts
+    cannot be judged; empty: they were.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    formats: frozenset[str] = frozenset()
+    outdated: tuple[str, ...] = ()
+    declared: tuple[tuple[str, str], ...] = ()
+    broken: str = ""
+
+
+class BadDigest(NamedTuple):
+    """A digest of this model that a feed names."""
+
+    digest: str
+    reason: str
+    feed: str
+
+
+class Affected(NamedTuple):
+    """A framework of a version with a known load-time vulnerability. `version` is empty if it is not known.
+
+    `whose` says where the version stands: `runtime` or `declared`.
+    """
+
+    package: str
+    version: str
+    advisory: str
+    fixed: str
+    whose: str
+    source: str
+
+
 class Case(NamedTuple):
-    """What a gate judges. Only verified evidence is in `scan`, `sbom`, `signature` and `provenance`."""
+    """What a gate judges. Only verified evidence is in `scan`, `facts`, `sbom`, `signature` and `provenance`.
+
+    `place` is where the model lies (`HOST/NAME`, `oci:DIR:NAME`), `internal` how places of the internal registry
+    begin (empty: there is none), `model` the digest of its files together. `newest` is the latest time that something
+    trusted is known to have been written at, and `newest_of` what that was. `moved` says that the tag names something
+    else by now. `runtime` says whether a serving image was named.
+    """
 
     manifest: Digest
     files: frozenset[FileIdentity]
@@ -41,3 +87,35 @@ class Case(NamedTuple):
     signature: Proof | None
     problems: tuple[Problem, ...]
     provenance: Proof | None = None
+    facts: Proof | None = None
+    place: str = ""
+    internal: str = ""
+    model: Digest | None = None
+    today: Today | None = None
+    exemptions: tuple[Exemption, ...] = ()
+    bad: tuple[BadDigest, ...] = ()
+    feeds: int = 0
+    feed_problems: tuple[str, ...] = ()
+    affected: tuple[Affected, ...] = ()
+    runtime: bool = False
+    runtime_problems: tuple[str, ...] = ()
+    newest: datetime | None = None
+    newest_of: str = ""
+    knowledge_date: date | None = None
+    moved: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(size for _, size, _ in self.files)
+
+    def proofs(self) -> tuple[tuple[str, Proof], ...]:
+        """Everything that was verified, each with the short name of its kind."""
+        found = (
+            ("scan", self.scan),
+            ("facts", self.facts),
+            ("provenance", self.provenance),
+            ("sbom", self.sbom),
+            ("model-signature", self.signature),
+        )
+        return tuple((kind, proof) for kind, proof in found if proof is not None)

@@ -20,6 +20,7 @@ class StoredClaim(NamedTuple):
     status: str
     evidence: str
     confirm: bool
+    value: str = ""
 
 
 def read_claims(predicate: Mapping[str, Any]) -> list[StoredClaim] | None:
@@ -57,7 +58,8 @@ def _read(value: object, found: list[StoredClaim], depth: int) -> bool:
             return False
         if not isinstance(confirm, bool):
             return False
-        found.append(StoredClaim(claim, str(status), evidence, confirm))
+        value = entry.get("value", "")
+        found.append(StoredClaim(claim, str(status), evidence, confirm, value if isinstance(value, str) else ""))
         if not _read(entry.get("parts"), found, depth + 1):
             return False
     return True

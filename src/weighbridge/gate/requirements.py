@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.evidence import (
@@ -12,8 +11,22 @@ from weighbridge.core.evidence import (
     PROVENANCE_PREDICATE,
     SCAN_PREDICATE,
 )
-from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.findings import Severity, Verdict
+from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.gate.claims import contradiction, flags, named_by, read_claims
+from weighbridge.gate.contents import (
+    engines_ran,
+    facts_rejudged,
+    formats_allowed,
+    loader_advisories,
+    no_known_bad,
+    sbom_complete,
+    size_allowed,
+)
+from weighbridge.gate.origins import publisher_allowed, reference_steady, registry_allowed, source_allowed
+from weighbridge.gate.reason import Reason, Result
+from weighbridge.gate.times import clock_sane, knowledge_fresh
+from weighbridge.gate.weighing import hub_said, scanned, verdict_of, weigh, worse
 
 if TYPE_CHECKING:
     from weighbridge.core.settings import StagePolicy
@@ -21,23 +34,6 @@ if TYPE_CHECKING:
 
 CLOCK_SKEW = timedelta(minutes=10)
 """How far in the future a scan may seem to lie before its time is not believed."""
-
-
-class Result(Enum):
-    """The answer to one requirement."""
-
-    MET = "met"
-    UNMET = "unmet"
-    UNKNOWN = "unknown"
-
-
-class Reason(NamedTuple):
-    """One requirement and its answer; `why` says what was found, `needs` what would have met it."""
-
-    requirement: str
-    result: Result
-    why: str
-    needs: str
 
 
 def scan_present(case: Case, policy: StagePolicy, now: datetime) -> Reason:
@@ -50,14 +46,29 @@ def scan_present(case: Case, policy: StagePolicy, now: datetime) -> Reason:
 
 
 def scan_verdict(case: Case, policy: StagePolicy, now: datetime) -> Reason:
-    """The verdict of the scan is one that the stage accepts."""
-    del now
-    needs = f"the verdict {' or '.join(policy.verdicts)}"
+    """The verdict of the scan, without what exemptions cover and with what a hub's scanners said, is accepted."""
+    needs = f"the verdict {' or '.join(policy.verdicts)}, and no finding that is {policy.severity} or worse"
     if case.scan is None:
         return Reason("scan-verdict", Result.UNKNOWN, "there is no scan to go by", needs)
-    verdict = str(case.scan.predicate.get("verdict"))
-    accepted = verdict in policy.verdicts and verdict != "malicious"
-    return Reason("scan-verdict", Result.MET if accepted else Result.UNMET, f"the verdict is {verdict}", needs)
+    said = str(case.scan.predicate.get("verdict"))
+    if said not in {verdict.value for verdict in Verdict}:
+        return Reason("scan-verdict", Result.UNKNOWN, "the scan has no verdict", needs)
+    seen = scanned(case.scan.predicate)
+    weighed = weigh((*seen, *hub_said(case)), case, policy, now)
+    verdict = weighed.verdict
+    if not weighed.used or verdict_of(seen) is not Verdict(said):
+        # What the report says and does not list, no exemption can take off.
+        verdict = worse(verdict, Verdict(said))
+    worst = weighed.worst(Severity(policy.severity))
+    accepted = verdict.value in policy.verdicts and verdict is not Verdict.MALICIOUS and worst is None
+    why = f"the verdict is {verdict.value}"
+    if weighed.used:
+        why += f" with {', '.join(f'the exemption {one.id} of {one.rule}' for one in weighed.used)} (scan: {said})"
+    if worst is not None:
+        why += f"; {worst.rule} is {worst.severity.value}"
+    if weighed.refused:
+        why += f"; {'; '.join(weighed.refused)}"
+    return Reason("scan-verdict", Result.MET if accepted else Result.UNMET, why, needs)
 
 
 def scan_fresh(case: Case, policy: StagePolicy, now: datetime) -> Reason:
@@ -208,6 +219,19 @@ REQUIREMENTS = (
     model_signed,
     provenance_verified,
     confirmations,
+    registry_allowed,
+    reference_steady,
+    source_allowed,
+    publisher_allowed,
+    formats_allowed,
+    size_allowed,
+    engines_ran,
+    sbom_complete,
+    facts_rejudged,
+    no_known_bad,
+    loader_advisories,
+    clock_sane,
+    knowledge_fresh,
 )
 
 

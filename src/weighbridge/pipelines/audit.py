@@ -6,10 +6,10 @@ from weighbridge.attest.trust import verify
 from weighbridge.controls.checklist import audit
 from weighbridge.controls.evidence import Held, Holdings
 from weighbridge.controls.reading import read_export
-from weighbridge.convert.folder import PICKLES
 from weighbridge.core.errors import RegistryError, Rejected
 from weighbridge.core.evidence import FACTS_PREDICATE
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.formats.base import PICKLES
 from weighbridge.pipelines.admission import assemble
 from weighbridge.registry.read import load_model
 

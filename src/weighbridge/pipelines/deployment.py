@@ -19,7 +19,7 @@ from weighbridge.core.digests import Digest, canonical_json, digest_bytes, parse
 from weighbridge.core.errors import UsageError, WeighbridgeError
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.decision import decide
-from weighbridge.gate.requirements import Reason, Result
+from weighbridge.gate.reason import Reason, Result
 from weighbridge.pipelines.admission import assemble
 from weighbridge.registry.base import Reference, parse_reference
 from weighbridge.registry.read import load_model

@@ -15,7 +15,7 @@ from weighbridge.azure.policy.request import request_of
 from weighbridge.azure.policy.resource import resource_of
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.gate.requirements import Reason, Result
+from weighbridge.gate.reason import Reason, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -128,6 +128,13 @@ def publish_model(
     return Published(manifest, attached)
 
 
+def attach_evidence(store: Store, subject: Descriptor, blob: EvidenceBlob) -> Descriptor:
+    """Attach one more piece of evidence to a manifest that is there, and read it back. Raises RegistryError."""
+    attached = _attach(store, subject, blob, [])
+    _read_back(store, subject, (attached,))
+    return attached
+
+
 def model_config(files: Sequence[ModelFile], parts: Mapping[str, Any]) -> bytes:
     """The ModelPack config of these files as canonical JSON. Raises UsageError for a field that it does not have."""
     if unknown := set(parts) - DESCRIPTOR_KEYS - CONFIG_KEYS:
