@@ -5,7 +5,7 @@
 
 Each process asks gate two about the same model of a layout folder, as a server would: settings, knowledge and rules are
 loaded, everything else is read anew each time. Told are the medians of one process alone and of eight together, the
-ratio of a decision to the mark of 50 ms, and whether the log is whole with every decision in it. Status 1: one was lost.
+ratio of a decision to the mark of 50 ms, and whether the log is whole with every decision in it. Status 1: one is lost.
 """
 
 from __future__ import annotations
