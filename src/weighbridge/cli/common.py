@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from weighbridge.attest.signers import LocalKey
+    from weighbridge.attest.open import OpenedSigner
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.cli.progress import Progress
     from weighbridge.core.settings import StagePolicy
@@ -74,23 +74,27 @@ def stage_policy(settings: Settings, stage: str) -> StagePolicy:
     return settings.stages[stage]
 
 
-def signing_key(settings: Settings) -> LocalKey:
-    """The private key of the settings; KeyMissing if none is set."""
-    from weighbridge.attest.signers import load_key
+def signing_key(settings: Settings) -> OpenedSigner:
+    """What the settings sign with; KeyMissing if that is nothing."""
+    from weighbridge.attest.open import open_signer
 
     if not settings.key:
         raise KeyMissing("no signing key is set", "run weighbridge init, or set key in weighbridge.toml")
     passphrase = os.environ.get(PASSPHRASE)
-    return load_key(settings.key, passphrase.encode() if passphrase else None)
+    return open_signer(settings, passphrase.encode() if passphrase else None)
 
 
-def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
-    """What the settings and the trust store trust; KeyMissing if a key cannot be read, or if `needed` and there is
-    none that signs evidence.
+def trust_policy(settings: Settings, *, needed: bool = True, now: datetime | None = None) -> TrustPolicy:
+    """What the settings and the trust store trust at `now` (not given: at this moment); KeyMissing if a key cannot be
+    read, or if `needed` and there is nobody who may sign evidence.
     """
+    from datetime import UTC, datetime
+
+    from weighbridge.attest.identities import authorities_of, identities_of
     from weighbridge.attest.trust import TrustedKey, policy_of
     from weighbridge.attest.trust_store import read_store
 
+    now = now or datetime.now(UTC)
     keys = []
     for entry in settings.trust:
         try:
@@ -101,7 +105,14 @@ def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
             raise KeyMissing(cause, "mend the path in [[trust]]") from error
         keys.append(TrustedKey(entry.name, pem, frozenset(entry.may_sign)))
     policy = policy_of(tuple(keys), read_store(settings.trust_store) if settings.trust_store else ())
-    if needed and not policy.keys:
+    policy = policy._replace(
+        identities=identities_of(policy.entries, now),
+        authorities=authorities_of(policy.entries, now),
+        sigstore_root=_sigstore_root(settings),
+    )
+    certified = policy.for_evidence()
+    signing = [entry for entry in certified.authorities if entry.purpose == "sign"]
+    if needed and not (policy.keys or certified.identities or signing):
         raise KeyMissing(
             "no key is trusted, so nothing can be verified", "run weighbridge init or weighbridge trust add"
         )
@@ -110,14 +121,7 @@ def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
 
 def publisher_trust(settings: Settings, now: datetime) -> TrustPolicy:
     """Who may vouch for a model that comes from outside, today; nobody, if nobody is trusted."""
-    from weighbridge.attest.identities import authorities_of, identities_of
-
-    policy = trust_policy(settings, needed=False)
-    return policy._replace(
-        identities=identities_of(policy.entries, now),
-        authorities=authorities_of(policy.entries, now),
-        sigstore_root=_sigstore_root(settings),
-    )
+    return trust_policy(settings, needed=False, now=now)
 
 
 def _sigstore_root(settings: Settings) -> bytes:

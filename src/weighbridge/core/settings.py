@@ -128,6 +128,25 @@ class HttpsSettings(NamedTuple):
     """Hosts inside of the own network that others may redirect to."""
 
 
+KEYLESS = "sigstore"
+"""In `key`: no key of ours, an identity that Sigstore certifies for ten minutes."""
+VAULT_KEY = "azure-key-vault:"
+"""In `key`: the beginning of the address of a key in a vault."""
+
+
+class SignerSettings(NamedTuple):
+    """What goes with a signature beside the key."""
+
+    certificate: str = ""
+    """A PEM file with the certificate of the key and its chain, the signer's first; empty: the key alone signs."""
+    notation: bool = True
+    """Whether a model is signed as the Notary Project does too, where there is a chain up to its root."""
+    timestamp: str = ""
+    """The address of an RFC 3161 authority that dates every signature; empty: none does."""
+    sigstore_config: str = ""
+    """A client trust configuration (JSON) of an own Sigstore; empty: the public instance."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -136,7 +155,8 @@ class Settings(NamedTuple):
     registry: str = ""
     """The default registry: `oci:DIR` or `HOST/PREFIX`."""
     key: str = ""
-    """The private key that signs."""
+    """The private key that signs: a PEM file, `azure-key-vault:https://VAULT/keys/NAME/VERSION`, or `sigstore`."""
+    signer: SignerSettings = SignerSettings()
     fail_on: str = "high"
     trust: tuple[TrustSetting, ...] = ()
     trust_store: str = ""
@@ -211,7 +231,8 @@ def _from_file(path: str) -> Settings:
     return Settings(
         file=path,
         registry=registry,
-        key=os.path.join(folder, key) if key else "",
+        key=os.path.join(folder, key) if key and not key.startswith(VAULT_KEY) and key != KEYLESS else key,
+        signer=_signer(table.get("signer", {}), folder, f"{where}, [signer]"),
         fail_on=_text(table, "fail_on", where) or "high",
         trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
         trust_store=os.path.join(folder, store) if store else beside if os.path.lexists(beside) else "",
@@ -222,6 +243,22 @@ def _from_file(path: str) -> Settings:
         registries=_registries(table.get("registries", {}), folder, where),
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
+    )
+
+
+def _signer(table: Any, folder: str, where: str) -> SignerSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [signer] and one setting per line")
+    _check_keys(table, SignerSettings._fields, where)
+    notation = table.get("notation", True)
+    if type(notation) is not bool:
+        raise UsageError(f"{where}: notation is neither true nor false", "write true or false")
+    certificate, config = _text(table, "certificate", where), _text(table, "sigstore_config", where)
+    return SignerSettings(
+        os.path.join(folder, certificate) if certificate else "",
+        notation,
+        _text(table, "timestamp", where),
+        os.path.join(folder, config) if config else "",
     )
 
 
