@@ -35,6 +35,7 @@ from weighbridge.attest.signers import signature_holds
 from weighbridge.attest.statement import field, malformed, strict_object
 from weighbridge.core.digests import canonical_json
 from weighbridge.core.errors import KeyMissing, Rejected
+from weighbridge.core.evidence import NOTARY_SIGNATURE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
@@ -48,14 +49,11 @@ if TYPE_CHECKING:
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.digests import Digest
 
-SIGNATURE_TYPE = "application/vnd.cncf.notary.signature"
 ENVELOPE_TYPE = "application/jose+json"
 PAYLOAD_TYPE = "application/vnd.cncf.notary.payload.v1+json"
 THUMBPRINTS = "io.cncf.notary.x509chain.thumbprint#S256"
 SCHEME, X509 = "io.cncf.notary.signingScheme", "notary.x509"
 SIGNING_TIME, AGENT = "io.cncf.notary.signingTime", "io.cncf.notary.signingAgent"
-NOTARY_PREDICATE = SIGNATURE_TYPE
-"""What `may_sign` of an authority calls such a signature."""
 MAX_SIGNATURE = 1024 * 1024
 MAX_CERTIFICATES = 10
 CLOCK_SKEW = timedelta(minutes=10)
@@ -221,7 +219,7 @@ def _known(chain: Sequence[Certificate], trust: TrustPolicy, now: datetime, clai
     knowing = [entry for entry in signing if chains(chain, entry, now)]
     for entry in knowing:
         named = [name for name in names if matches_one(entry.subjects, name)]
-        if named and entry.allows(NOTARY_PREDICATE):
+        if named and entry.allows(NOTARY_SIGNATURE):
             if entry.refusal:
                 raise Rejected("signer-revoked", f"a Notary signature by {shown}: {entry.refusal}", "one that counts")
             return NotarySigned(entry.name, named[0], claimed)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class OpenedSigner(NamedTuple):
-    """Who signs, and the key with its certificates if there are any: a Notary Project signature needs them."""
+    """Who signs, and the key with its certificates if they go up to the root: a Notary Project signature needs them."""
 
     signer: Signer
     certified: CertifiedKey | None
@@ -51,7 +51,8 @@ def open_signer(settings: Settings, passphrase: bytes | None) -> OpenedSigner:
         from weighbridge.attest.clock import Dated, asks
 
         signer = Dated(signer, asks(extra.timestamp))
-    return OpenedSigner(signer, chain if extra.notation else None)
+    whole = chain is not None and chain.issued != chain.certificates
+    return OpenedSigner(signer, chain if extra.notation and whole else None)
 
 
 def _key(name: str, passphrase: bytes | None) -> Key:

@@ -1,4 +1,8 @@
-"""Gate two: decide from stored, signed evidence whether a registry model may be deployed. No model byte is read.
+"""Gate two: decide from stored, signed evidence whether a registry model may be deployed. Nothing is scanned again.
+
+Of a model in a folder, every byte is compared with its digest too (--no-read-bytes leaves that out); of one in a
+registry, whoever pulls it does so. With --attest the decision is signed and attached to the model, as a SLSA
+verification summary.
 
 Status 0: allowed. Status 1: denied, with every reason. Status 2: the registry could not answer.
 
@@ -6,23 +10,22 @@ Examples:
   weighbridge admit oci:registry:digits:v1 --stage production
   weighbridge admit registry.example.com/models/digits:v1 --stage production
   weighbridge admit digits:v1 --stage staging --format json
+  weighbridge admit registry.example.com/models/digits:v1 --stage production --attest
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
-from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.admission import admit
+from weighbridge.pipelines.attesting import attest_decision
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="HOST/NAME:TAG, oci:DIR:NAME:TAG, or NAME:TAG of the settings' registry",
     )
     parser.add_argument("--stage", choices=STAGES, required=True, help="the stage to deploy to")
+    parser.add_argument(
+        "--read-bytes",
+        action=argparse.BooleanOptionalAction,
+        help="compare every byte of the model with its digest (default: only of a model in a folder)",
+    )
+    parser.add_argument("--attest", action="store_true", help="sign the decision and attach it to the model")
     common.add_output(parser, ("text", "json"))
 
 
@@ -41,14 +50,22 @@ def run(options: argparse.Namespace) -> int:
     settings = common.settings_for(options)
     reference = parse_reference(options.reference, settings.registry)
     store = open_store(reference, settings)
+    signer = common.signing_key(settings) if options.attest else None
+    now = datetime.now(UTC)
+    policy = common.stage_policy(settings, options.stage)
     decision, case = admit(
         store,
         reference,
         stage=options.stage,
-        policy=common.stage_policy(settings, options.stage),
-        trust=common.trust_policy(settings),
-        now=datetime.now(UTC),
+        policy=policy,
+        trust=common.trust_policy(settings, now=now),
+        now=now,
+        read_bytes=reference.kind == "layout" if options.read_bytes is None else options.read_bytes,
     )
+    if signer is not None:
+        attested = attest_decision(store, decision, case, policy=policy, signer=signer, now=now)
+        what = "the decision is attached as" if attested.made else "a summary that says the same is attached already:"
+        common.say(options, f"{what} {attested.digest}")
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
@@ -63,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
             ("sbom", case.sbom),
             ("model-signature", case.signature),
             ("provenance", case.provenance),
+            ("test-result", case.result),
+            ("slsa-provenance", case.slsa),
         )
         evidence = [(kind, str(proof.digest), proof.signer) for kind, proof in proofs if proof is not None]
         common.write(options, decision_text(decision, str(reference), evidence, style_for(sys.stdout, environ)))

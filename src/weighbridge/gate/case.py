@@ -31,7 +31,12 @@ class Problem(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What a gate judges. Only verified evidence is in `scan`, `sbom`, `signature` and `provenance`."""
+    """What a gate judges. Only verified evidence is in it; what was refused is in `problems`.
+
+    `result` is the test result that goes with the scan, `slsa` how the model came into the registry, `summaries` are
+    decisions of gates, the oldest first. `damaged` says of each file whose bytes are not those of its digest what is
+    wrong; None: the bytes were not read.
+    """
 
     manifest: Digest
     files: frozenset[FileIdentity]
@@ -41,3 +46,12 @@ class Case(NamedTuple):
     signature: Proof | None
     problems: tuple[Problem, ...]
     provenance: Proof | None = None
+    result: Proof | None = None
+    slsa: Proof | None = None
+    summaries: tuple[Proof, ...] = ()
+    damaged: tuple[str, ...] | None = None
+
+    def proofs(self) -> tuple[Proof, ...]:
+        """Every piece of evidence that a decision can rest on: all that is verified, but for earlier decisions."""
+        found = (self.scan, self.sbom, self.signature, self.provenance, self.result, self.slsa)
+        return tuple(proof for proof in found if proof is not None)

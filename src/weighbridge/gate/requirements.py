@@ -9,13 +9,19 @@ from weighbridge.core.artifact import escape_name
 from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
     MODEL_SIGNATURE_PREDICATE,
+    NOTARY_SIGNATURE,
     PROVENANCE_PREDICATE,
     SCAN_PREDICATE,
+    SLSA_PROVENANCE_PREDICATE,
+    TEST_RESULT_PREDICATE,
 )
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.claims import contradiction, flags, named_by, read_claims
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from weighbridge.core.settings import StagePolicy
     from weighbridge.gate.case import Case, FileIdentity
 
@@ -198,6 +204,45 @@ def confirmations(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     return Reason(name, Result.MET, why + told, needs)
 
 
+_BESIDE = (TEST_RESULT_PREDICATE, SLSA_PROVENANCE_PREDICATE, NOTARY_SIGNATURE)
+"""Evidence that no requirement asks for."""
+
+
+def evidence_agrees(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """What is said twice is said alike: the test result repeats the scan, the SLSA provenance the provenance report."""
+    del policy, now
+    name, needs = "evidence-agrees", "evidence that does not contradict itself"
+    # What a stranger attached says nothing; what is broken, or was good once, must be looked at.
+    for problem in case.problems:
+        if problem.predicate_type in _BESIDE and problem.code != "signer-unknown":
+            return Reason(name, Result.UNMET, f"{problem.code}: {problem.why}", needs)
+    if case.result is not None and case.scan is not None:
+        said, verdict = str(case.result.predicate.get("result")), str(case.scan.predicate.get("verdict"))
+        if (said in ("PASSED", "WARNED")) != (verdict == "clean"):
+            return Reason(name, Result.UNMET, f"the test result is {said}, the verdict of the scan {verdict}", needs)
+    if case.slsa is not None and case.provenance is not None:
+        source = case.provenance.predicate.get("source")
+        place = source.get("place") if isinstance(source, dict) else None
+        built = _slsa_source(case.slsa.predicate)
+        if built != place:
+            why = f"the SLSA provenance names {built}, the provenance report {place}"
+            return Reason(name, Result.UNMET, why, needs)
+    return Reason(name, Result.MET, "nothing is said twice and differently", needs)
+
+
+def bytes_intact(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Where the bytes of the model were read, they are those that the manifest names."""
+    del policy, now
+    name = "bytes-intact"
+    if case.damaged is None:
+        return Reason(name, Result.MET, "not read here: whoever pulls proves each digest", "nothing")
+    needs = "the bytes that the manifest names"
+    if case.damaged:
+        more = f" (and {len(case.damaged) - 1} more)" if len(case.damaged) > 1 else ""
+        return Reason(name, Result.UNMET, f"{case.damaged[0]}{more}", needs)
+    return Reason(name, Result.MET, f"{len(case.files)} of {len(case.files)} files", needs)
+
+
 REQUIREMENTS = (
     scan_present,
     scan_verdict,
@@ -208,6 +253,8 @@ REQUIREMENTS = (
     model_signed,
     provenance_verified,
     confirmations,
+    evidence_agrees,
+    bytes_intact,
 )
 
 
@@ -222,6 +269,12 @@ def _missing(requirement: str, case: Case, predicate_type: str, needs: str) -> R
         why = "; ".join(f"{problem.code}: {problem.why}" for problem in problems[:3])
         return Reason(requirement, Result.UNMET, why, needs)
     return Reason(requirement, Result.UNMET, "evidence-missing: none is attached", needs)
+
+
+def _slsa_source(predicate: Mapping[str, Any]) -> str:
+    definition = predicate.get("buildDefinition")
+    parameters = definition.get("externalParameters") if isinstance(definition, dict) else None
+    return str(parameters.get("source")) if isinstance(parameters, dict) else ""
 
 
 def _time(envelope: object) -> datetime | None:

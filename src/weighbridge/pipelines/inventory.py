@@ -7,11 +7,12 @@ kind that Weighbridge does not read, though its bytes have their digests.
 
 from __future__ import annotations
 
+from weighbridge.attest.notary import Target, verify_notary
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotFound, RegistryError, Rejected
-from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
+from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE, NOTARY_SIGNATURE
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import (
@@ -135,7 +136,7 @@ def tree(store: Store, reference: Reference, trust: TrustPolicy, now: datetime |
     """A model and all its evidence, each piece read and verified at `now`; the files are not read."""
     manifest = store.resolve(reference)
     model = _shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
-    links = tuple(_link(store, referrer, model, trust, now) for referrer in store.referrers(manifest))
+    links = tuple(_link(store, referrer, manifest, model, trust, now) for referrer in store.referrers(manifest))
     return Tree(model, links)
 
 
@@ -195,7 +196,14 @@ def _shown(reference: Reference, manifest: Descriptor, content: Manifest) -> Sho
     return ShownModel(str(reference), manifest.digest, content.artifact_type, size, files, annotations)
 
 
-def _link(store: Store, referrer: Descriptor, model: ShownModel, trust: TrustPolicy, now: datetime | None) -> Link:
+def _link(
+    store: Store,
+    referrer: Descriptor,
+    manifest: Descriptor,
+    model: ShownModel,
+    trust: TrustPolicy,
+    now: datetime | None,
+) -> Link:
     kind = referrer.annotations.get(EVIDENCE_KIND, "") or referrer.artifact_type[:SHORT_KINDS]
     predicate_type = referrer.annotations.get(BUNDLE_PREDICATE, "")
     size = 0
@@ -206,6 +214,8 @@ def _link(store: Store, referrer: Descriptor, model: ShownModel, trust: TrustPol
         for blob in others:
             with store.open_blob(blob) as stream:
                 drain(stream)
+        if content.artifact_type == NOTARY_SIGNATURE and now is not None:
+            return _notary(kind, referrer, _bundle(store, content), manifest, trust, now)
         if content.artifact_type != BUNDLE_TYPE:
             why = "of a kind that is not read; its bytes have their digests"
             return Link(kind, content.artifact_type, referrer.digest, size, "unchecked", "", why)
@@ -215,6 +225,21 @@ def _link(store: Store, referrer: Descriptor, model: ShownModel, trust: TrustPol
     except RegistryError as error:
         return Link(kind, predicate_type, referrer.digest, size, "broken", "", error.cause)
     return Link(kind, predicate_type, referrer.digest, size, "verified", signer, f"signed by {signer} for this model")
+
+
+def _notary(
+    kind: str, referrer: Descriptor, envelope: bytes, manifest: Descriptor, trust: TrustPolicy, now: datetime
+) -> Link:
+    target = Target(manifest.media_type, manifest.digest, manifest.size)
+    size = len(envelope)
+    try:
+        signer = verify_notary(envelope, target, trust, now).authority
+    except Rejected as error:
+        if error.code != "signer-unknown":
+            raise
+        return Link(kind, NOTARY_SIGNATURE, referrer.digest, size, "unchecked", "", error.cause)
+    why = f"signed by {signer} for this model"
+    return Link(kind, NOTARY_SIGNATURE, referrer.digest, size, "verified", signer, why)
 
 
 def _bundle(store: Store, content: Manifest) -> bytes:
