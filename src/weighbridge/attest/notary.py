@@ -197,6 +197,7 @@ def _chain(header: dict[str, Any]) -> list[Certificate]:
 
 
 def _check_signature(leaf: Certificate, message: bytes, raw: bytes) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -204,7 +205,7 @@ def _check_signature(leaf: Certificate, message: bytes, raw: bytes) -> None:
         pem = leaf.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
         holds = len(raw) == 64 and signature_holds(pem, message, der)
-    except (KeyMissing, ValueError) as error:
+    except (KeyMissing, ValueError, UnsupportedAlgorithm) as error:
         raise malformed("a certificate with another kind of key", "a key on P-256") from error
     if not holds:
         raise Rejected(

@@ -34,6 +34,9 @@ class StagePolicy(NamedTuple):
     """Whether a signed bill of materials that names every file is needed."""
     model_signature: bool = True
     """Whether an OpenSSF model signature over every file is needed."""
+    evidence_list: bool = True
+    """Whether the signed list of what was attached when the model was stored is needed. Where there is one, every
+    piece that it names must be there."""
     licences: tuple[str, ...] = ()
     """Licences that a model may declare, as SPDX or the Hub writes them (`apache-2.0`); empty: any."""
     pickle: str = "convert"
@@ -54,6 +57,7 @@ DEFAULT_STAGES: dict[str, StagePolicy] = {
         max_scan_age_days=365,
         sbom=False,
         model_signature=False,
+        evidence_list=False,
         contradicted=True,
         confirm=(),
         pickle="allow",

@@ -33,9 +33,10 @@ class Problem(NamedTuple):
 class Case(NamedTuple):
     """What a gate judges. Only verified evidence is in it; what was refused is in `problems`.
 
-    `result` is the test result that goes with the scan, `slsa` how the model came into the registry, `summaries` are
-    decisions of gates, the oldest first. `damaged` says of each file whose bytes are not those of its digest what is
-    wrong; None: the bytes were not read.
+    `result` is the test result that goes with the scan, `slsa` how the model came into the registry. `lists` say what
+    was attached when the model was stored, `attached` is what is there now (sha256 of each bundle, in hexadecimal).
+    `summaries` are decisions of gates, the oldest first. `damaged` says of each file whose bytes are not those of its
+    digest what is wrong; None: the bytes were not read.
     """
 
     manifest: Digest
@@ -48,10 +49,12 @@ class Case(NamedTuple):
     provenance: Proof | None = None
     result: Proof | None = None
     slsa: Proof | None = None
+    lists: tuple[Proof, ...] = ()
+    attached: frozenset[str] = frozenset()
     summaries: tuple[Proof, ...] = ()
     damaged: tuple[str, ...] | None = None
 
     def proofs(self) -> tuple[Proof, ...]:
         """Every piece of evidence that a decision can rest on: all that is verified, but for earlier decisions."""
-        found = (self.scan, self.sbom, self.signature, self.provenance, self.result, self.slsa)
+        found = (self.scan, self.sbom, self.signature, self.provenance, self.result, self.slsa, *self.lists)
         return tuple(proof for proof in found if proof is not None)

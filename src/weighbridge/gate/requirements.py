@@ -11,6 +11,7 @@ from weighbridge.core.evidence import (
     MODEL_SIGNATURE_PREDICATE,
     NOTARY_SIGNATURE,
     PROVENANCE_PREDICATE,
+    REFERENCE_PREDICATE,
     SCAN_PREDICATE,
     SLSA_PROVENANCE_PREDICATE,
     TEST_RESULT_PREDICATE,
@@ -230,6 +231,31 @@ def evidence_agrees(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     return Reason(name, Result.MET, "nothing is said twice and differently", needs)
 
 
+def evidence_whole(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Everything that was attached when the model was stored is still there, as a signed list names it."""
+    del now
+    name, needs = "evidence-whole", "every piece of evidence that was attached when the model was stored"
+    if not case.lists:
+        if not policy.evidence_list:
+            return Reason(name, Result.MET, "not needed at this stage", "nothing")
+        return _missing(name, case, REFERENCE_PREDICATE, f"a signed list of the evidence; {needs}")
+    count = 0
+    for proof in case.lists:
+        references = proof.predicate.get("references")
+        if not isinstance(references, list) or not references:
+            return Reason(name, Result.UNKNOWN, "the list of the evidence names nothing", needs)
+        for item in references:
+            digests = item.get("digest") if isinstance(item, dict) else None
+            digest = digests.get("sha256") if isinstance(digests, dict) else None
+            if not isinstance(digest, str):
+                return Reason(name, Result.UNKNOWN, "the list of the evidence has an entry without a digest", needs)
+            if digest not in case.attached:
+                why = f"the {item.get('name')} of that time is gone: sha256:{digest}"
+                return Reason(name, Result.UNMET, why, needs)
+            count += 1
+    return Reason(name, Result.MET, f"{count} of {count} pieces", needs)
+
+
 def bytes_intact(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     """Where the bytes of the model were read, they are those that the manifest names."""
     del policy, now
@@ -254,6 +280,7 @@ REQUIREMENTS = (
     provenance_verified,
     confirmations,
     evidence_agrees,
+    evidence_whole,
     bytes_intact,
 )
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from weighbridge.attest.notary import Target, verify_notary
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
+from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
     MODEL_SIGNATURE_PREDICATE,
     NOTARY_SIGNATURE,
     PROVENANCE_PREDICATE,
+    REFERENCE_PREDICATE,
     SCAN_PREDICATE,
     SLSA_PROVENANCE_PREDICATE,
     TEST_RESULT_PREDICATE,
@@ -58,6 +60,7 @@ def assemble(model: StoredModel, trust: TrustPolicy, now: datetime) -> Case:
     """Verify every piece of stored evidence; what is refused becomes a problem and proves nothing."""
     proofs: dict[str, Proof] = {}
     summaries: list[Proof] = []
+    lists: list[Proof] = []
     problems: list[Problem] = []
     for item in model.evidence:
         try:
@@ -65,8 +68,9 @@ def assemble(model: StoredModel, trust: TrustPolicy, now: datetime) -> Case:
         except Rejected as error:
             problems.append(Problem(item.predicate_type, error.code, error.cause))
             continue
-        if item.predicate_type == VSA_PREDICATE:
-            summaries.append(proof)
+        several = {VSA_PREDICATE: summaries, REFERENCE_PREDICATE: lists}.get(item.predicate_type)
+        if several is not None:
+            several.append(proof)
             continue
         newest = proofs.get(item.predicate_type)
         if newest is None or _made_at(proof) >= _made_at(newest):
@@ -82,6 +86,8 @@ def assemble(model: StoredModel, trust: TrustPolicy, now: datetime) -> Case:
         provenance=proofs.get(PROVENANCE_PREDICATE),
         result=proofs.get(TEST_RESULT_PREDICATE),
         slsa=proofs.get(SLSA_PROVENANCE_PREDICATE),
+        lists=tuple(lists),
+        attached=frozenset(digest_bytes(item.bundle).hex for item in model.evidence),
         summaries=tuple(summaries),
     )
 

@@ -9,6 +9,7 @@ import os
 from functools import partial
 
 from weighbridge.attest.dsse import seal
+from weighbridge.attest.evidence_list import EvidenceList, Reference
 from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
 from weighbridge.attest.notary import ENVELOPE_TYPE, THUMBPRINTS, Target, notary_signature, thumbprints
 from weighbridge.attest.slsa import Byproduct, ImportProvenance
@@ -218,17 +219,19 @@ def _publish(
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)
 
+    def attested(record: Evidence, subjects: Sequence[Subject]) -> EvidenceBlob:
+        payload = statement(record, subjects)
+        return EvidenceBlob(record.kind, record.predicate_type, seal(payload, PAYLOAD_TYPE, signer))
+
     def evidence(manifest: Descriptor) -> Sequence[EvidenceBlob]:
         subjects = [Subject("manifest", manifest.digest), Subject("files", report.artifact.digest)]
         made_at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
         records: tuple[Evidence, ...] = (report, inspection.facts, provenance, CycloneDxBill(bill, made_at), *more)
-        blobs = [
-            EvidenceBlob(record.kind, record.predicate_type, seal(statement(record, subjects), PAYLOAD_TYPE, signer))
-            for record in records
-        ]
+        blobs = [attested(record, subjects) for record in records]
         blobs.append(EvidenceBlob("model-signature", MODEL_SIGNATURE_PREDICATE, signature))
         if signers.notary is not None:
             blobs.append(_notary_signature(manifest, signers.notary, now))
+        blobs.append(attested(EvidenceList(report.artifact.digest, tuple(map(_reference, blobs))), subjects))
         return blobs
 
     return publish_model(
@@ -240,6 +243,10 @@ def _publish(
         evidence=evidence,
         replace=destination.replace,
     )
+
+
+def _reference(blob: EvidenceBlob) -> Reference:
+    return Reference(blob.kind, blob.predicate_type, blob.layer_type, blob.bundle)
 
 
 def _notary_signature(manifest: Descriptor, signer: CertifiedKey, now: datetime) -> EvidenceBlob:

@@ -120,6 +120,7 @@ def stored_files(content: Manifest) -> tuple[StoredFile, ...]:
 
 def _evidence(store: Store, manifest: Descriptor, wanted: str) -> tuple[StoredEvidence, ...]:
     found: list[StoredEvidence] = []
+    configs: set[Digest] = set()
     left = MAX_ALL_BUNDLES
     for referrer in store.referrers(manifest, wanted):
         content = read_manifest(store.get_manifest(referrer))
@@ -139,6 +140,10 @@ def _evidence(store: Store, manifest: Descriptor, wanted: str) -> tuple[StoredEv
             )
         kind = content.annotations.get(EVIDENCE_KIND, "")
         try:
+            if content.config.digest not in configs and content.config.size <= MAX_BUNDLE:
+                with store.open_blob(content.config) as stream:  # not used, but part of what is pulled
+                    drain(stream)
+                configs.add(content.config.digest)
             with store.open_blob(layer) as stream:
                 bundle = stream.read()
         except DigestMismatch as error:
