@@ -224,7 +224,8 @@ def _fingerprint(entry: TrustEntry) -> str:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.x509 import load_pem_x509_certificates
 
-        return "SHA256:" + load_pem_x509_certificates(entry.key.encode())[0].fingerprint(SHA256()).hex()
+        own = "SHA256:" + load_pem_x509_certificates(entry.key.encode())[0].fingerprint(SHA256()).hex()
+        return f"{own}, holders {entry.identity}" if entry.identity else own
     return f"{entry.identity} by {entry.issuer}"
 
 
