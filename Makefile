@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz bench clean
+.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz tamper bench clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
@@ -16,6 +16,7 @@ help:
 	@echo "make engines             install the other scanners that Weighbridge can ask, into an environment of their own"
 	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
 	@echo "make fuzz                change files of every format for SECONDS (600), or of one FORMAT, and hold the promises against them"
+	@echo "make tamper              change every single byte of a stored model and of its evidence, and see gate two say no"
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make docs                write the generated pages and schemas again"
 
@@ -88,6 +89,10 @@ SECONDS ?= 600
 
 fuzz: .venv/.dev
 	PYTHONPATH=src:tests $(BIN)/python -m fuzz.harness --seconds $(SECONDS) --seed $$(date +%s) $(if $(FORMAT),--format $(FORMAT))
+
+# The suite walks a sample of the bytes; this walks all of them, which takes some minutes.
+tamper: .venv/.dev
+	TAMPER=whole $(BIN)/python -m pytest -s tests/pipelines/test_tampering.py
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py

@@ -82,10 +82,12 @@ def test_entries_of_a_trust_store_become_identities_and_authorities() -> None:
     )
     every = frozenset({"*"})
     assert identities_of(entries, NOW) == (
-        TrustedIdentity("Ada", "a@example.org", "https://id.example", ("hf://org/*",), every),
-        TrustedIdentity("Ada", "b@example.org", "https://id.example", ANYWHERE, every, "it was revoked"),
+        TrustedIdentity("Ada", "a@example.org", "https://id.example", ("hf://org/*",), every, "", Valid()),
+        TrustedIdentity("Ada", "b@example.org", "https://id.example", ANYWHERE, every, "it was revoked", gone),
     )
     assert authorities_of(entries, NOW) == (
-        TrustedAuthority("Ada", b"PEM", ANYWHERE, ANYWHERE, every),
-        TrustedAuthority("Ada", b"PEM", ANYWHERE, ANYWHERE, frozenset({"timestamps"}), "timestamp", "it was revoked"),
+        TrustedAuthority("Ada", b"PEM", ANYWHERE, ANYWHERE, every, validity=Valid()),
+        TrustedAuthority(
+            "Ada", b"PEM", ANYWHERE, ANYWHERE, frozenset({"timestamps"}), "timestamp", "it was revoked", gone
+        ),
     )

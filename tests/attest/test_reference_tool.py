@@ -11,10 +11,11 @@ from datetime import timedelta
 
 import pytest
 
-from build.authorities import NOW, authority, certificate_bundle, holder
+from build.authorities import END, NOW, authority, certificate_bundle, holder
 from build.keys import CURVES, private_pem, public_pem, signer, trust
 from build.models import write_model
 from build.weighing import weighed
+from weighbridge.attest.certified import certified
 from weighbridge.attest.identities import TrustedAuthority
 from weighbridge.attest.model_signing import sign_model, verify_model
 from weighbridge.attest.trust import TrustPolicy
@@ -140,6 +141,33 @@ def test_the_reference_tool_verifies_the_bundles_that_our_tests_sign_by_certific
     payload = base64.b64decode(keyed["dsseEnvelope"]["payload"])
     (folder / "model.sig").write_bytes(certificate_bundle(payload, ada))
     assert verified_there(tmp_path, folder)
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_the_reference_tool_verifies_what_our_certificates_sign(tmp_path, folder, below):
+    root = authority()
+    above = authority(11, "Below", root) if below else root
+    chain = holder(above, 1).pem + (above.pem if below else b"") + root.pem
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    ours = certified(signer(1), chain, "chain.pem", lambda: NOW)
+    signature = folder / "model.sig"
+    signature.write_bytes(sign_model("tiny", write_model(str(folder)), ours))
+    assert verified_there(tmp_path, folder)
+    policy = TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem),))
+    assert verify_model(str(folder), signature.read_bytes(), policy, now=NOW).signer_name == "corporate"
+    (folder / "README.md").write_bytes(b"# tinY\n")
+    assert not verified_there(tmp_path, folder)
+
+
+def test_we_verify_a_folder_that_the_reference_tool_signs_by_certificate(tmp_path, folder):
+    root, _ = chain_of(tmp_path)
+    sign_there(tmp_path, folder)
+    policy = TrustPolicy((), authorities=(TrustedAuthority("corporate", root.pem),))
+    bundle = (folder / "model.sig").read_bytes()
+    assert verify_model(str(folder), bundle, policy, now=NOW).key_id == "ada@example.org"
+    with pytest.raises(Rejected) as caught:
+        verify_model(str(folder), bundle, policy, now=END + timedelta(days=1))
+    assert caught.value.code == "evidence-stale"
 
 
 def test_an_ended_certificate_verifies_there_and_not_here(tmp_path, folder):

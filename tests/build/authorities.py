@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from build.keys import private_key
-from weighbridge.attest.dsse import pae
+from weighbridge.attest.signers import pae
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,18 +72,20 @@ def issued(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     begin: datetime = BEGIN,
     end: datetime = END,
+    public: ec.EllipticCurvePublicKey | None = None,
 ) -> Entity:
-    """A certificate for the key with this number; without an issuer it is signed by itself."""
+    """A certificate for the key with this number, or for a public key; without an issuer it is signed by itself."""
     key = private_key(number)
+    public = public or key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
+        .public_key(public)
         .serial_number(1000 + number)
         .not_valid_before(begin)
         .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
     signing = issuer.key if issuer else key
     builder = builder.add_extension(
@@ -167,20 +169,28 @@ def clock(root: Entity, number: int = 30) -> Entity:
     )
 
 
-def timestamp(of: Entity, message: bytes, at: datetime) -> bytes:
-    """An RFC 3161 response of this authority over `message`."""
+def timestamp(
+    of: Entity,
+    message: bytes,
+    at: datetime,
+    *,
+    digest: bytes | None = None,
+    nonce: int = 5,
+    algorithm: str = "sha256",
+) -> bytes:
+    """An RFC 3161 response of this authority over `message`, or over its `digest`."""
     certificate = asn1_x509.Certificate.load(of.der)
     info = tsp.TSTInfo(
         {
             "version": "v1",
             "policy": "1.3.6.1.4.1.57264.2",
             "message_imprint": {
-                "hash_algorithm": {"algorithm": "sha256"},
-                "hashed_message": hashlib.sha256(message).digest(),
+                "hash_algorithm": {"algorithm": algorithm},
+                "hashed_message": digest or hashlib.sha256(message).digest(),
             },
             "serial_number": 7,
             "gen_time": at,
-            "nonce": 5,
+            "nonce": nonce,
         }
     ).dump()
     attributes = cms.CMSAttributes(
@@ -252,6 +262,7 @@ class Sigstore(NamedTuple):
         number: int = 40,
         logged_by: ec.EllipticCurvePrivateKey | None = None,
         below: Entity | None = None,
+        public: ec.EllipticCurvePublicKey | None = None,
     ) -> Entity:
         """A certificate of ten minutes for an identity; `build` has the last numbers of further extensions."""
         san = x509.UniformResourceIdentifier(identity) if "://" in identity else x509.RFC822Name(identity)
@@ -263,9 +274,9 @@ class Sigstore(NamedTuple):
         ]
         times = {"begin": at, "end": at + timedelta(minutes=10)}
         above = below or self.below
-        draft = issued(number, x509.Name([]), above, extensions, **times)
+        draft = issued(number, x509.Name([]), above, extensions, public=public, **times)
         entry = _certificate_entry(draft.certificate, above, logged_by or self.certificate_log, at)
-        return issued(number, x509.Name([]), above, [*extensions, (entry, False)], **times)
+        return issued(number, x509.Name([]), above, [*extensions, (entry, False)], public=public, **times)
 
     def bundle(
         self,

@@ -43,6 +43,11 @@ PROVENANCE = provenance(claim("source", "verified"))
 SIGNATURE = {"resources": [{"name": "m.safetensors", "algorithm": "sha256", "digest": FILE.hex}]}
 
 
+def listed(*digests: str) -> Proof:
+    references = [{"name": f"piece {number}", "digest": {"sha256": it}} for number, it in enumerate(digests)]
+    return Proof("ci", MANIFEST, {"references": references})
+
+
 def case(**changes: Any) -> Case:
     scan = copy.deepcopy(SCAN)
     scan.update(changes.pop("scan_fields", {}))
@@ -59,6 +64,8 @@ def case(**changes: Any) -> Case:
         today=Today(formats=frozenset({"safetensors"})),
         place="registry.example/net",
         internal="registry.example",
+        lists=(listed("11" * 32),),
+        attached=frozenset({"11" * 32, "22" * 32}),
     )
     return whole._replace(**changes)
 
@@ -224,3 +231,46 @@ def test_the_reason_names_the_link_that_broke() -> None:
 def test_annotations_that_say_another_origin_are_denied(key: str) -> None:
     judged = case(annotated={f"security.provenance.{key}": "somebody else"})
     assert results(judged) == {"annotations-agree": "unmet"}
+
+
+def test_evidence_that_was_there_must_be_there() -> None:
+    gone = {"evidence-whole": "unmet"}
+    assert results(case(lists=(listed("11" * 32, "22" * 32),))) == {}
+    assert results(case(lists=(listed("11" * 32, "33" * 32),))) == gone
+    assert results(case(lists=(listed("11" * 32), listed("33" * 32)))) == gone
+    assert results(case(lists=())) == gone
+    assert results(case(lists=()), POLICY._replace(evidence_list=False)) == {}
+    assert results(case(lists=(listed("33" * 32),)), POLICY._replace(evidence_list=False)) == gone
+    for broken in ({}, {"references": []}, {"references": [5]}, {"references": [{"digest": 5}]}):
+        assert results(case(lists=(Proof("ci", MANIFEST, broken),))) == {"evidence-whole": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "result", "agrees"),
+    [("clean", "PASSED", True), ("clean", "WARNED", True), ("clean", "FAILED", False), ("suspicious", "PASSED", False)],
+)
+def test_the_test_result_repeats_the_scan(verdict: str, result: str, agrees: bool) -> None:
+    judged = case(scan_fields={"verdict": verdict}, result=Proof("ci", MANIFEST, {"result": result}))
+    assert ("evidence-agrees" in results(judged)) is not agrees
+
+
+def test_the_slsa_provenance_names_the_same_source() -> None:
+    def built(source: Any) -> Proof:
+        return Proof("ci", MANIFEST, {"buildDefinition": {"externalParameters": {"source": source}}})
+
+    assert results(case(slsa=built("hf://org/net"))) == {}
+    for other in (built("hf://org/other"), Proof("ci", MANIFEST, {}), Proof("ci", MANIFEST, {"buildDefinition": 1})):
+        assert results(case(slsa=other)) == {"evidence-agrees": "unmet"}
+
+
+def test_what_a_stranger_attached_says_nothing_and_what_is_broken_does() -> None:
+    kinds = ("https://slsa.dev/provenance/v1", "application/vnd.cncf.notary.signature")
+    for kind in kinds:
+        assert results(case(problems=(Problem(kind, "signer-unknown", "x"),))) == {}
+        for code in ("signature-invalid", "signer-revoked", "digest-mismatch", "evidence-malformed"):
+            assert results(case(problems=(Problem(kind, code, "x"),))) == {"evidence-agrees": "unmet"}
+
+
+def test_bytes_that_were_read_must_be_the_right_ones() -> None:
+    assert results(case(damaged=())) == {}
+    assert results(case(damaged=("m.safetensors: other bytes", "its config: others"))) == {"bytes-intact": "unmet"}

@@ -126,8 +126,12 @@ def test_removing_the_report_helps_nobody(model: Path) -> None:
     gone = next(item.descriptor.digest for item in kept.evidence if item.kind == "provenance")
     index["manifests"] = [entry for entry in index["manifests"] if entry["digest"] != str(gone)]
     place.write_text(json.dumps(index))
-    assert unmet(admitted()) == {"provenance-verified": "unmet", "confirmations": "unknown"}
-    assert admitted("sandbox").status == 0
+    assert unmet(admitted()) == {
+        "provenance-verified": "unmet",
+        "confirmations": "unknown",
+        "evidence-whole": "unmet",
+    }
+    assert unmet(admitted("sandbox")) == {"evidence-whole": "unmet"}
 
 
 def test_a_report_by_a_stranger_does_not_count(model: Path) -> None:
@@ -140,7 +144,11 @@ def test_a_report_by_a_stranger_does_not_count(model: Path) -> None:
     assert 'may_sign = ["*"]' in text
     place.write_text(text.replace('may_sign = ["*"]', f"may_sign = {json.dumps(allowed)}"))
     outcome = admitted()
-    assert unmet(outcome) == {"provenance-verified": "unmet", "confirmations": "unknown"}
+    assert unmet(outcome) == {
+        "provenance-verified": "unmet",
+        "confirmations": "unknown",
+        "evidence-whole": "unmet",
+    }
     assert "signer-unknown" in outcome.out
 
 
@@ -166,10 +174,19 @@ def test_the_decision_names_the_evidence(model: Path) -> None:
     assert "provenance " in command("admit", "oci:registry:net:v1", "--stage", "production").out
 
 
-def test_the_tree_of_the_registry_is_as_before_but_for_one_referrer(model: Path) -> None:
+def test_the_tree_of_the_registry_has_each_piece_once(model: Path) -> None:
     assert take_in().status == 0
     kinds = sorted(item.kind for item in stored().evidence)
-    assert kinds == ["facts", "model-signature", "provenance", "sbom", "scan"]
+    assert kinds == [
+        "evidence-list",
+        "facts",
+        "model-signature",
+        "provenance",
+        "sbom",
+        "scan",
+        "slsa-provenance",
+        "test-result",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from weighbridge.attest.dsse import decoded, pae
-from weighbridge.attest.signers import digest_signature_holds, signature_holds
+from weighbridge.attest.dsse import decoded
+from weighbridge.attest.signers import digest_signature_holds, pae, signature_holds
 from weighbridge.attest.statement import PAYLOAD_TYPE, field, malformed, strict_object
 from weighbridge.core.plain import plain
 from weighbridge.core.records import NamedTuple

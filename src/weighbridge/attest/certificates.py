@@ -7,7 +7,7 @@ Revocation lists are not asked (there is no network here): take the authority or
 
 from __future__ import annotations
 
-from weighbridge.attest.identities import matches_one
+from weighbridge.attest.identities import matches_one, refusal_at
 from weighbridge.attest.statement import malformed
 from weighbridge.attest.timestamps import proven_time
 from weighbridge.core.errors import KeyMissing, Rejected
@@ -62,18 +62,19 @@ def certificate_holder(
     clocks = [entry for entry in authorities if entry.purpose == "timestamp" and not entry.refusal]
     signed_at = proven_time(bundle, clocks)
     signing = [entry for entry in authorities if entry.purpose == "sign"]
-    knowing = [entry for entry in signing if _chains(chain, entry, signed_at or now)]
+    knowing = [entry for entry in signing if chains(chain, entry, signed_at or now)]
     if not knowing:
         middle = leaf.not_valid_before_utc + (leaf.not_valid_after_utc - leaf.not_valid_before_utc) / 2
-        if any(_chains(chain, entry, middle) for entry in signing):
+        if any(chains(chain, entry, middle) for entry in signing):
             raise Rejected("evidence-stale", *_not_valid(leaf, shown, signed_at, now))
         raise Rejected(
             "signer-unknown", f"a certificate of {shown} by an unknown authority", "one by a trusted authority"
         )
-    if refused := next((entry for entry in knowing if entry.refusal), None):
+    if refused := next((entry for entry in knowing if refusal_at(entry, signed_at)), None):
+        why = plain(refusal_at(refused, signed_at), 200)
         raise Rejected(
             "signer-revoked",
-            f"a certificate by {plain(refused.name, 80)!r}, which does not count: {plain(refused.refusal, 200)}",
+            f"a certificate by {plain(refused.name, 80)!r}, which does not count: {why}",
             "an authority that counts today",
         )
     for entry in knowing:
@@ -172,8 +173,11 @@ def _utf8_string(raw: bytes) -> str:
     return raw[start:].decode("utf-8", "replace")
 
 
-def _check_usage(leaf: Certificate) -> None:
-    """A certificate for something else (a server, another authority) signs no model."""
+def signs_code(leaf: Certificate) -> bool:
+    """Whether a certificate is for signing, and not for something else (a server, another authority).
+
+    Raises Rejected (evidence-malformed) for extensions that cannot be read.
+    """
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -181,17 +185,21 @@ def _check_usage(leaf: Certificate) -> None:
     usage = [entry for entry in found if isinstance(entry, x509.KeyUsage)]
     extended = [entry for entry in found if isinstance(entry, x509.ExtendedKeyUsage)]
     basic = [entry for entry in found if isinstance(entry, x509.BasicConstraints)]
-    fits = (
+    return (
         bool(usage or extended)
         and all(entry.digital_signature for entry in usage)
         and all(ExtendedKeyUsageOID.CODE_SIGNING in entry for entry in extended)
         and not any(entry.ca for entry in basic)
     )
-    if not fits:
+
+
+def _check_usage(leaf: Certificate) -> None:
+    if not signs_code(leaf):
         raise malformed("a certificate that is not for signing", "one for digital signatures or code signing")
 
 
-def _chains(chain: Sequence[Certificate], authority: TrustedAuthority, at: datetime) -> bool:
+def chains(chain: Sequence[Certificate], authority: TrustedAuthority, at: datetime) -> bool:
+    """Whether a chain (the signer's first) leads to this authority and is valid at this time. Raises KeyMissing."""
     from cryptography import x509
     from cryptography.x509 import verification
 

@@ -10,7 +10,8 @@ What is signed is the pre-authentication encoding (PAE) of the payload, so that 
     "DSSEv1" SP <bytes of type> SP <type> SP <bytes of payload> SP <payload>
 
 Sources: github.com/secure-systems-lab/dsse, protocol.md v1.0.2; sigstore/protobuf-specs, sigstore_bundle.proto
-(with a public key, keyid must equal hint, and there is exactly one signature).
+(with a public key, keyid must equal hint, and there is exactly one signature). With a certificate, the material is
+`x509CertificateChain` or `certificate`, and no keyid stands beside the signature; see `attest.bundles`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from weighbridge.attest.signers import signature_holds
+from weighbridge.attest.signers import pae, signature_holds
 from weighbridge.attest.statement import PAYLOAD_TYPE, field, malformed, strict_object
 from weighbridge.core.digests import canonical_json
 from weighbridge.core.errors import Rejected
@@ -44,27 +45,22 @@ class Opened(NamedTuple):
     payload_type: str
 
 
-def pae(payload_type: str, payload: bytes) -> bytes:
-    """The bytes that DSSE signs."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
 def seal(payload: bytes, payload_type: str, signer: Signer) -> bytes:
     """Sign a payload: a bundle as canonical JSON. Raises Rejected (evidence-malformed) above MAX_BUNDLE."""
-    signature = signer.sign(pae(payload_type, payload))
+    made = signer.vouch(payload_type, payload)
+    named = {"keyid": made.key_id} if made.key_id else {}
     bundle = canonical_json(
         {
             "mediaType": BUNDLE_TYPE,
-            "verificationMaterial": {"publicKey": {"hint": signer.key_id}, "tlogEntries": []},
+            "verificationMaterial": made.material,
             "dsseEnvelope": {
                 "payload": base64.b64encode(payload).decode(),
                 "payloadType": payload_type,
-                "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": signer.key_id}],
+                "signatures": [{"sig": base64.b64encode(made.signature).decode(), **named}],
             },
         }
     )
-    _check_size(bundle)
+    check_size(bundle)
     return bundle
 
 
@@ -75,7 +71,7 @@ def open_bundle(bundle: bytes, trusted: Mapping[str, TrustedKey], *, keyid_optio
     specification; the hint still names the key. Raises Rejected: evidence-malformed for a broken bundle,
     signer-unknown for a key that is not among `trusted`, signature-invalid.
     """
-    _check_size(bundle)
+    check_size(bundle)
     top = strict_object(bundle, "a bundle")
     media_type = field(top, "mediaType", str, "a bundle")
     if media_type != BUNDLE_TYPE:
@@ -108,7 +104,8 @@ def open_bundle(bundle: bytes, trusted: Mapping[str, TrustedKey], *, keyid_optio
     return Opened(payload, hint, payload_type)
 
 
-def _check_size(bundle: bytes) -> None:
+def check_size(bundle: bytes) -> None:
+    """Raises Rejected (evidence-malformed) above MAX_BUNDLE."""
     if len(bundle) > MAX_BUNDLE:
         raise malformed(f"a bundle of {len(bundle)} bytes", f"at most {MAX_BUNDLE} bytes")
 

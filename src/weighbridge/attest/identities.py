@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, Literal
 
+    from weighbridge.attest.trust import Validity
+
 ANYWHERE = ("**",)
 """In `sources`: whatever place a model comes from. In `subjects`: whoever holds the certificate."""
+EVIDENCE = "evidence"
+"""In `sources`: what the gates of this house sign. Written out, for no pattern means it: whoever may vouch for models
+from anywhere may not yet speak for a gate.
+"""
 TIMESTAMPS = "timestamps"
 """In `may_sign` of a certificate authority: its certificates date signatures, and sign nothing else."""
 
@@ -26,7 +32,8 @@ class TrustedIdentity(NamedTuple):
 
     `identity` is a pattern for what the certificate names: a mail address, or the address of a workflow. `issuer` is
     the exact address of who vouches for the identity. `sources` are patterns for the places whose models it may sign.
-    `refusal` says why it counts for nothing today (revoked, expired); empty if it counts.
+    `refusal` says why it counts for nothing today (revoked, expired); empty if it counts. At a time that is proven,
+    `validity` says it instead.
     """
 
     name: str
@@ -35,6 +42,7 @@ class TrustedIdentity(NamedTuple):
     sources: tuple[str, ...] = ANYWHERE
     may_sign: frozenset[str] = frozenset({"*"})
     refusal: str = ""
+    validity: Validity | None = None
 
     def allows(self, predicate_type: str) -> bool:
         """Whether this identity may sign statements of this predicate type."""
@@ -46,7 +54,7 @@ class TrustedAuthority(NamedTuple):
 
     `subjects` are patterns for what a signing certificate names: a mail address, an address, a host, or the
     distinguished name as RFC 4514 writes it. `purpose` says what its certificates do: sign, or date signatures
-    (RFC 3161). `refusal` is as for an identity.
+    (RFC 3161). `refusal` and `validity` are as for an identity.
     """
 
     name: str
@@ -56,6 +64,7 @@ class TrustedAuthority(NamedTuple):
     may_sign: frozenset[str] = frozenset({"*"})
     purpose: Literal["sign", "timestamp"] = "sign"
     refusal: str = ""
+    validity: Validity | None = None
 
     def allows(self, predicate_type: str) -> bool:
         """Whether certificates of this authority may sign statements of this predicate type."""
@@ -72,6 +81,7 @@ def identities_of(entries: Iterable[Any], now: datetime) -> tuple[TrustedIdentit
             tuple(entry.sources) or ANYWHERE,
             frozenset(entry.may_sign),
             entry.validity.refusal(now),
+            entry.validity,
         )
         for entry in entries
         if entry.kind == "sigstore"
@@ -84,15 +94,23 @@ def authorities_of(entries: Iterable[Any], now: datetime) -> tuple[TrustedAuthor
         TrustedAuthority(
             entry.owner,
             entry.key.encode(),
-            ANYWHERE,
+            (entry.identity,) if entry.identity else ANYWHERE,
             tuple(entry.sources) or ANYWHERE,
             frozenset(entry.may_sign),
             "timestamp" if TIMESTAMPS in entry.may_sign else "sign",
             entry.validity.refusal(now),
+            entry.validity,
         )
         for entry in entries
         if entry.kind == "certificate-authority"
     )
+
+
+def refusal_at(entry: TrustedIdentity | TrustedAuthority, signed_at: datetime | None) -> str:
+    """Why an entry does not count for what was signed at a proven time, or today if that is not proven."""
+    if signed_at is None or entry.validity is None:
+        return entry.refusal
+    return entry.validity.refusal(signed_at)
 
 
 def matches(pattern: str, text: str) -> bool:

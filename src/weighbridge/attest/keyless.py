@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from weighbridge.attest.certificates import certificate_names, read_certificate, sigstore_extensions
-from weighbridge.attest.identities import matches, matches_one
+from weighbridge.attest.identities import matches, matches_one, refusal_at
 from weighbridge.attest.statement import malformed, strict_object
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
@@ -184,10 +184,11 @@ def _one_of(
     who = f"{plain(names[0], 160)} (by {plain(issuer, 120) or 'nobody'})"
     if not known:
         raise Rejected("signer-unknown", f"a Sigstore signature by {who}", "one by a trusted identity")
-    if refused := next((entry for entry, _ in known if entry.refusal), None):
+    if refused := next((entry for entry, _ in known if refusal_at(entry, signed_at)), None):
+        why = plain(refusal_at(refused, signed_at), 200)
         raise Rejected(
             "signer-revoked",
-            f"a Sigstore signature by {plain(refused.name, 80)!r}, who does not count: {plain(refused.refusal, 200)}",
+            f"a Sigstore signature by {plain(refused.name, 80)!r}, who does not count: {why}",
             "an identity that counts today",
         )
     for entry, name in known:

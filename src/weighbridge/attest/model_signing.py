@@ -32,10 +32,9 @@ from weighbridge.attest.statement import (
     malformed,
     read_sha256,
     read_statement,
-    strict_object,
     write_statement,
 )
-from weighbridge.attest.trust import TrustPolicy, Verified, open_statement
+from weighbridge.attest.trust import TrustPolicy, Verified, is_certified, open_statement
 from weighbridge.attest.vouching import voucher
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.core.errors import Rejected, SourceError
@@ -165,8 +164,7 @@ def verify_model(
 def _open(bundle: bytes, trust: TrustPolicy, now: datetime | None) -> Verified:
     """The statement of a bundle and who signed it: a key, or (only here) a certificate or an identity of Sigstore."""
     kind = MODEL_SIGNATURE_PREDICATE
-    material = strict_object(bundle, "a bundle").get("verificationMaterial")
-    if now is None or not isinstance(material, dict) or not material.keys() & {"certificate", "x509CertificateChain"}:
+    if now is None or not is_certified(bundle):
         return open_statement(bundle, trust, predicate_type=kind, keyid_optional=True, now=now)
     read = read_bundle(bundle)
     signer = voucher(read, trust, predicate_type=kind, place="", now=now)

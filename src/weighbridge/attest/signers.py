@@ -1,5 +1,9 @@
 """Keys: what signs, how a key file is made and read, and how a signature is checked.
 
+The seam is `Signer`: it is given a payload and gives back a signature with what a bundle must say of the signer. A key
+alone is one (a file here, `vault.VaultKey`); `certified.CertifiedKey` adds its certificates, `clock.Dated` the time,
+`keyless.KeylessSigner` does without a key of its own.
+
 A key id is the hexadecimal sha256 of the public key's PEM SubjectPublicKeyInfo text, line breaks included. OpenSSF
 Model Signing writes it as the hint of a bundle; the same id is used for every other attestation.
 Signing is ECDSA P-256 with SHA-256, which every verifier, key vault and hardware module knows. Checking also takes
@@ -14,17 +18,42 @@ import stat
 
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.plain import plain
-from weighbridge.core.records import TYPE_CHECKING, Protocol
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
 MAX_KEY_FILE = 64 * 1024
 """Bytes of a key file; an encrypted P-256 key has about 400."""
 
 
+class Vouched(NamedTuple):
+    """A signature over one payload, and how whoever verifies it can know its signer.
+
+    `signature` is DER; `material` the verification material of a bundle; `key_id` stands beside the signature (empty:
+    the signer is known by a certificate).
+    """
+
+    signature: bytes
+    material: dict[str, Any]
+    key_id: str
+
+
 class Signer(Protocol):
-    """Something that holds a private key: a file, a key vault, a hardware module."""
+    """Somebody who signs evidence."""
+
+    @property
+    def key_id(self) -> str:
+        """What people can know the signer by."""
+
+    def vouch(self, payload_type: str, payload: bytes) -> Vouched:
+        """Sign a payload. Raises KeyMissing if that cannot be done now."""
+
+
+class Key(Protocol):
+    """A P-256 private key: in a file, a key vault, a hardware module. Each one is a `Signer` too."""
 
     @property
     def key_id(self) -> str: ...
@@ -34,6 +63,21 @@ class Signer(Protocol):
 
     def sign(self, message: bytes) -> bytes:
         """ECDSA P-256 over the SHA-256 of `message`, DER encoded. Raises KeyMissing if the key cannot be used."""
+
+    def vouch(self, payload_type: str, payload: bytes) -> Vouched:
+        """As `by_key`."""
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """The bytes that are signed: DSSE's encoding of a payload and its type (see `attest.dsse`)."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def by_key(key: Key, payload_type: str, payload: bytes) -> Vouched:
+    """A signature by a key that whoever verifies it has: it is only named."""
+    material = {"publicKey": {"hint": key.key_id}, "tlogEntries": []}
+    return Vouched(key.sign(pae(payload_type, payload)), material, key.key_id)
 
 
 class LocalKey:
@@ -57,6 +101,9 @@ class LocalKey:
         from cryptography.hazmat.primitives.asymmetric import ec
 
         return self._key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+    def vouch(self, payload_type: str, payload: bytes) -> Vouched:
+        return by_key(self, payload_type, payload)
 
 
 def create_key(path: str, passphrase: bytes | None) -> LocalKey:

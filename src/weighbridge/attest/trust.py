@@ -1,11 +1,12 @@
 """Which key may say what. A valid signature by the wrong key for a kind of statement is refused.
 
 Three things take a right away again: the ends of an entry's validity, a revocation, and a source that the entry is
-not for. Times are claims of whoever signs: a thief of a key sets the clock to suit himself. So a key that was
-*compromised* counts for nothing, whatever the time. A key that was *retired* or *superseded*, or whose time is over,
-was never in other hands: evidence that it signed before stays good, at the time that the evidence gives. For commits
-and tags that is not enough (see `provenance.signed_objects`): there the key must also be good today, unless the time
-is proven.
+not for. The time that a statement gives is a claim of whoever signs: who finds an old key sets the clock to suit
+himself. So a key that was *compromised* counts for nothing, whatever the time. A key that was *retired* or
+*superseded*, or whose time is over, counts for what it signed while it counted, if a timestamp authority of the trust
+store (RFC 3161, see `attest.clock`) says when that was; without such a timestamp its evidence must be signed anew.
+
+Whoever is known by a certificate or by Sigstore may sign our evidence only if the entry's sources say `evidence`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from weighbridge.attest.dsse import open_bundle
-from weighbridge.attest.identities import TrustedAuthority, TrustedIdentity
+from weighbridge.attest.bundles import read_bundle
+from weighbridge.attest.dsse import check_size, open_bundle
+from weighbridge.attest.identities import EVIDENCE, TrustedAuthority, TrustedIdentity
 from weighbridge.attest.signers import key_id_of
-from weighbridge.attest.statement import Statement, read_statement
+from weighbridge.attest.statement import Statement, read_statement, strict_object
+from weighbridge.attest.timestamps import proven_time
+from weighbridge.attest.vouching import voucher
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import KeyMissing, Rejected, UsageError
 from weighbridge.core.plain import plain
@@ -141,6 +145,19 @@ class TrustPolicy(NamedTuple):
             result[key_id] = key
         return result
 
+    def clocks(self) -> tuple[TrustedAuthority, ...]:
+        """The authorities whose timestamps are believed today."""
+        return tuple(entry for entry in self.authorities if entry.purpose == "timestamp" and not entry.refusal)
+
+    def for_evidence(self) -> TrustPolicy:
+        """As this one, with only those certificate holders and identities that may speak for our own gates."""
+        return self._replace(
+            identities=tuple(entry for entry in self.identities if EVIDENCE in entry.sources),
+            authorities=tuple(
+                entry for entry in self.authorities if entry.purpose == "timestamp" or EVIDENCE in entry.sources
+            ),
+        )
+
     def of_kind(self, *kinds: EntryKind) -> tuple[TrustEntry, ...]:
         """The entries of these kinds."""
         return tuple(entry for entry in self.entries if entry.kind in kinds)
@@ -190,9 +207,11 @@ def open_statement(
 ) -> Verified:
     """As `verify`, but whatever the subject is: the caller must compare it with what it has in hand.
 
-    A key that does not count for ever is judged at the time that the statement gives (`made_at`), else at `now`,
-    and is refused if neither is known.
+    A key that does not count at `now` is believed only for a time that a trusted clock proves. Without `now` only a
+    key that counts for ever, or such a time, will do, and nobody is known by a certificate.
     """
+    if now is not None and is_certified(bundle):
+        return _by_certificate(bundle, trust, predicate_type, now)
     trusted = trust.by_id()
     opened = open_bundle(bundle, trusted, keyid_optional=keyid_optional)
     key = trusted[opened.key_id]
@@ -202,15 +221,36 @@ def open_statement(
             f"a signature by {plain(key.name, 80)!r}, who may not sign {predicate_type}",
             "a key that is trusted for this predicate type",
         )
-    statement = read_statement(opened.payload)
+    statement = _statement(opened.payload, predicate_type)
+    why = _refusal(key.validity, made_at(statement.predicate), now)
+    if why and key.validity.reason != "compromised":
+        proven = proven_time(read_bundle(bundle), trust.clocks())
+        why = key.validity.refusal(proven) if proven else f"{why}, and no trusted timestamp says that it signed before"
+    if why:
+        raise Rejected("signer-unknown", f"a signature by the key {plain(key.name, 80)!r}: {why}", "a key that counts")
+    return Verified(key.name, opened.key_id, statement)
+
+
+def is_certified(bundle: bytes) -> bool:
+    """Whether a bundle's signer wants to be known by a certificate. Raises Rejected (evidence-malformed)."""
+    check_size(bundle)
+    material = strict_object(bundle, "a bundle").get("verificationMaterial")
+    return isinstance(material, dict) and bool(material.keys() & {"certificate", "x509CertificateChain"})
+
+
+def _by_certificate(bundle: bytes, trust: TrustPolicy, predicate_type: str, now: datetime) -> Verified:
+    read = read_bundle(bundle)
+    found = voucher(read, trust.for_evidence(), predicate_type=predicate_type, place=EVIDENCE, now=now)
+    return Verified(found.name, found.identity, _statement(read.payload, predicate_type))
+
+
+def _statement(payload: bytes, predicate_type: str) -> Statement:
+    statement = read_statement(payload)
     if statement.predicate_type != predicate_type:
         raise Rejected(
             "evidence-malformed", f"a statement of type {plain(statement.predicate_type, 120)}", predicate_type
         )
-    why = _refusal(key.validity, made_at(statement.predicate), now)
-    if why:
-        raise Rejected("signer-unknown", f"a signature by the key {plain(key.name, 80)!r}: {why}", "a key that counts")
-    return Verified(key.name, opened.key_id, statement)
+    return statement
 
 
 def made_at(predicate: dict[str, Any]) -> datetime | None:
@@ -227,13 +267,14 @@ def made_at(predicate: dict[str, Any]) -> datetime | None:
     return None
 
 
-def _refusal(validity: Validity, made: datetime | None, now: datetime | None) -> str:
+def _refusal(validity: Validity, claimed: datetime | None, now: datetime | None) -> str:
+    """Why a key does not count today for a statement that claims this time; empty if it does."""
     if validity == ALWAYS:
         return ""
-    if made is not None and now is not None and made > now + CLOCK_SKEW:
-        return f"the statement is dated {made:%Y-%m-%d}, which is to come"
-    at = made or now
-    if at is None:
-        # Without a time only a key that never counts again can be judged; the others are refused as well.
-        return validity.refusal(datetime.max.replace(tzinfo=UTC)) or "it counts for a time, and the statement has none"
-    return validity.refusal(at)
+    if now is None:
+        return validity.refusal(datetime.max.replace(tzinfo=UTC)) or "it counts for a time, and none is known"
+    if claimed is not None and claimed > now + CLOCK_SKEW:
+        return f"the statement is dated {claimed:%Y-%m-%d}, which is to come"
+    if claimed is not None and validity.since is not None and claimed < validity.since:
+        return validity.refusal(claimed)
+    return validity.refusal(now)

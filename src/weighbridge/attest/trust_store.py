@@ -5,9 +5,11 @@
     kind = "ssh"                                 attestation, gpg, ssh, certificate-authority, sigstore
     owner = "Ada <ada@example.org>"
     may_sign = ["commits", "tags"]               predicate types, or these two, or "*"
-    sources = ["git+https://example.org/org/*"]  for gpg and ssh
+    sources = ["git+https://example.org/org/*"]  "evidence" is what our own gates sign: no pattern means it
     valid_until = 2027-01-01T00:00:00Z           valid_from, valid_until: if they are missing, there is no end
     role = "hub"                                 if it is a hub's own key
+    identity = "ci@example.org"                  what a certificate names: of an authority, or of sigstore
+    issuer = "https://id.example.org"            for sigstore: who vouches for the identity
     key = '''…'''
 
     [[revoked]]                                  takes an entry its right
@@ -24,6 +26,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from weighbridge.attest.identities import EVIDENCE
 from weighbridge.attest.openssh import read_key
 from weighbridge.attest.signers import key_id_of
 from weighbridge.attest.trust import ANYTHING, COMMITS, TAGS, EntryKind, Reason, Role, TrustEntry, Validity
@@ -102,8 +105,15 @@ def _check_key(entry: TrustEntry, here: str) -> None:
                 f"{here}: a sigstore entry has an identity and an https:// issuer, and no key", "give both"
             )
         return
-    if entry.identity or entry.issuer:
-        raise UsageError(f"{here}: only a sigstore entry has an identity and an issuer", "leave them out")
+    if entry.issuer or (entry.identity and entry.kind != "certificate-authority"):
+        raise UsageError(
+            f"{here}: only a sigstore entry has an issuer, and only it and an authority an identity", "leave them out"
+        )
+    if entry.kind == "certificate-authority" and EVIDENCE in entry.sources and not entry.identity:
+        raise UsageError(
+            f"{here}: whoever holds a certificate of this authority could sign evidence",
+            "say whose counts: identity, a pattern for what the certificate names",
+        )
     try:
         if entry.kind == "attestation":
             key_id_of(entry.key.encode())

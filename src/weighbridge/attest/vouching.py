@@ -5,6 +5,7 @@ from __future__ import annotations
 from weighbridge.attest.certificates import certificate_holder
 from weighbridge.attest.identities import ANYWHERE, matches_one
 from weighbridge.attest.keyless import identified
+from weighbridge.attest.timestamps import proven_time
 from weighbridge.core.errors import Rejected
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -40,7 +41,7 @@ class Voucher(NamedTuple):
         """Who it was, in words."""
         when = f" on {self.signed_at:%Y-%m-%d}" if self.signed_at else ""
         if self.method == "key":
-            return f"signed by {plain(self.name, 80)} with the key {self.identity[:16]}"
+            return f"signed by {plain(self.name, 80)} with the key {self.identity[:16]}{when}"
         how = f"as {plain(self.identity, 160)}" + (f" (by {plain(self.issuer, 120)})" if self.issuer else "")
         return f"signed by {plain(self.name, 80)} {how}{when}"
 
@@ -73,7 +74,11 @@ def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str,
             f"a signature that the key {plain(key.name, 80)!r} did not make over this payload",
             "a valid signature",
         )
-    if why := _refusal(key, now):
+    signed_at = None
+    if why := key.validity.refusal(now):
+        signed_at = proven_time(bundle, trust.clocks())
+        why = key.validity.refusal(signed_at) if signed_at else why
+    if why:
         raise Rejected(
             "signer-revoked",
             f"a signature by the key {plain(key.name, 80)!r}, which does not count: {plain(why, 200)}",
@@ -85,14 +90,8 @@ def _by_key(bundle: Bundle, trust: TrustPolicy, predicate_type: str, place: str,
             f"a signature by {plain(key.name, 80)!r}, who may not vouch for this",
             f"a key that may sign what comes from {plain(place, 200)}",
         )
-    return Voucher(key.name, "key", bundle.hint)
+    return Voucher(key.name, "key", bundle.hint, signed_at=signed_at)
 
 
 def _sources(entry: Any) -> tuple[str, ...]:
     return getattr(entry, "sources", ANYWHERE) or ANYWHERE
-
-
-def _refusal(entry: Any, now: datetime) -> str:
-    """Why an entry that has a validity does not count today."""
-    validity = getattr(entry, "validity", None)
-    return validity.refusal(now) if validity is not None else ""

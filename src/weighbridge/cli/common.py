@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from weighbridge.attest.signers import LocalKey
+    from weighbridge.attest.open import OpenedSigner
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.cli.progress import Progress
     from weighbridge.core.settings import StagePolicy
@@ -98,46 +98,28 @@ def stage_policy(settings: Settings, stage: str) -> StagePolicy:
     return settings.stages[stage]
 
 
-def signing_key(settings: Settings) -> LocalKey:
-    """The private key of the settings; KeyMissing if none is set."""
-    from weighbridge.attest.signers import load_key
+def signing_key(settings: Settings) -> OpenedSigner:
+    """What the settings sign with; KeyMissing if that is nothing."""
+    from weighbridge.attest.open import open_signer
 
     if not settings.key:
         raise KeyMissing("no signing key is set", "run weighbridge init, or set key in weighbridge.toml")
     passphrase = os.environ.get(PASSPHRASE)
-    return load_key(settings.key, passphrase.encode() if passphrase else None)
+    return open_signer(settings, passphrase.encode() if passphrase else None)
 
 
-def trust_policy(settings: Settings, *, needed: bool = True) -> TrustPolicy:
-    """What the settings and the trust store trust; KeyMissing if a key cannot be read, or if `needed` and there is
-    none that signs evidence.
+def trust_policy(settings: Settings, *, needed: bool = True, now: datetime | None = None) -> TrustPolicy:
+    """What the settings and the trust store trust at `now` (not given: at this moment); KeyMissing if a key cannot be
+    read, or if `needed` and there is nobody who may sign evidence.
     """
     from weighbridge.attest.trusted import trust_of
 
-    return trust_of(settings, needed=needed)
+    return trust_of(settings, needed=needed, now=now)
 
 
 def publisher_trust(settings: Settings, now: datetime) -> TrustPolicy:
     """Who may vouch for a model that comes from outside, today; nobody, if nobody is trusted."""
-    from weighbridge.attest.identities import authorities_of, identities_of
-
-    policy = trust_policy(settings, needed=False)
-    return policy._replace(
-        identities=identities_of(policy.entries, now),
-        authorities=authorities_of(policy.entries, now),
-        sigstore_root=_sigstore_root(settings),
-    )
-
-
-def _sigstore_root(settings: Settings) -> bytes:
-    if not settings.sigstore_root:
-        return b""
-    try:
-        with open(settings.sigstore_root, "rb") as file:
-            return file.read(4 * 1024 * 1024)
-    except OSError as error:
-        cause = f"the trusted root of Sigstore cannot be read from {settings.sigstore_root}: {error.strerror}"
-        raise KeyMissing(cause, "mend the path in sigstore_root") from error
+    return trust_policy(settings, needed=False, now=now)
 
 
 def add_attestations(parser: argparse.ArgumentParser) -> None:

@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
             open_source(options.source, settings),
             destination,
             signer=signer,
+            notary=signer.certified,
             trust=common.publisher_trust(settings, now),
             policy=common.stage_policy(settings, options.stage),
             knowledge=load_knowledge(),

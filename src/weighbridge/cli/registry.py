@@ -106,7 +106,8 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
 
 def _tree(options: argparse.Namespace, settings: Settings) -> int:
     reference = parse_reference(options.reference, settings.registry)
-    found = inventory.tree(open_store(reference, settings), reference, common.trust_policy(settings))
+    now = datetime.now(UTC)
+    found = inventory.tree(open_store(reference, settings), reference, common.trust_policy(settings, now=now), now)
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-tree", found))
     else:
@@ -115,17 +116,18 @@ def _tree(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
-    trust = common.trust_policy(settings)
+    now = datetime.now(UTC)
+    trust = common.trust_policy(settings, now=now)
     if options.model:
         if options.registry:
             raise UsageError("a registry and --model are both given", "give one of the two")
         reference = parse_reference(options.model, settings.registry)
-        found = inventory.verify_repository(open_store(reference, settings), (reference,), trust)
+        found = inventory.verify_repository(open_store(reference, settings), (reference,), trust, now)
     else:
         parts = []
         for store, references in _repositories(options, settings):
             common.say(options, f"verifying {references[0].place}/{references[0].name}" if references else "nothing")
-            parts.append(inventory.verify_repository(store, references, trust))
+            parts.append(inventory.verify_repository(store, references, trust, now))
         found = inventory.together(parts)
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-verify", found))

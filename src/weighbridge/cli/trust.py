@@ -2,13 +2,16 @@
 
 The trust store is one text file (the setting trust_store; trust.toml beside weighbridge.toml), kept under review like
 code. Entries are only ever added. A key that no longer counts is revoked, and the entry stays readable: `retired` and
-`superseded` leave evidence that it signed before as it is, `compromised` takes everything away, whatever its date.
+`superseded` leave evidence that it signed before as it is, if a timestamp authority that is trusted here says when that
+was ([signer] timestamp); `compromised` takes everything away, whatever its date.
 
 Examples:
   weighbridge trust add --key ada.pub --owner "Ada <ada@example.org>" --source "git+https://github.com/org/*"
   weighbridge trust add --key web-flow.asc --owner GitHub --role hub --source "git+https://github.com/**"
   weighbridge trust add --key ci.pem --owner "build machine" --may-sign "*" --valid-until 2027-06-30
   weighbridge trust add --identity ci@org.example --issuer https://id.example --owner "Release job" --may-sign "*"
+  weighbridge trust add --key root.pem --identity ci@org.example --source evidence --owner "CI" --may-sign "*"
+  weighbridge trust add --key tsa.pem --owner "Timestamps" --may-sign timestamps
   weighbridge trust list
   weighbridge trust list --format json
   weighbridge trust revoke ada --reason compromised --note "laptop stolen"
@@ -72,13 +75,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--key", metavar="FILE", help="the public key (PEM, OpenSSH, armored OpenPGP) or a PEM certificate"
     )
-    add.add_argument("--identity", help="a sigstore identity: an address or a URI, with --issuer")
+    add.add_argument(
+        "--identity", help="whom a certificate names: with --issuer by Sigstore, with --key by that authority"
+    )
     add.add_argument("--issuer", metavar="URL", help="who vouches for the identity")
     add.add_argument("--owner", required=True, help="whose it is, for people")
     add.add_argument("--id", metavar="NAME", help="what it is called here (default: made from the owner)")
     signs = 'commits, tags, a predicate type, or "*"; once for each (default for ssh and gpg: commits and tags)'
     add.add_argument("--may-sign", metavar="WHAT", action="append", default=[], help=signs)
-    where = 'places that it counts for, as "git+https://HOST/OWNER/*"; ** goes through slashes; once for each'
+    where = (
+        'places that it counts for, as "git+https://HOST/OWNER/*"; ** goes through slashes; "evidence": what our own '
+        "gates sign; once for each"
+    )
     add.add_argument("--source", metavar="PATTERN", action="append", default=[], help=where)
     add.add_argument(
         "--role", choices=get_args(Role), default="author", help="hub: the hub's own key, which is nobody's"
@@ -216,7 +224,8 @@ def _fingerprint(entry: TrustEntry) -> str:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.x509 import load_pem_x509_certificates
 
-        return "SHA256:" + load_pem_x509_certificates(entry.key.encode())[0].fingerprint(SHA256()).hex()
+        own = "SHA256:" + load_pem_x509_certificates(entry.key.encode())[0].fingerprint(SHA256()).hex()
+        return f"{own}, holders {entry.identity}" if entry.identity else own
     return f"{entry.identity} by {entry.issuer}"
 
 

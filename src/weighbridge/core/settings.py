@@ -35,6 +35,9 @@ class StagePolicy(NamedTuple):
     """Whether a signed bill of materials that names every file is needed."""
     model_signature: bool = True
     """Whether an OpenSSF model signature over every file is needed."""
+    evidence_list: bool = True
+    """Whether the signed list of what was attached when the model was stored is needed. Where there is one, every
+    piece that it names must be there."""
     licences: tuple[str, ...] = ()
     """Licences that a model may declare, as SPDX or the Hub writes them (`apache-2.0`); empty: any."""
     pickle: str = "convert"
@@ -101,6 +104,7 @@ DEFAULT_STAGES: dict[str, StagePolicy] = {
         max_scan_age_days=365,
         sbom=False,
         model_signature=False,
+        evidence_list=False,
         contradicted=True,
         confirm=(),
         pickle="allow",
@@ -201,6 +205,25 @@ class AzureSettings(NamedTuple):
     """What the names of definitions begin with."""
 
 
+KEYLESS = "sigstore"
+"""In `key`: no key of ours, an identity that Sigstore certifies for ten minutes."""
+VAULT_KEY = "azure-key-vault:"
+"""In `key`: the beginning of the address of a key in a vault."""
+
+
+class SignerSettings(NamedTuple):
+    """What goes with a signature beside the key."""
+
+    certificate: str = ""
+    """A PEM file with the certificate of the key and its chain, the signer's first; empty: the key alone signs."""
+    notation: bool = True
+    """Whether a model is signed as the Notary Project does too, where there is a chain up to its root."""
+    timestamp: str = ""
+    """The address of an RFC 3161 authority that dates every signature; empty: none does."""
+    sigstore_config: str = ""
+    """A client trust configuration (JSON) of an own Sigstore; empty: the public instance."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -209,7 +232,8 @@ class Settings(NamedTuple):
     registry: str = ""
     """The default registry: `oci:DIR` or `HOST/PREFIX`."""
     key: str = ""
-    """The private key that signs."""
+    """The private key that signs: a PEM file, `azure-key-vault:https://VAULT/keys/NAME/VERSION`, or `sigstore`."""
+    signer: SignerSettings = SignerSettings()
     fail_on: str = "high"
     trust: tuple[TrustSetting, ...] = ()
     trust_store: str = ""
@@ -301,7 +325,8 @@ def _from_file(path: str) -> Settings:
     return Settings(
         file=path,
         registry=registry,
-        key=os.path.join(folder, key) if key else "",
+        key=os.path.join(folder, key) if key and not key.startswith(VAULT_KEY) and key != KEYLESS else key,
+        signer=_signer(table.get("signer", {}), folder, f"{where}, [signer]"),
         fail_on=_text(table, "fail_on", where) or "high",
         trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
         trust_store=os.path.join(folder, store) if store else beside if os.path.lexists(beside) else "",
@@ -319,6 +344,22 @@ def _from_file(path: str) -> Settings:
         advisories=read_path(table, "advisories", folder, where),
         exemptions=os.path.join(folder, _text(table, "exemptions", where) or ".weighbridge/exemptions"),
         given=frozenset(f"{stage}.{key}" for stage, values in table.get("stage", {}).items() for key in values),
+    )
+
+
+def _signer(table: Any, folder: str, where: str) -> SignerSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [signer] and one setting per line")
+    _check_keys(table, SignerSettings._fields, where)
+    notation = table.get("notation", True)
+    if type(notation) is not bool:
+        raise UsageError(f"{where}: notation is neither true nor false", "write true or false")
+    certificate, config = _text(table, "certificate", where), _text(table, "sigstore_config", where)
+    return SignerSettings(
+        os.path.join(folder, certificate) if certificate else "",
+        notation,
+        _text(table, "timestamp", where),
+        os.path.join(folder, config) if config else "",
     )
 
 

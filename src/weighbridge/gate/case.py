@@ -71,7 +71,12 @@ class Affected(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What a gate judges. Only verified evidence is in `scan`, `facts`, `sbom`, `signature` and `provenance`.
+    """What a gate judges. Only verified evidence is in it; what was refused is in `problems`.
+
+    `result` is the test result that goes with the scan, `slsa` how the model came into the registry. `lists` say what
+    was attached when the model was stored, `attached` is what is there now (sha256 of each bundle, in hexadecimal).
+    `summaries` are decisions of gates, the oldest first. `damaged` says of each file whose bytes are not those of its
+    digest what is wrong; None: the bytes were not read.
 
     `place` is where the model lies (`HOST/NAME`, `oci:DIR:NAME`), `internal` how places of the internal registry
     begin (empty: there is none), `model` the digest of its files together. `newest` is the latest time that something
@@ -88,6 +93,12 @@ class Case(NamedTuple):
     problems: tuple[Problem, ...]
     provenance: Proof | None = None
     facts: Proof | None = None
+    result: Proof | None = None
+    slsa: Proof | None = None
+    lists: tuple[Proof, ...] = ()
+    attached: frozenset[str] = frozenset()
+    summaries: tuple[Proof, ...] = ()
+    damaged: tuple[str, ...] | None = None
     place: str = ""
     internal: str = ""
     model: Digest | None = None
@@ -110,12 +121,17 @@ class Case(NamedTuple):
         return sum(size for _, size, _ in self.files)
 
     def proofs(self) -> tuple[tuple[str, Proof], ...]:
-        """Everything that was verified, each with the short name of its kind."""
+        """Every piece of evidence that a decision can rest on, each with the short name of its kind: all that is
+        verified, but for earlier decisions.
+        """
         found = (
             ("scan", self.scan),
             ("facts", self.facts),
             ("provenance", self.provenance),
             ("sbom", self.sbom),
             ("model-signature", self.signature),
+            ("test-result", self.result),
+            ("slsa-provenance", self.slsa),
+            *(("evidence-list", one) for one in self.lists),
         )
         return tuple((kind, proof) for kind, proof in found if proof is not None)

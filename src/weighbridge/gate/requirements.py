@@ -8,8 +8,12 @@ from weighbridge.core.artifact import escape_name
 from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
     MODEL_SIGNATURE_PREDICATE,
+    NOTARY_SIGNATURE,
     PROVENANCE_PREDICATE,
+    REFERENCE_PREDICATE,
     SCAN_PREDICATE,
+    SLSA_PROVENANCE_PREDICATE,
+    TEST_RESULT_PREDICATE,
 )
 from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.records import TYPE_CHECKING
@@ -29,6 +33,9 @@ from weighbridge.gate.times import clock_sane, knowledge_fresh
 from weighbridge.gate.weighing import hub_said, scanned, verdict_of, weigh, worse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from weighbridge.core.settings import StagePolicy
     from weighbridge.gate.case import Case, FileIdentity
 
@@ -209,6 +216,70 @@ def confirmations(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     return Reason(name, Result.MET, why + told, needs)
 
 
+_BESIDE = (TEST_RESULT_PREDICATE, SLSA_PROVENANCE_PREDICATE, NOTARY_SIGNATURE)
+"""Evidence that no requirement asks for."""
+
+
+def evidence_agrees(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """What is said twice is said alike: the test result repeats the scan, the SLSA provenance the provenance report."""
+    del policy, now
+    name, needs = "evidence-agrees", "evidence that does not contradict itself"
+    # What a stranger attached says nothing; what is broken, or was good once, must be looked at.
+    for problem in case.problems:
+        if problem.predicate_type in _BESIDE and problem.code != "signer-unknown":
+            return Reason(name, Result.UNMET, f"{problem.code}: {problem.why}", needs)
+    if case.result is not None and case.scan is not None:
+        said, verdict = str(case.result.predicate.get("result")), str(case.scan.predicate.get("verdict"))
+        if (said in ("PASSED", "WARNED")) != (verdict == "clean"):
+            return Reason(name, Result.UNMET, f"the test result is {said}, the verdict of the scan {verdict}", needs)
+    if case.slsa is not None and case.provenance is not None:
+        source = case.provenance.predicate.get("source")
+        place = source.get("place") if isinstance(source, dict) else None
+        built = _slsa_source(case.slsa.predicate)
+        if built != place:
+            why = f"the SLSA provenance names {built}, the provenance report {place}"
+            return Reason(name, Result.UNMET, why, needs)
+    return Reason(name, Result.MET, "nothing is said twice and differently", needs)
+
+
+def evidence_whole(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Everything that was attached when the model was stored is still there, as a signed list names it."""
+    del now
+    name, needs = "evidence-whole", "every piece of evidence that was attached when the model was stored"
+    if not case.lists:
+        if not policy.evidence_list:
+            return Reason(name, Result.MET, "not needed at this stage", "nothing")
+        return _missing(name, case, REFERENCE_PREDICATE, f"a signed list of the evidence; {needs}")
+    count = 0
+    for proof in case.lists:
+        references = proof.predicate.get("references")
+        if not isinstance(references, list) or not references:
+            return Reason(name, Result.UNKNOWN, "the list of the evidence names nothing", needs)
+        for item in references:
+            digests = item.get("digest") if isinstance(item, dict) else None
+            digest = digests.get("sha256") if isinstance(digests, dict) else None
+            if not isinstance(digest, str):
+                return Reason(name, Result.UNKNOWN, "the list of the evidence has an entry without a digest", needs)
+            if digest not in case.attached:
+                why = f"the {item.get('name')} of that time is gone: sha256:{digest}"
+                return Reason(name, Result.UNMET, why, needs)
+            count += 1
+    return Reason(name, Result.MET, f"{count} of {count} pieces", needs)
+
+
+def bytes_intact(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Where the bytes of the model were read, they are those that the manifest names."""
+    del policy, now
+    name = "bytes-intact"
+    if case.damaged is None:
+        return Reason(name, Result.MET, "not read here: whoever pulls proves each digest", "nothing")
+    needs = "the bytes that the manifest names"
+    if case.damaged:
+        more = f" (and {len(case.damaged) - 1} more)" if len(case.damaged) > 1 else ""
+        return Reason(name, Result.UNMET, f"{case.damaged[0]}{more}", needs)
+    return Reason(name, Result.MET, f"{len(case.files)} of {len(case.files)} files", needs)
+
+
 REQUIREMENTS = (
     scan_present,
     scan_verdict,
@@ -232,6 +303,9 @@ REQUIREMENTS = (
     loader_advisories,
     clock_sane,
     knowledge_fresh,
+    evidence_agrees,
+    evidence_whole,
+    bytes_intact,
 )
 
 
@@ -246,6 +320,12 @@ def _missing(requirement: str, case: Case, predicate_type: str, needs: str) -> R
         why = "; ".join(f"{problem.code}: {problem.why}" for problem in problems[:3])
         return Reason(requirement, Result.UNMET, why, needs)
     return Reason(requirement, Result.UNMET, "evidence-missing: none is attached", needs)
+
+
+def _slsa_source(predicate: Mapping[str, Any]) -> str:
+    definition = predicate.get("buildDefinition")
+    parameters = definition.get("externalParameters") if isinstance(definition, dict) else None
+    return str(parameters.get("source")) if isinstance(parameters, dict) else ""
 
 
 def _time(envelope: object) -> datetime | None:

@@ -1,22 +1,31 @@
-"""Gate two: judge a model of the registry from its stored and verified evidence alone, without reading a model byte.
+"""Gate two: judge a model of the registry from its stored and verified evidence.
 
 load → verify → judge the facts again → feeds, exemptions, advisories → every requirement → decision
+
+No model byte is inspected again. Whether the bytes that lie there are those that the manifest names can be read too:
+that is wanted where they are deployed from where they lie, and not where whoever pulls them proves each digest.
 """
 
 from __future__ import annotations
 
+from weighbridge.attest.notary import Target, verify_notary
 from weighbridge.attest.trust import TrustPolicy, made_at, open_statement, verify
 from weighbridge.core.advisories import packaged
 from weighbridge.core.artifact import escape_name
-from weighbridge.core.digests import model_digest
+from weighbridge.core.digests import digest_bytes, model_digest
 from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
     EXEMPTION_PREDICATE,
     FACTS_PREDICATE,
     MODEL_SIGNATURE_PREDICATE,
+    NOTARY_SIGNATURE,
     PROVENANCE_PREDICATE,
+    REFERENCE_PREDICATE,
     SCAN_PREDICATE,
+    SLSA_PROVENANCE_PREDICATE,
+    TEST_RESULT_PREDICATE,
+    VSA_PREDICATE,
 )
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.case import Case, Problem, Proof
@@ -26,7 +35,7 @@ from weighbridge.pipelines.exempting import NOTHING_KEPT, Kept, check_signer, op
 from weighbridge.pipelines.feeds import read_feeds
 from weighbridge.pipelines.frameworks import Runtime, affected, runtime_problems
 from weighbridge.pipelines.rejudging import judge_again, todays_knowledge
-from weighbridge.registry.read import StoredEvidence, StoredModel, load_model
+from weighbridge.registry.read import StoredEvidence, StoredModel, damaged_blobs, load_model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -78,13 +87,17 @@ def admit(
     trust: TrustPolicy,
     now: datetime,
     surroundings: Surroundings = NOTHING_ELSE,
+    read_bytes: bool = False,
 ) -> tuple[Decision, Case]:
     """Decide on the manifest that `reference` names at this moment, and give the case that was judged too.
 
+    `read_bytes`: read every file of the model and compare it with its digest.
     Raises NotFound or RegistryError if the registry cannot answer: then there is no decision.
     """
-    model = load_model(store, reference)
+    model = load_model(store, reference, NOTARY_SIGNATURE)
     case = assemble(model, trust, now, policy.signers)
+    if read_bytes:
+        case = case._replace(damaged=tuple(damaged_blobs(store, model)))
     case = _surrounded(case, model, trust, now, surroundings, policy)
     moved = ""
     if reference.tag is not None and (there := store.resolve(reference).digest) != model.manifest.digest:
@@ -102,6 +115,8 @@ def assemble(
     `signers` are the patterns of names that may have signed a kind of evidence.
     """
     proofs: dict[str, Proof] = {}
+    summaries: list[Proof] = []
+    lists: list[Proof] = []
     problems: list[Problem] = []
     newest: datetime | None = None
     newest_of = ""
@@ -117,6 +132,10 @@ def assemble(
         made = made_at(dict(proof.predicate))
         if made is not None and (newest is None or made > newest):
             newest, newest_of = made, f"the evidence {KINDS.get(item.predicate_type, 'of another kind')}"
+        several = {VSA_PREDICATE: summaries, REFERENCE_PREDICATE: lists}.get(item.predicate_type)
+        if several is not None:
+            several.append(proof)
+            continue
         there = proofs.get(item.predicate_type)
         if there is None or _made_at(proof) >= _made_at(there):
             proofs[item.predicate_type] = proof
@@ -133,6 +152,11 @@ def assemble(
         model=model_digest([(file.path, file.size, file.digest) for file in model.files]),
         newest=newest,
         newest_of=newest_of,
+        result=proofs.get(TEST_RESULT_PREDICATE),
+        slsa=proofs.get(SLSA_PROVENANCE_PREDICATE),
+        lists=tuple(lists),
+        attached=frozenset(digest_bytes(item.bundle).hex for item in model.evidence),
+        summaries=tuple(summaries),
     )
 
 
@@ -221,6 +245,10 @@ def _formats(case: Case) -> frozenset[str]:
 
 
 def _prove(item: StoredEvidence, model: StoredModel, trust: TrustPolicy, now: datetime) -> Proof:
+    if item.predicate_type == NOTARY_SIGNATURE:
+        manifest = model.manifest
+        target = Target(manifest.media_type, manifest.digest, manifest.size)
+        return Proof(verify_notary(item.bundle, target, trust, now).authority, item.descriptor.digest, {})
     if item.predicate_type == MODEL_SIGNATURE_PREDICATE:
         # A model signature names files, not the manifest; the gate compares them with the manifest's.
         verified = open_statement(item.bundle, trust, predicate_type=item.predicate_type, now=now)

@@ -55,9 +55,15 @@ class Gate(NamedTuple):
     attest: Callable[[Decision], object] | None = None
 
     def admit(
-        self, reference: str, stage: str, *, runtime: Sequence[Runtime] = (), now: datetime | None = None
+        self,
+        reference: str,
+        stage: str,
+        *,
+        runtime: Sequence[Runtime] = (),
+        now: datetime | None = None,
+        read_bytes: bool = False,
     ) -> tuple[Decision, Case]:
-        """Decide, and record the decision before anybody is told.
+        """Decide, and record the decision before anybody is told. `read_bytes`: compare every file with its digest.
 
         Raises UsageError, NotFound, RegistryError, KeyMissing, IndexFailed: then there is no decision.
         """
@@ -72,8 +78,9 @@ class Gate(NamedTuple):
             where,
             stage=stage,
             policy=policy,
-            trust=trust_of(self.settings),
+            trust=trust_of(self.settings, now=moment),
             now=moment,
+            read_bytes=read_bytes,
             surroundings=Surroundings(
                 internal=internal_place(self.settings.registry) if self.settings.registry else "",
                 exemptions=read_folder(self.settings.exemptions),

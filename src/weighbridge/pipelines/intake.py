@@ -9,16 +9,21 @@ import os
 from functools import partial
 
 from weighbridge.attest.dsse import seal
+from weighbridge.attest.evidence_list import EvidenceList, Reference
 from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
+from weighbridge.attest.notary import ENVELOPE_TYPE, THUMBPRINTS, Target, notary_signature, thumbprints
+from weighbridge.attest.slsa import Byproduct, ImportProvenance
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
+from weighbridge.attest.test_result import ScanResult
 from weighbridge.convert.folder import stamps
 from weighbridge.core.artifact import unescape_name
-from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
+from weighbridge.core.digests import canonical_json, digest_bytes
+from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE, NOTARY_SIGNATURE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
-from weighbridge.pipelines.conversion import without_pickles
+from weighbridge.pipelines.conversion import Settled, without_pickles
 from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, BinaryIO
 
+    from weighbridge.attest.certified import CertifiedKey
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.convert.record import ConversionRecord
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from weighbridge.core.evidence import Evidence
     from weighbridge.core.knowledge import Knowledge
     from weighbridge.core.limits import Limits
+    from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
     from weighbridge.registry.base import Descriptor, Store
     from weighbridge.sbom.collect import ModelBill
@@ -57,6 +64,13 @@ class Destination(NamedTuple):
     store: Store
     tag: str | None
     replace: bool = False
+
+
+class Signers(NamedTuple):
+    """Who signs the evidence, and who signs the manifest as the Notary Project does."""
+
+    signer: Signer
+    notary: CertifiedKey | None
 
 
 class Intake(NamedTuple):
@@ -90,6 +104,7 @@ def take_in(
     settings: QuarantineSettings = DEFAULT_QUARANTINE,
     kept: Callable[[str], None] | None = None,
     find: Callable[[str], Store | None] | None = None,
+    notary: CertifiedKey | None = None,
 ) -> Intake:
     """Run gate one. `now` is the time of the bill of materials and of the provenance report; `trust` says who may
     vouch for the model; `attestations` (name, content) come from beside the source.
@@ -97,6 +112,7 @@ def take_in(
     `settings` say where the quarantine is; `kept` is told its folder if it stays. `find` gives the repository that a
     base model of some name has here, if any.
 
+    `notary` signs the manifest as the Notary Project does too.
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
     with quarantine(settings) as place:
@@ -136,10 +152,38 @@ def take_in(
         refusal = settled.refusal or _refusal(report, policy)
         if refusal:
             return Intake(report, provenance, refusal, None, "")
-        records = (settled.record,) if settled.record else ()
+        records: tuple[Evidence, ...] = (settled.record,) if settled.record else ()
         tag = destination.tag or report.artifact.digest.hex[:12]
-        published = _publish(settled.inspection, provenance, settled.fetched, records, destination, tag, signer, now)
+        came = tuple((file.path, file.sha256.hex) for file in inspection.report.artifact.files)
+        built = _built(settled, fetched.origin, came, policy, now)
+        records = (*records, ScanResult(report), built)
+        signers = Signers(signer, notary)
+        published = _publish(settled.inspection, provenance, settled.fetched, records, destination, tag, signers, now)
         return Intake(report, provenance, "", published, tag, settled.record)
+
+
+def _built(
+    settled: Settled,
+    origin: Origin,
+    came: tuple[tuple[str, str], ...],
+    policy: StagePolicy,
+    now: datetime,
+) -> ImportProvenance:
+    """How the model that is stored was made of the one that came."""
+    report, record = settled.inspection.report, settled.record
+    made: list[tuple[str, Evidence]] = [("scan", report)]
+    made += [("conversion", record)] if record else []
+    return ImportProvenance(
+        report.artifact.digest,
+        origin,
+        came,
+        record is not None,
+        policy.pickle,
+        report.knowledge,
+        f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        report.envelope.finished,
+        tuple(Byproduct(name, digest_bytes(canonical_json(evidence.predicate()))) for name, evidence in made),
+    )
 
 
 def _broken_provenance(provenance: ProvenanceReport, policy: StagePolicy) -> str:
@@ -173,24 +217,28 @@ def _publish(
     more: Sequence[Evidence],
     destination: Destination,
     tag: str,
-    signer: Signer,
+    signers: Signers,
     now: datetime,
 ) -> Published:
-    report = inspection.report
+    report, signer = inspection.report, signers.signer
     bill = collect(inspection, source=fetched.origin.place, revision=fetched.origin.revision or None)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)
 
+    def attested(record: Evidence, subjects: Sequence[Subject]) -> EvidenceBlob:
+        payload = statement(record, subjects)
+        return EvidenceBlob(record.kind, record.predicate_type, seal(payload, PAYLOAD_TYPE, signer))
+
     def evidence(manifest: Descriptor) -> Sequence[EvidenceBlob]:
         subjects = [Subject("manifest", manifest.digest), Subject("files", report.artifact.digest)]
         made_at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
         records: tuple[Evidence, ...] = (report, inspection.facts, provenance, CycloneDxBill(bill, made_at), *more)
-        blobs = [
-            EvidenceBlob(record.kind, record.predicate_type, seal(statement(record, subjects), PAYLOAD_TYPE, signer))
-            for record in records
-        ]
+        blobs = [attested(record, subjects) for record in records]
         blobs.append(EvidenceBlob("model-signature", MODEL_SIGNATURE_PREDICATE, signature))
+        if signers.notary is not None:
+            blobs.append(_notary_signature(manifest, signers.notary, now))
+        blobs.append(attested(EvidenceList(report.artifact.digest, tuple(map(_reference, blobs))), subjects))
         return blobs
 
     return publish_model(
@@ -201,6 +249,22 @@ def _publish(
         annotations=_annotations(report, provenance, fetched),
         evidence=evidence,
         replace=destination.replace,
+    )
+
+
+def _reference(blob: EvidenceBlob) -> Reference:
+    return Reference(blob.kind, blob.predicate_type, blob.layer_type, blob.bundle)
+
+
+def _notary_signature(manifest: Descriptor, signer: CertifiedKey, now: datetime) -> EvidenceBlob:
+    target = Target(manifest.media_type, manifest.digest, manifest.size)
+    return EvidenceBlob(
+        "notary-signature",
+        NOTARY_SIGNATURE,
+        notary_signature(target, signer, now),
+        NOTARY_SIGNATURE,
+        ENVELOPE_TYPE,
+        {THUMBPRINTS: thumbprints(signer.certificates)},
     )
 
 

@@ -7,11 +7,12 @@ kind that Weighbridge does not read, though its bytes have their digests.
 
 from __future__ import annotations
 
+from weighbridge.attest.notary import Target, verify_notary
 from weighbridge.attest.trust import TrustPolicy, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotFound, RegistryError, Rejected
-from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
+from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE, NOTARY_SIGNATURE
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import (
@@ -25,6 +26,7 @@ from weighbridge.registry.streams import drain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from typing import Literal
 
     from weighbridge.registry.base import Descriptor, Reference, Store
@@ -130,15 +132,17 @@ def show(store: Store, reference: Reference) -> ShownModel:
     return _shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
 
 
-def tree(store: Store, reference: Reference, trust: TrustPolicy) -> Tree:
-    """A model and all its evidence, each piece read and verified; the files are not read."""
+def tree(store: Store, reference: Reference, trust: TrustPolicy, now: datetime | None = None) -> Tree:
+    """A model and all its evidence, each piece read and verified at `now`; the files are not read."""
     manifest = store.resolve(reference)
     model = _shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
-    links = tuple(_link(store, referrer, model, trust) for referrer in store.referrers(manifest))
+    links = tuple(_link(store, referrer, manifest, model, trust, now) for referrer in store.referrers(manifest))
     return Tree(model, links)
 
 
-def verify_repository(store: Store, references: tuple[Reference, ...], trust: TrustPolicy) -> Verification:
+def verify_repository(
+    store: Store, references: tuple[Reference, ...], trust: TrustPolicy, now: datetime | None = None
+) -> Verification:
     """Read every byte of these models of a repository and of all that refers to them, and verify every signature."""
     faults: list[Fault] = []
     read: dict[Digest, int] = {}
@@ -159,7 +163,7 @@ def verify_repository(store: Store, references: tuple[Reference, ...], trust: Tr
             continue
         models += 1
         try:
-            found = tree(store, store.reference(digest=manifest.digest), trust)
+            found = tree(store, store.reference(digest=manifest.digest), trust, now)
         except RegistryError as error:
             faults.append(Fault(str(reference), str(manifest.digest), error.cause))
             continue
@@ -192,7 +196,14 @@ def _shown(reference: Reference, manifest: Descriptor, content: Manifest) -> Sho
     return ShownModel(str(reference), manifest.digest, content.artifact_type, size, files, annotations)
 
 
-def _link(store: Store, referrer: Descriptor, model: ShownModel, trust: TrustPolicy) -> Link:
+def _link(
+    store: Store,
+    referrer: Descriptor,
+    manifest: Descriptor,
+    model: ShownModel,
+    trust: TrustPolicy,
+    now: datetime | None,
+) -> Link:
     kind = referrer.annotations.get(EVIDENCE_KIND, "") or referrer.artifact_type[:SHORT_KINDS]
     predicate_type = referrer.annotations.get(BUNDLE_PREDICATE, "")
     size = 0
@@ -203,15 +214,32 @@ def _link(store: Store, referrer: Descriptor, model: ShownModel, trust: TrustPol
         for blob in others:
             with store.open_blob(blob) as stream:
                 drain(stream)
+        if content.artifact_type == NOTARY_SIGNATURE and now is not None:
+            return _notary(kind, referrer, _bundle(store, content), manifest, trust, now)
         if content.artifact_type != BUNDLE_TYPE:
             why = "of a kind that is not read; its bytes have their digests"
             return Link(kind, content.artifact_type, referrer.digest, size, "unchecked", "", why)
-        signer = _prove(_bundle(store, content), predicate_type, model, trust)
+        signer = _prove(_bundle(store, content), predicate_type, model, trust, now)
     except Rejected as error:
         return Link(kind, predicate_type, referrer.digest, size, "broken", "", f"{error.code}: {error.cause}")
     except RegistryError as error:
         return Link(kind, predicate_type, referrer.digest, size, "broken", "", error.cause)
     return Link(kind, predicate_type, referrer.digest, size, "verified", signer, f"signed by {signer} for this model")
+
+
+def _notary(
+    kind: str, referrer: Descriptor, envelope: bytes, manifest: Descriptor, trust: TrustPolicy, now: datetime
+) -> Link:
+    target = Target(manifest.media_type, manifest.digest, manifest.size)
+    size = len(envelope)
+    try:
+        signer = verify_notary(envelope, target, trust, now).authority
+    except Rejected as error:
+        if error.code != "signer-unknown":
+            raise
+        return Link(kind, NOTARY_SIGNATURE, referrer.digest, size, "unchecked", "", error.cause)
+    why = f"signed by {signer} for this model"
+    return Link(kind, NOTARY_SIGNATURE, referrer.digest, size, "verified", signer, why)
 
 
 def _bundle(store: Store, content: Manifest) -> bytes:
@@ -223,12 +251,12 @@ def _bundle(store: Store, content: Manifest) -> bytes:
         return stream.read()
 
 
-def _prove(bundle: bytes, predicate_type: str, model: ShownModel, trust: TrustPolicy) -> str:
+def _prove(bundle: bytes, predicate_type: str, model: ShownModel, trust: TrustPolicy, now: datetime | None) -> str:
     """The name of the trusted signer. Raises Rejected."""
     if predicate_type != MODEL_SIGNATURE_PREDICATE:
-        return verify(bundle, trust, predicate_type=predicate_type, subject=model.digest).signer_name
+        return verify(bundle, trust, predicate_type=predicate_type, subject=model.digest, now=now).signer_name
     # A model signature names files, not the manifest: they must be those of the manifest and no other.
-    found = open_statement(bundle, trust, predicate_type=predicate_type)
+    found = open_statement(bundle, trust, predicate_type=predicate_type, now=now)
     resources = found.statement.predicate.get("resources")
     listed = resources if isinstance(resources, list) else []
     signed = {(str(item.get("name")), str(item.get("digest"))) for item in listed if isinstance(item, dict)}

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes
 from weighbridge.core.errors import NotFound, RegistryError, UsageError
@@ -72,11 +73,17 @@ class ModelFile(NamedTuple):
 
 
 class EvidenceBlob(NamedTuple):
-    """One signed bundle to attach; `kind` is its short name for people."""
+    """One signed bundle to attach; `kind` is its short name for people.
+
+    Another form of signature than a bundle has its own `artifact_type`, the type of its one layer, and `annotations`.
+    """
 
     kind: str
     predicate_type: str
     bundle: bytes
+    artifact_type: str = BUNDLE_TYPE
+    layer_type: str = BUNDLE_TYPE
+    annotations: Mapping[str, str] = MappingProxyType({})
 
 
 class Published(NamedTuple):
@@ -128,10 +135,21 @@ def publish_model(
     return Published(manifest, attached)
 
 
-def attach_evidence(store: Store, subject: Descriptor, blob: EvidenceBlob) -> Descriptor:
-    """Attach one more piece of evidence to a manifest that is there, and read it back. Raises RegistryError."""
-    attached = _attach(store, subject, blob, [])
-    _read_back(store, subject, (attached,))
+def attach_evidence(store: Store, manifest: Descriptor, blob: EvidenceBlob) -> Descriptor:
+    """Attach one more piece of evidence to a published model, read it back and see that the store lists it.
+
+    Raises RegistryError; then nothing is visible, or (where a store cannot take back safely) all of it.
+    """
+    added: list[Descriptor] = []
+    try:
+        attached = _attach(store, manifest, blob, added)
+        _read_back(store, manifest, (attached,))
+    except BaseException:
+        if store.removes_safely:
+            for descriptor in added:
+                with suppress(RegistryError):
+                    store.remove(descriptor)
+        raise
     return attached
 
 
@@ -241,15 +259,13 @@ def _put_manifest(store: Store, raw: bytes, added: list[Descriptor]) -> Descript
 
 
 def _attach(store: Store, subject: Descriptor, blob: EvidenceBlob, added: list[Descriptor]) -> Descriptor:
-    layer = _put(store, blob.bundle)._replace(media_type=BUNDLE_TYPE)
-    config = _put(store, EMPTY_CONFIG)._replace(media_type=EMPTY_CONFIG_TYPE, artifact_type=BUNDLE_TYPE)
-    annotations = {
-        BUNDLE_CONTENT: "dsse-envelope",
-        BUNDLE_PREDICATE: blob.predicate_type,
-        EVIDENCE_KIND: blob.kind,
-    }
-    raw = write_manifest(Manifest(BUNDLE_TYPE, config, (layer,), subject, annotations))
-    return _put_manifest(store, raw, added)._replace(annotations=annotations, artifact_type=BUNDLE_TYPE)
+    kind = blob.artifact_type
+    layer = _put(store, blob.bundle)._replace(media_type=blob.layer_type)
+    config = _put(store, EMPTY_CONFIG)._replace(media_type=EMPTY_CONFIG_TYPE, artifact_type=kind)
+    bundled = {BUNDLE_CONTENT: "dsse-envelope", BUNDLE_PREDICATE: blob.predicate_type} if kind == BUNDLE_TYPE else {}
+    annotations = {**bundled, EVIDENCE_KIND: blob.kind, **blob.annotations}
+    raw = write_manifest(Manifest(kind, config, (layer,), subject, annotations))
+    return _put_manifest(store, raw, added)._replace(annotations=annotations, artifact_type=kind)
 
 
 def _read_back(store: Store, manifest: Descriptor, attached: Sequence[Descriptor]) -> None:
@@ -260,7 +276,7 @@ def _read_back(store: Store, manifest: Descriptor, attached: Sequence[Descriptor
             with store.open_blob(blob) as stream:
                 drain(stream)
     for _ in range(RELIST):
-        found = {referrer.digest for referrer in store.referrers(manifest, BUNDLE_TYPE)}
+        found = {referrer.digest for referrer in store.referrers(manifest)}
         missing = [descriptor for descriptor in attached if descriptor.digest not in found]
         if not missing:
             return

@@ -6,9 +6,10 @@ of whoever pushed, and bundles are not verified: that is the work of `attest.tru
 
 from __future__ import annotations
 
-from weighbridge.core.errors import RegistryError, Rejected
+from weighbridge.core.errors import DigestMismatch, RegistryError, Rejected
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.registry.base import Descriptor
 from weighbridge.registry.manifests import read_manifest
 from weighbridge.registry.publish import (
     BUNDLE_PREDICATE,
@@ -19,10 +20,13 @@ from weighbridge.registry.publish import (
     MODEL_TYPE,
     is_safe_path,
 )
+from weighbridge.registry.streams import drain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.core.digests import Digest
-    from weighbridge.registry.base import Descriptor, Reference, Store
+    from weighbridge.registry.base import Reference, Store
     from weighbridge.registry.manifests import Manifest
 
 MAX_BUNDLE = 64 * 1024 * 1024
@@ -58,11 +62,13 @@ class StoredModel(NamedTuple):
     files: tuple[StoredFile, ...]
     annotations: dict[str, str]
     evidence: tuple[StoredEvidence, ...]
+    config: Descriptor | None = None
 
 
-def load_model(store: Store, reference: Reference) -> StoredModel:
+def load_model(store: Store, reference: Reference, also: str = "") -> StoredModel:
     """Read the manifest that a reference names, and all bundles attached to it. File contents are not read.
 
+    `also`: an artifact type whose referrers count as evidence too, with this type in place of a predicate type.
     Raises NotFound, DigestMismatch; RegistryError for a manifest that is not a model or has unsafe paths; Rejected
     (evidence-malformed) for a referrer that should be a bundle and is not, or for too much evidence.
     """
@@ -73,7 +79,22 @@ def load_model(store: Store, reference: Reference) -> StoredModel:
             f"{plain(str(reference))} is not a model: its artifact type is {plain(content.artifact_type, 80)}",
             "name a model that was published with `weighbridge intake`",
         )
-    return StoredModel(manifest, stored_files(content), content.annotations, _evidence(store, manifest))
+    evidence = _evidence(store, manifest, BUNDLE_TYPE)
+    if also:
+        evidence += _evidence(store, manifest, also)
+    return StoredModel(manifest, stored_files(content), content.annotations, evidence, content.config)
+
+
+def damaged_blobs(store: Store, model: StoredModel) -> Iterator[str]:
+    """Read the config and every file of a model; a sentence for each one whose bytes are not those of its digest."""
+    blobs = [] if model.config is None else [("its config", model.config)]
+    blobs += [(plain(file.path, 200), Descriptor(file.media_type, file.digest, file.size)) for file in model.files]
+    for name, blob in blobs:
+        try:
+            with store.open_blob(blob) as stream:
+                drain(stream)
+        except RegistryError as error:
+            yield f"{name}: {error.cause}"
 
 
 def stored_files(content: Manifest) -> tuple[StoredFile, ...]:
@@ -97,12 +118,13 @@ def stored_files(content: Manifest) -> tuple[StoredFile, ...]:
     return tuple(files.values())
 
 
-def _evidence(store: Store, manifest: Descriptor) -> tuple[StoredEvidence, ...]:
+def _evidence(store: Store, manifest: Descriptor, wanted: str) -> tuple[StoredEvidence, ...]:
     found: list[StoredEvidence] = []
+    configs: set[Digest] = set()
     left = MAX_ALL_BUNDLES
-    for referrer in store.referrers(manifest, BUNDLE_TYPE):
+    for referrer in store.referrers(manifest, wanted):
         content = read_manifest(store.get_manifest(referrer))
-        if len(content.layers) != 1 or content.layers[0].media_type != BUNDLE_TYPE:
+        if len(content.layers) != 1 or (wanted == BUNDLE_TYPE != content.layers[0].media_type):
             raise Rejected(
                 "evidence-malformed",
                 f"the referrer {referrer.digest} without a bundle in it",
@@ -116,8 +138,18 @@ def _evidence(store: Store, manifest: Descriptor) -> tuple[StoredEvidence, ...]:
                 f"evidence of {layer.size} bytes after {len(found)} other pieces",
                 f"at most {MAX_BUNDLE} bytes each, {MAX_ALL_BUNDLES} bytes and {MAX_EVIDENCE} pieces together",
             )
-        with store.open_blob(layer) as stream:
-            bundle = stream.read()
         kind = content.annotations.get(EVIDENCE_KIND, "")
-        found.append(StoredEvidence(referrer, kind, content.annotations.get(BUNDLE_PREDICATE, ""), bundle))
+        try:
+            if content.config.digest not in configs and content.config.size <= MAX_BUNDLE:
+                with store.open_blob(content.config) as stream:  # not used, but part of what is pulled
+                    drain(stream)
+                configs.add(content.config.digest)
+            with store.open_blob(layer) as stream:
+                bundle = stream.read()
+        except DigestMismatch as error:
+            raise DigestMismatch(
+                f"the evidence {plain(kind, 80) or 'of no kind'}: {error.cause}", error.mend
+            ) from error
+        said = content.annotations.get(BUNDLE_PREDICATE, "") if wanted == BUNDLE_TYPE else wanted
+        found.append(StoredEvidence(referrer, kind, said, bundle))
     return tuple(found)
