@@ -169,7 +169,7 @@ def test_the_decision_names_the_evidence(model: Path) -> None:
 def test_the_tree_of_the_registry_is_as_before_but_for_one_referrer(model: Path) -> None:
     assert take_in().status == 0
     kinds = sorted(item.kind for item in stored().evidence)
-    assert kinds == ["facts", "model-signature", "provenance", "sbom", "scan"]
+    assert kinds == ["facts", "model-signature", "provenance", "sbom", "sbom-spdx", "scan"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from build.containers import safetensors, torch_zip
 from build.inspecting import inspected
 from weighbridge.core.digests import canonical_json
-from weighbridge.sbom.collect import ModelBill, collect
+from weighbridge.sbom.bill import ModelBill
+from weighbridge.sbom.collect import collect
 from weighbridge.sbom.cyclonedx import CycloneDxBill, render_cyclonedx
 from weighbridge.sbom.minimal import render_minimal
 

@@ -15,6 +15,7 @@ FACTS_PREDICATE = "https://weighbridge.dev/predicate/facts/v1"
 PROVENANCE_PREDICATE = "https://weighbridge.dev/predicate/provenance/v1"
 CONVERSION_PREDICATE = "https://weighbridge.dev/predicate/conversion/v1"
 CYCLONEDX_PREDICATE = "https://cyclonedx.org/bom"
+SPDX_PREDICATE = "https://spdx.dev/Document/v3"
 MODEL_SIGNATURE_PREDICATE = "https://model_signing/signature/v1.0"
 
 

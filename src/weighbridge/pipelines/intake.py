@@ -13,17 +13,20 @@ from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.convert.folder import stamps
 from weighbridge.core.artifact import unescape_name
+from weighbridge.core.digests import digest_bytes
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import without_pickles
+from weighbridge.pipelines.materials import bill_of
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
-from weighbridge.sbom.collect import collect
+from weighbridge.sbom.bill import EvidenceReference
 from weighbridge.sbom.cyclonedx import CycloneDxBill
+from weighbridge.sbom.spdx import SpdxBill
 from weighbridge.scan.engine import Watcher, inspect
 from weighbridge.scan.walk import walk
 from weighbridge.sources.quarantine import quarantine
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Limits
     from weighbridge.core.settings import StagePolicy
     from weighbridge.registry.base import Descriptor, Store
-    from weighbridge.sbom.collect import ModelBill
+    from weighbridge.sbom.bill import ModelBill
     from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.sources.base import Fetched, Source
 
@@ -170,7 +173,7 @@ def _publish(
     now: datetime,
 ) -> Published:
     report = inspection.report
-    bill = collect(inspection, source=fetched.origin.place, revision=fetched.origin.revision or None)
+    bill = bill_of(inspection, fetched.folder, fetched.origin, provenance.claims)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)
@@ -178,13 +181,21 @@ def _publish(
     def evidence(manifest: Descriptor) -> Sequence[EvidenceBlob]:
         subjects = [Subject("manifest", manifest.digest), Subject("files", report.artifact.digest)]
         made_at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-        records: tuple[Evidence, ...] = (report, inspection.facts, provenance, CycloneDxBill(bill, made_at), *more)
-        blobs = [
-            EvidenceBlob(record.kind, record.predicate_type, seal(statement(record, subjects), PAYLOAD_TYPE, signer))
-            for record in records
-        ]
+
+        def sealed(record: Evidence) -> EvidenceBlob:
+            bundle = seal(statement(record, subjects), PAYLOAD_TYPE, signer)
+            return EvidenceBlob(record.kind, record.predicate_type, bundle)
+
+        records: tuple[Evidence, ...] = (report, inspection.facts, provenance, *more)
+        blobs = [sealed(record) for record in records]
         blobs.append(EvidenceBlob("model-signature", MODEL_SIGNATURE_PREDICATE, signature))
-        return blobs
+        # The bills come last: they refer to everything else by the digest of its bundle.
+        referring = bill._replace(
+            evidence=tuple(
+                EvidenceReference(blob.kind, blob.predicate_type, digest_bytes(blob.bundle)) for blob in blobs
+            )
+        )
+        return [*blobs, sealed(CycloneDxBill(referring, made_at)), sealed(SpdxBill(referring, made_at))]
 
     return publish_model(
         destination.store,
