@@ -189,7 +189,9 @@ def _complete(bill: ModelBill, document: dict[str, Any]) -> Iterator[str]:
 
 def diff_text(diff: BillDiff, style: Style) -> str:
     """The changes, one on a line."""
-    if not diff.changes:
+    if not diff.changes and not diff.same_files:
+        lines = ["no difference in what the bills say; they list no file"]
+    elif not diff.changes:
         lines = [style.paint("no difference", GOOD) + " in files and in what the bills say"]
     elif diff.same_files:
         lines = [f"the same files; {len(diff.changes):,} differences in what the bills say"]

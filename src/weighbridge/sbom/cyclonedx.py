@@ -243,7 +243,7 @@ def _properties(bill: ModelBill) -> list[dict[str, str]]:
         ("genai:aibom:modelcard:informationAboutApplication", bill.said.get("intended-use", "")),
     ]
     return [
-        *({"name": plain(f"{PREFIX}{one.subject}:{one.name}"), "value": plain(one.value)} for one in statements(bill)),
+        *({"name": f"{PREFIX}{one.subject}:{one.name}", "value": one.value} for one in statements(bill)),
         *({"name": name, "value": plain(value)} for name, value in own if value),
     ]
 

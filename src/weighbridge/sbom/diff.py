@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 class BillDiff(NamedTuple):
-    """The changes from one bill to another. `same_files` says that both name the same bytes.
+    """The changes from one bill to another. `same_files` says that both list files, and with the same digests.
 
     `not_compared` are subjects that only one of the bills can speak of.
     """
@@ -49,7 +49,8 @@ def diff_bills(before: ReadBill, after: ReadBill) -> BillDiff:
     both = before.subjects & after.subjects
     said = list(_statements(before, after, both))
     apart = sorted(SUBJECTS[name] for name in (before.subjects ^ after.subjects) if name in SUBJECTS)
-    return BillDiff(_title(before), _title(after), not files, (*files, *said), tuple(apart))
+    same = bool(before.files) and not files
+    return BillDiff(_title(before), _title(after), same, (*files, *said), tuple(apart))
 
 
 def _title(bill: ReadBill) -> str:
@@ -57,7 +58,7 @@ def _title(bill: ReadBill) -> str:
 
 
 def _files(before: Iterable[ListedFile], after: Iterable[ListedFile]) -> Iterator[Change]:
-    old, new = ({file.path: file for file in files} for files in (before, after))
+    old, new = _by_path(before), _by_path(after)
     gone = {path: file for path, file in old.items() if path not in new}
     came = {path: file for path, file in new.items() if path not in old}
     moved = {}
@@ -79,6 +80,16 @@ def _files(before: Iterable[ListedFile], after: Iterable[ListedFile]) -> Iterato
             yield from _changed(old[path], new[path])
 
 
+def _by_path(files: Iterable[ListedFile]) -> dict[str, ListedFile]:
+    """Files by their path; one that stands twice with different digests has both."""
+    found: dict[str, ListedFile] = {}
+    for file in files:
+        other = found.setdefault(file.path, file)
+        if file.sha256 not in other.sha256.split(", "):
+            found[file.path] = file._replace(sha256=f"{other.sha256}, {file.sha256}")
+    return found
+
+
 def _changed(old: ListedFile, new: ListedFile) -> Iterator[Change]:
     shown = plain(old.path, SHOWN)
     if old.sha256 and new.sha256 and old.sha256 != new.sha256:
@@ -89,9 +100,9 @@ def _changed(old: ListedFile, new: ListedFile) -> Iterator[Change]:
         if old.format and new.format and old.format != new.format:
             text += f"; it was {plain(old.format, 40)} and is {plain(new.format, 40)}"
         yield Change("file", "changed", old.path, _identity(old), _identity(new), text)
-    elif bool(old.sha256) != bool(new.sha256):
-        without = "first" if not old.sha256 else "second"
-        text = f"whether {shown} changed is not known: the {without} bill gives no sha256"
+    elif not old.sha256 or not new.sha256:
+        without = "the first bill" if new.sha256 else "the second bill" if old.sha256 else "neither bill"
+        text = f"whether {shown} changed is not known: {without} gives {'no' if without[0] == 't' else 'a'} sha256"
         yield Change("file", "changed", old.path, _identity(old), _identity(new), text)
 
 

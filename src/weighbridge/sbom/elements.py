@@ -5,9 +5,9 @@ Two scores stand side by side, because they answer different questions:
 - `OWASP AIBOM`: the score of the OWASP AIBOM generator, computed on our CycloneDX document. A category gives its points
   by the share of its fields that are there; two or three missing critical fields cost a tenth, more a fifth; five or
   more important ones cost a twentieth. Source: GenAI-Security-Project/aibom-generator, `src/models/scoring.py`.
-- `G7 minimum elements`: the share of the elements of "SBOM for AI: Minimum Elements" (G7 cyber group, 2026) that whoever
-  looks at a model's files can know. Each is present, said to be unknown, or absent. What only the operator of a system
-  knows (data flow, users, controls) is not counted against a model.
+- `G7 minimum elements`: the share of the elements of "SBOM for AI: Minimum Elements" (G7 cyber group, 2026) that can be
+  known by whoever looks at the files of a model. Each is present, or looked for and not known. What only the operator
+  of a system knows (data flow, users, controls) is not counted against a model.
 
 A score says how much is told, not whether it is true.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from weighbridge.sbom.bill import ModelBill
 
-    State = Literal["present", "unknown", "absent"]
+    State = Literal["present", "unknown"]
 
 CATEGORIES = {
     "required_fields": 20,
@@ -35,7 +35,7 @@ CATEGORIES = {
 
 
 class Element(NamedTuple):
-    """One element. `said` takes it out of a bill; `unknowable` elements need not be there."""
+    """One element; `said` asks a bill whether it has it."""
 
     cluster: str
     name: str

@@ -57,7 +57,7 @@ def licence(documents: Documents) -> Licence:
         if claim.claim == "licence":
             problem = claim.evidence if claim.status is Status.CONTRADICTED else ""
             declared = claim.value if claim.status is not Status.ABSENT else ""
-        elif claim.claim == "licence/text" and claim.value not in ("", "unknown"):
+        elif claim.claim == "licence/file" and not claim.confirm and claim.value != "unknown":
             concluded = claim.value
     if not documents.claims and documents.card is not None:
         declared = " AND ".join(documents.card.of("license"))

@@ -20,7 +20,7 @@ LARGEST = 256 * 1024 * 1024
 """Bytes of a bill that is read; one of 10,000 files has 6 MB."""
 MOST = 500_000
 """Components or elements of one bill."""
-_MARKS = (b'"bomFormat"', b'"sbomVersion"', b'"@graph"', b'"predicateType"')
+_MARKS = (b'"bomFormat"', b'"sbomVersion"', b'"@graph"')
 _MEND = "name a bill in CycloneDX, SPDX 3 or our own JSON"
 
 
@@ -66,10 +66,6 @@ def read_bill(raw: bytes) -> ReadBill:
             return _minimal(tree)
         if isinstance(tree.get("@graph"), list):
             return _spdx(tree["@graph"])
-        if "predicateType" in tree and isinstance(tree.get("predicate"), dict):
-            import json
-
-            return read_bill(json.dumps(tree["predicate"]).encode())
     raise UsageError("the document is no bill of materials that is known here", _MEND)
 
 
@@ -146,17 +142,15 @@ def _cyclonedx(tree: dict[str, Any]) -> ReadBill:
         elif kind in ("library", "framework", "platform"):
             needed.append(Statement("dependency", name, _str(component.get("version")) or "any version"))
         elif kind == "data":
-            data.append(
-                Statement("dataset", "training", "@".join(filter(None, (name, _str(component.get("version"))))))
-            )
+            version = _str(component.get("version"))
+            data.append(Statement("dataset", "training", f"{name}@{version}" if version else name))
     files.sort()
     digest = _sha256(model)
     ours = _own_statements(model)
     name = _str(model.get("name"))
     if ours:
-        return ReadBill(
-            "CycloneDX", name, f"sha256:{digest}" if digest else "", tuple(files), ours, frozenset(SUBJECTS)
-        )
+        named = f"sha256:{digest}" if digest else ""
+        return ReadBill("CycloneDX", name, named, tuple(files), ours, frozenset(SUBJECTS))
     said = (*sorted(needed), *sorted(data), *_cyclonedx_model(model))
     subjects = frozenset(("dependency", "dataset", "licence", "base-model", "model"))
     return ReadBill("CycloneDX", name, "", tuple(files), said, subjects)

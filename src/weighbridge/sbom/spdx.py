@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 
-from weighbridge.core.digests import canonical_json
 from weighbridge.core.evidence import SPDX_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -123,7 +122,7 @@ def render_spdx(bill: ModelBill, *, made_at: str) -> dict[str, Any]:
 def profiles(bill: ModelBill) -> list[str]:
     """The profiles that the document claims to conform to."""
     lacks = missing(bill)
-    kept = ["core", "software", "simpleLicensing", "expandedLicensing"]
+    kept = ["core", "software", "simpleLicensing"]
     if not any(lack.startswith("ai: ") for lack in lacks):
         kept.append("ai")
     if bill.data_sets and not any(lack.startswith("dataset: ") for lack in lacks):
@@ -334,7 +333,7 @@ def _evidence(names: _Names, reference: EvidenceReference) -> dict[str, Any]:
         names.of("evidence", reference.kind, reference.digest.hex),
         name=plain(f"{reference.kind} attestation"),
         software_primaryPurpose="evidence",
-        software_contentType=BUNDLE_TYPE,
+        contentType=BUNDLE_TYPE,
         verifiedUsing=[_hash(reference.digest.hex)],
         comment=plain(f"{reference.predicate_type}, {named_information(reference.digest)}"),
     )
@@ -354,7 +353,7 @@ def _annotation(bill: ModelBill, names: _Names) -> dict[str, Any]:
         "unknown": list(unknown(bill)),
         "scores": {score.method: score.points},
     }
-    text = json.dumps(json.loads(canonical_json(content)), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return _element(
         "Annotation",
         names.of("annotation"),

@@ -5,6 +5,7 @@ CycloneDX has them as properties `weighbridge:SUBJECT:NAME`, SPDX as one annotat
 
 from __future__ import annotations
 
+from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ class Statement(NamedTuple):
 
 
 def statements(bill: ModelBill) -> list[Statement]:
-    """Everything that the bill says beside its files, in a fixed order; what is not known is not among it."""
-    return [one for one in _all(bill) if one.value]
+    """Everything that the bill says beside its files, in a fixed order and harmless to show; unknown values are not
+    among it.
+    """
+    return [Statement(one.subject, plain(one.name), plain(one.value)) for one in _all(bill) if one.value]
 
 
 def _all(bill: ModelBill) -> Iterator[Statement]:

@@ -34,6 +34,7 @@ ADAPTER = (
     "inference_mode",
 )
 STATE = ("global_step", "epoch", "max_steps", "num_train_epochs", "train_batch_size", "total_flos", "best_metric")
+LOSSES = ("loss", "train_loss", "eval_loss")
 TAGS = {
     "sft": "supervised fine-tuning",
     "dpo": "direct preference optimization",
@@ -108,12 +109,12 @@ def _parameters(documents: Documents) -> Iterator[Said]:
             if text := text_of(tree.get(key)):
                 yield Said(f"trainer_state.{key}", text, path)
         history = tree.get("log_history")
-        last = (
-            next((row for row in reversed(history) if isinstance(row, dict)), {}) if isinstance(history, list) else {}
-        )
-        for key in ("train_loss", "eval_loss"):
-            if text := text_of(last.get(key)):
-                yield Said(f"trainer_state.{key}", text, path)
+        last: dict[str, str] = {}
+        for row in history if isinstance(history, list) else ():
+            if isinstance(row, dict):
+                last.update((key, text) for key in LOSSES if (text := text_of(row.get(key))))
+        for key, text in sorted(last.items()):
+            yield Said(f"trainer_state.{key}", text, path)
     if documents.card is not None:
         for passage in documents.card.passages:
             if passage.subject == HYPERPARAMETERS:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LARGEST = 1024 * 1024
 """Bytes of the file; published ones have 3,000 to 10,000."""
 STREAMS = 5
+MEMBERS = 64
 VALUES = 20_000
 FIELDS = (
     "num_train_epochs",
@@ -87,19 +88,23 @@ def _streams(raw: bytes) -> Iterator[bytes]:
 
 
 def _stored_pickle(raw: bytes) -> bytes:
-    """The member `data.pkl`, if it is stored as PyTorch stores it: by its local header, at the front of the file."""
-    place = 0
-    while raw[place : place + 4] == b"PK\x03\x04" and place + 30 <= len(raw):
-        flags, method = struct.unpack_from("<HH", raw, place + 6)
-        size, _, name_size, extra = struct.unpack_from("<IIHH", raw, place + 18)
-        name = raw[place + 30 : place + 30 + name_size]
-        start = place + 30 + name_size + extra
-        if name.endswith(b"/data.pkl") and method == 0:
-            # With flag 8 the size stands behind the data; the pickle says itself where it ends.
-            return raw[start:] if flags & 8 else raw[start : start + size]
-        if flags & 8:
+    """The member `data.pkl` by the directory at the end, if it is stored as PyTorch stores it; else nothing."""
+    end = raw.rfind(b"PK\x05\x06")
+    if end < 0 or end + 22 > len(raw):
+        return b""
+    count, _, place = struct.unpack_from("<HII", raw, end + 10)
+    for _ in range(min(count, MEMBERS)):
+        if raw[place : place + 4] != b"PK\x01\x02" or place + 46 > len(raw):
             return b""
-        place = start + size
+        method = struct.unpack_from("<H", raw, place + 10)[0]
+        size, _, name_size, extra, comment = struct.unpack_from("<IIHHH", raw, place + 20)
+        (local,) = struct.unpack_from("<I", raw, place + 42)
+        name = raw[place + 46 : place + 46 + name_size]
+        if name.endswith(b"/data.pkl") and method == 0 and local + 30 <= len(raw):
+            own_name, own_extra = struct.unpack_from("<HH", raw, local + 26)
+            start = local + 30 + own_name + own_extra
+            return raw[start : start + size]
+        place += 46 + name_size + extra + comment
     return b""
 
 
@@ -151,9 +156,11 @@ def _constants(state: Container, keeper: Keeper) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: object) -> str:
-    """A constant, or the constant that an enumeration is made of."""
-    if isinstance(value, Result) and isinstance(value.arguments, tuple) and len(value.arguments) == 1:
-        value = value.arguments[0]
+    """A constant, or how a member of an enumeration is named: by its value, or by its name."""
+    if isinstance(value, Result) and isinstance(value.arguments, tuple) and value.arguments:
+        value = value.arguments[-1]
+    if isinstance(value, Global):
+        value = value.name.rpartition(".")[2]
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
