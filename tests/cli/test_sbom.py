@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
+from tools.schemas import schemas
 
 from build.bill_models import MADE_AT, write_full_model
 from build.running import Outcome, command
 from build.spdx_documents import check_spdx
-from tools.schemas import schemas
 
 if TYPE_CHECKING:
     from pathlib import Path

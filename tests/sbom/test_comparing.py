@@ -38,7 +38,7 @@ def read(bill: ModelBill, form: str = "CycloneDX") -> ReadBill:
 
 
 def checked(bill: ReadBill, folder: Path) -> BillCheck:
-    return check_bill(bill, digests_of(str(folder), LIMITS.files, silent()))
+    return check_bill(bill, *digests_of(str(folder), LIMITS.files, silent()))
 
 
 @pytest.fixture
@@ -82,6 +82,17 @@ def test_any_change_of_the_files_is_a_difference(model: Path, form: str) -> None
     (model / "config.json").write_bytes(content.replace(b"llama", b"lamma"))
     assert kinds() == {("changed", "config.json")}
     assert not checked(bill, model).matches
+
+
+def test_a_link_out_of_the_model_is_a_difference(model: Path) -> None:
+    bill = read(bill_of(model))
+    (model / "inside.py").symlink_to("modeling.py")
+    assert {one.kind for one in checked(bill, model).differences} == {"added", "model-digest"}
+    (model / "inside.py").unlink()
+    (model / "outside.py").symlink_to("/etc/hostname")
+    found = checked(bill, model)
+    assert [(one.kind, one.path) for one in found.differences] == [("no-file", "outside.py")]
+    assert not found.matches
 
 
 def test_every_single_byte_of_a_file_counts(tmp_path: Path) -> None:

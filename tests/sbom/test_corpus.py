@@ -46,7 +46,7 @@ def test_every_bill_is_accepted(package: str) -> None:
         check_spdx(spdx)
         files = digests_of(str(path), LIMITS.files, silent())
         for document in (cyclonedx, spdx):
-            assert check_bill(read_bill(json.dumps(document).encode()), files).matches, path
+            assert check_bill(read_bill(json.dumps(document).encode()), *files).matches, path
 
 
 def test_what_was_observed_in_a_published_model() -> None:

@@ -213,10 +213,10 @@ def _check(options: argparse.Namespace, want: Asked, form: str) -> int:
     settings = common.settings_for(options, [want.second])
     progress = common.progress_for(options)
     try:
-        files = digests_of(want.second, settings.limits.files, progress)
+        files, odd = digests_of(want.second, settings.limits.files, progress)
     finally:
         progress.finish()
-    found = check_bill(bill, files)
+    found = check_bill(bill, files, odd)
     if form == "json":
         from weighbridge.render.documents import document_json
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+from weighbridge.core.artifact import escape_name
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.config.requirements import NAME as REQUIREMENTS
 from weighbridge.pipelines.provenance import at, digest_of, is_file, no_files
@@ -94,9 +95,14 @@ def bill_of_path(
     return bill_of(inspection, folder, origin, report.claims, supplier=supplier, released=released, data_sets=data_sets)
 
 
-def digests_of(path: str, most: int, watcher: Watcher) -> list[tuple[str, int, Digest]]:
-    """Path, size and digest of every file at `path`, as an inspection counts them. Raises SourceError."""
-    return [(entry.path, *digest_of(entry, watcher)) for entry in walk(path, most) if is_file(entry)]
+def digests_of(path: str, most: int, watcher: Watcher) -> tuple[list[tuple[str, int, Digest]], list[str]]:
+    """Path, size and digest of every file at `path`, as an inspection counts them; and escaped paths of what is no file
+    of the model: links out of it, devices. Raises SourceError.
+    """
+    entries = walk(path, most)
+    files = [(entry.path, *digest_of(entry, watcher)) for entry in entries if is_file(entry)]
+    odd = [escape_name(entry.path) for entry in entries if not is_file(entry) and entry.kind != "left-out"]
+    return files, odd
 
 
 def bill_of(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Difference(NamedTuple):
     """One place where the bill and the bytes disagree. `expected` is what the bill says, `found` what is there."""
 
-    kind: Literal["missing", "added", "changed", "size", "unchecked", "twice", "model-digest", "nothing"]
+    kind: Literal["missing", "added", "changed", "size", "unchecked", "twice", "no-file", "model-digest", "nothing"]
     path: str
     expected: str
     found: str
@@ -36,13 +36,19 @@ class BillCheck(NamedTuple):
     differences: tuple[Difference, ...]
 
 
-def check_bill(bill: ReadBill, files: Sequence[tuple[str, int, Digest]]) -> BillCheck:
-    """Compare a bill with the files that are there, given as (path as on disk, size, sha256)."""
+def check_bill(bill: ReadBill, files: Sequence[tuple[str, int, Digest]], odd: Sequence[str] = ()) -> BillCheck:
+    """Compare a bill with the files that are there, given as (path as on disk, size, sha256).
+
+    `odd` are escaped paths of what is there and is no file of the model: a loader may follow it all the same.
+    """
     digest = model_digest(files)
     there = {escape_name(path): (size, found) for path, size, found in files}
     shown = {plain(path): path for path in there}
     differences = list(_of_files(bill, there, shown))
     compared = sum(1 for one in bill.files if one.sha256 and (one.path in there or one.path in shown))
+    for path in odd:
+        text = f"{plain(path, 200)} is a link out of the model, or no file at all: no bill can speak for it"
+        differences.append(Difference("no-file", path, "", "", text))
     if not bill.files:
         text = "the bill lists no file, so it says nothing about these bytes"
         differences.append(Difference("nothing", "", "", f"{len(files)} files", text))

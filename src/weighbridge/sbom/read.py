@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes of a bill that is read; one of 10,000 files has 6 MB."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a bill that is read; one of 10,000 files has 6 MB, and its tree takes four times that in memory."""
 MOST = 500_000
 """Components or elements of one bill."""
 _MARKS = (b'"bomFormat"', b'"sbomVersion"', b'"@graph"')

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from weighbridge.sbom.documents import Documents
     from weighbridge.scan.report import BlobFacts
 
-_REQUIREMENT = re.compile(
-    r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?)\s*(?:\[[^\]]{0,100}\])?\s*((?:[<>=!~]=?=?\s*[^;#@\s,]+\s*,?\s*)*)"
-    r"(?:\s*;.*|\s*\\?|\s+--hash.*)"
-)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
+_EXTRAS = re.compile(r"\[[\w.,\s-]{0,100}\]")
+_WANTED = re.compile(r"(?:===?|~=|!=|[<>]=?)\s*[A-Za-z0-9.*!+_-]{1,60}")
 _EXACT = re.compile(r"===?\s*([0-9][A-Za-z0-9.!+_-]*)")
 _VERSION = re.compile(r"v?[0-9][A-Za-z0-9.!+_-]{0,60}")
 _MADE_WITH = re.compile(r"[-*\s]*([A-Za-z][A-Za-z0-9 ._-]{0,40}?)[\s:=]+v?([0-9][A-Za-z0-9.!+_-]{0,60})\.?")
@@ -178,11 +177,19 @@ def _all(blobs: tuple[BlobFacts, ...], documents: Documents) -> Iterator[Depende
 
 
 def _required(text: str, path: str) -> Iterator[Dependency]:
+    """Packages by name. Addresses and options are no packages of a known registry: rules of the scan judge those."""
     for line in text.splitlines()[:5_000]:
-        if match := _REQUIREMENT.fullmatch(line.split(" #")[0].strip()[:1_000]):
-            wanted = " ".join(match[2].split()).strip(", ")
-            exact = _EXACT.fullmatch(wanted)
-            yield _package(match[1], path, version=exact[1] if exact else "", wanted=wanted)
+        asked = line[:1_000].split(" #")[0].split(" --hash")[0].split(";")[0].rstrip("\\").strip()
+        name = _NAME.match(asked)
+        if name is None:
+            continue
+        rest = asked[name.end() :].strip()
+        if extras := _EXTRAS.match(rest):
+            rest = rest[extras.end() :].strip()
+        wanted = [part.strip() for part in rest.split(",")] if rest else []
+        if all(map(_WANTED.fullmatch, wanted)):
+            exact = _EXACT.fullmatch(wanted[0]) if len(wanted) == 1 else None
+            yield _package(name[0].rstrip("._-"), path, version=exact[1] if exact else "", wanted=",".join(wanted))
 
 
 def _of_card(documents: Documents) -> Iterator[Dependency]:
