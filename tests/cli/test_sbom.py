@@ -159,6 +159,20 @@ def test_hostile_text_never_leaves_its_code_span(tmp_path: Path, monkeypatch: py
     assert all(line.count("|") == line.count(" | ") + 2 or set(line) <= set("|-") for line in rows)
 
 
+def test_a_signature_by_somebody_trusted_is_in_the_bill(model: Path) -> None:
+    assert command("init").status == 0
+    assert command("sign", "tiny").status == 0
+
+    def said() -> bool | None:
+        return command("sbom", "tiny", "--format", "weighbridge").json()["provenance"]["signatureVerified"]
+
+    assert said() is True
+    (model / "modeling.py").write_text("class Net: 1\n")
+    assert said() is False
+    (model / "model.sig").unlink()
+    assert said() is None
+
+
 def test_no_signing_key_and_no_settings_are_needed(model: Path) -> None:
     assert command("sbom", model).status == 0
     assert command("sbom", "check", "nowhere", model).status == 2

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build import gguf_files as g
+from build import keras_models
 from build import onnx_models as o
 from build.bill_models import bill_of, training_args, write_full_model
 from build.containers import torch_zip
@@ -103,6 +104,17 @@ def test_every_statement_names_a_subject_that_is_known(tmp_path: Path) -> None:
     told = statements(bill_of(write_full_model(tmp_path / "m")))
     assert len(told) > 50
     assert {one.subject for one in told} <= set(SUBJECTS)
+
+
+def test_pickles_and_archives_name_the_libraries_that_load_them(tmp_path: Path) -> None:
+    (tmp_path / "m.pt").write_bytes(torch_zip([("FloatStorage", "0", bytes(8))], {"FloatStorage": 4}))
+    (tmp_path / "m.keras").write_bytes(keras_models.archive(keras_models.model(keras_models.layer("Dense"))))
+    (tmp_path / "m.pkl").write_bytes(b"\x80\x02csklearn.linear_model\nRidge\n)\x81.")
+    (tmp_path / "evil.pkl").write_bytes(b"\x80\x02cevil_package.x\ny\n.")
+    (tmp_path / "training_args.bin").write_bytes(training_args(seed=1))
+    needed = {(one.name, one.where.partition("!")[0]) for one in bill_of(tmp_path).dependencies}
+    assert {("torch", "m.pt"), ("keras", "m.keras"), ("scikit-learn", "m.pkl")} <= needed
+    assert not any("evil" in name or name == "transformers" for name, _ in needed)
 
 
 # training_args.bin

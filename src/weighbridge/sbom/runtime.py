@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from weighbridge.core.facts import Metadata, Operator, OperatorSet, Reference
+from weighbridge.core.facts import Call, Import, Metadata, Operator, OperatorSet, Reference
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sbom.bill import Dependency, OperatorUse, Said
 from weighbridge.sbom.documents import FRAMEWORKS, LONGEST, MOST, text_of
@@ -92,6 +92,37 @@ QUANTIZED_WITH = {
 }
 LIBRARY_OF_FORMAT = {"onnx": "onnxruntime", "ort": "onnxruntime", "executorch": "executorch"}
 RUNTIMES = {"onnx": "ONNX", "ort": "ONNX", "tflite": "TensorFlow Lite", "executorch": "ExecuTorch", "gguf": "GGUF"}
+DEVICES = {
+    "tensorrt": "NVIDIA GPU with TensorRT",
+    "rknn": "Rockchip NPU",
+    "hailo": "Hailo accelerator",
+    "qualcomm": "Qualcomm NPU",
+    "openvino-blob": "Intel device with OpenVINO",
+    "coreml-compiled": "Apple device with Core ML",
+}
+"""Formats that are compiled for a device."""
+LIBRARIES = {
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "joblib": "joblib",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "transformers": "transformers",
+    "ultralytics": "ultralytics",
+    "pytorch_lightning": "pytorch-lightning",
+    "spacy": "spacy",
+    "gensim": "gensim",
+    "keras": "keras",
+    "tensorflow": "tensorflow",
+    "statsmodels": "statsmodels",
+}
+"""Modules that pickles import → packages. A name that stands nowhere here names nothing that could be fetched."""
+TRAINING_ARGUMENTS = "training_args.bin"
+"""What a trainer leaves: nobody needs it to run the model."""
 STANDARD = frozenset(("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "stablehlo"))
 """Domains of operators that belong to the format itself."""
 GRAPHS = frozenset(("onnx", "ort", "tflite", "executorch", "xml-model", "prototxt", "caffe", "coreml", "paddle"))
@@ -216,19 +247,31 @@ def _made_with(name: str, version: str, where: str) -> Iterator[Dependency]:
 def _of_formats(blobs: tuple[BlobFacts, ...]) -> Iterator[Dependency]:
     for blob in blobs:
         where = blob.location[:LONGEST]
+        if blob.format in DEVICES:
+            yield Dependency(DEVICES[blob.format], where, "platform")
         for fact in blob.facts:
             if isinstance(fact, OperatorSet) and blob.format in RUNTIMES:
                 domain = fact.domain or "ai.onnx"
                 yield Dependency(f"{RUNTIMES[blob.format]} {domain}"[:200], where, "runtime", str(fact.version))
             elif isinstance(fact, Operator) and fact.domain == "com.microsoft":
                 yield _package(LIBRARY_OF_FORMAT.get(blob.format, "onnxruntime"), where)
+            elif isinstance(fact, Import | Call):
+                package = LIBRARIES.get(_first(fact.name if isinstance(fact, Import) else fact.callable))
+                if package and not TRAINING_ARGUMENTS in where:
+                    yield _package(package, where)
+            elif isinstance(fact, Reference) and fact.road.startswith("keras"):
+                yield _package("keras", where)
             elif isinstance(fact, Metadata) and fact.value:
-                if blob.format == "keras" and fact.key == "keras_version":
+                if fact.key == "keras_version" and blob.format == "hdf5" and _VERSION.fullmatch(fact.value):
                     yield _package("keras", where, version=fact.value)
-                elif fact.key in ("tensorflow_version", "meta_info_def.tensorflow_version"):
+                elif fact.key == "tensorflow_version" and _VERSION.fullmatch(fact.value):
                     yield _package("tensorflow", where, version=fact.value)
                 elif blob.format == "r-data" and fact.key == "R":
                     yield Dependency("R", where, "runtime", fact.value)
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _package(name: str, where: str, *, version: str = "", wanted: str = "") -> Dependency:
