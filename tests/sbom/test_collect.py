@@ -13,9 +13,15 @@ from hypothesis import strategies as st
 from build import gguf_files as g
 from build import keras_models
 from build import onnx_models as o
-from build.bill_models import bill_of, training_args, write_full_model
+from build.bill_models import MADE_AT, bill_of, training_args, write_full_model
 from build.containers import torch_zip
+from build.spdx_documents import check_spdx
 from build.system_torch import need_torch, run_torch
+from weighbridge.core.claims import Claim, Status
+from weighbridge.sbom.bill import BaseModel, DataSet, Declared
+from weighbridge.sbom.documents import Documents
+from weighbridge.sbom.origins import bases
+from weighbridge.sbom.spdx import render_spdx
 from weighbridge.sbom.statements import statements
 from weighbridge.sbom.training_args import training_arguments
 
@@ -60,6 +66,24 @@ def test_a_model_without_a_card_says_little_and_nothing_is_made_up(tmp_path: Pat
     assert (bill.bases, bill.data_sets, bill.method, bill.training, bill.prose, bill.metrics) == ((),) * 6
     assert (bill.source, bill.revision, bill.supplier, bill.signature_verified) == (None, None, "", None)
     assert (bill.licence.declared, bill.licence.concluded) == ("", "")
+
+
+def test_data_that_is_known_better_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\ndatasets: [squad, other]\n---\n# M\n")
+    known = DataSet("squad", "training", "the command line", "v1")
+    bill = bill_of(tmp_path, data_sets=(known, known))
+    assert [(one.name, one.version) for one in bill.data_sets] == [("squad", "v1"), ("other", "")]
+    check_spdx(render_spdx(bill, made_at=MADE_AT))
+
+
+def test_a_base_that_our_store_knows_has_its_digest() -> None:
+    digest = "sha256:" + "a" * 64
+    parts = (
+        Claim("lineage/relation", Status.DECLARED, "the card calls it adapter", "adapter"),
+        Claim("lineage/base-model", Status.DECLARED, "it is here", f"org/base@{digest}"),
+    )
+    documents = Documents(claims=(Claim("lineage", Status.DECLARED, "adapter", "org/base", parts=parts),))
+    assert bases(documents, Declared()) == (BaseModel("org/base", "it is here", "adapter", digest),)
 
 
 def test_the_text_of_a_licence_is_concluded(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,8 +25,6 @@ from weighbridge.sbom.read import ReadBill, read_bill
 from weighbridge.sbom.spdx import render_spdx
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weighbridge.sbom.bill import ModelBill
 
 FORMS = {"CycloneDX": render_cyclonedx, "SPDX": render_spdx, "weighbridge": render_minimal}
@@ -197,11 +198,19 @@ def test_what_is_no_bill_is_refused_with_a_sentence(content: bytes) -> None:
         read_bill(content)
 
 
+@cache
+def samples() -> dict[str, bytes]:
+    """A bill in every form, made once."""
+    with tempfile.TemporaryDirectory() as folder:
+        bill = bill_of(write_full_model(Path(folder) / "m"), source="hf://a/b", revision="c")
+        return {form: raw(bill, form) for form in FORMS}
+
+
 @pytest.mark.parametrize("form", FORMS)
 @given(data=st.data())
 def test_documents_with_anything_in_them_are_read_or_refused(form: str, data: st.DataObject) -> None:
     """Any part replaced by anything: the answer is a bill or a UsageError."""
-    tree = json.loads(SAMPLE[form])
+    tree = json.loads(samples()[form])
     node: Any = tree
     for _ in range(data.draw(st.integers(0, 6))):
         keys = sorted(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
@@ -220,18 +229,6 @@ def test_documents_with_anything_in_them_are_read_or_refused(form: str, data: st
         return
     diff_bills(bill, bill)
     check_bill(bill, [])
-
-
-def _sample() -> dict[str, bytes]:
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        bill = bill_of(write_full_model(Path(folder) / "m"), source="hf://a/b", revision="c")
-        return {form: raw(bill, form) for form in FORMS}
-
-
-SAMPLE = _sample()
 
 
 # What changed, in words

@@ -73,7 +73,7 @@ def collect(
         architecture=architecture(blobs, documents),
         bases=origins.bases(documents, configured),
         scratch=origins.from_scratch(documents),
-        data_sets=(*data_sets, *origins.data_sets(blobs, documents)),
+        data_sets=_data(data_sets, origins.data_sets(blobs, documents)),
         method=training.method(documents),
         training=training.parameters(documents),
         dependencies=runtime.dependencies(blobs, documents),
@@ -88,6 +88,12 @@ def collect(
         signature_verified=origins.signature(documents),
         problems=documents.problems,
     )
+
+
+def _data(known: tuple[DataSet, ...], said: tuple[DataSet, ...]) -> tuple[DataSet, ...]:
+    """What whoever asks knows, and what the model says of other data: one that is known needs no vaguer reference."""
+    named = {(one.name, one.role) for one in known}
+    return (*dict.fromkeys(known), *(one for one in said if (one.name, one.role) not in named))
 
 
 def _prose(documents: Documents) -> tuple[Said, ...]:

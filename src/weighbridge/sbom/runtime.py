@@ -257,7 +257,7 @@ def _of_formats(blobs: tuple[BlobFacts, ...]) -> Iterator[Dependency]:
                 yield _package(LIBRARY_OF_FORMAT.get(blob.format, "onnxruntime"), where)
             elif isinstance(fact, Import | Call):
                 package = LIBRARIES.get(_first(fact.name if isinstance(fact, Import) else fact.callable))
-                if package and not TRAINING_ARGUMENTS in where:
+                if package and TRAINING_ARGUMENTS not in where:
                     yield _package(package, where)
             elif isinstance(fact, Reference) and fact.road.startswith("keras"):
                 yield _package("keras", where)
