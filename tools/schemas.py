@@ -58,6 +58,10 @@ from weighbridge.registry.read import StoredFile
 from weighbridge.render.registry import Listing
 from weighbridge.rules.base import Rule
 from weighbridge.sandbox.probe import Wall
+from weighbridge.sbom.check import BillCheck
+from weighbridge.sbom.diff import BillDiff
+from weighbridge.sbom.minimal import SCHEMA as SBOM_SCHEMA
+from weighbridge.sbom.statements import Statement
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
 
 if TYPE_CHECKING:
@@ -349,6 +353,41 @@ def verify_shapes() -> OneOf:
     )
 
 
+def sbom_shapes() -> dict[str, Shape]:
+    """The short bill of materials, and the answers of `weighbridge sbom diff` and `check`."""
+    known = str | None
+    provenance = {"baseModel": known, "source": known, "commitHash": known, "signatureVerified": bool | None}
+    artifact = {"filename": str, "size": int, "sha256": Hex, "format": str, "canCarryCode": bool}
+    needed = {
+        "name": str,
+        "version": known,
+        "wanted": known,
+        "kind": Literal["package", "platform", "runtime"],
+        "purl": known,
+        "where": str,
+    }
+    scanned = {"scanTool": str, "scanDate": str, "scanResult": Verdict, "format": str, "picklePresent": bool}
+    bill = {
+        "sbomVersion": Literal["1.0"],
+        "modelName": str,
+        "modelDigest": Digest,
+        "generatedAt": str,
+        "provenance": Shape("BillProvenance", "Where the model comes from; null: not known.", provenance),
+        "artifacts": ListOf(Shape("BillArtifact", "A file of the model.", artifact)),
+        "dependencies": ListOf(Shape("BillDependency", "Something that is needed to run it.", needed)),
+        "securityMetadata": Shape("BillSecurity", "What the scan found.", scanned),
+        "statements": tuple[Statement, ...],
+        "unknown": tuple[str, ...],
+    }
+    return {
+        "sbom": _top("Bill", "The bill of materials of a model in a few fields.", SBOM_SCHEMA, bill),
+        "sbom-diff": _top("BillDiff", first_sentence(BillDiff.__doc__), "weighbridge.sbom-diff/1", fields_of(BillDiff)),
+        "sbom-check": _top(
+            "BillCheck", first_sentence(BillCheck.__doc__), "weighbridge.sbom-check/1", fields_of(BillCheck)
+        ),
+    }
+
+
 def rules_shape() -> Shape:
     """The list of rules, as `cli/rules.py` writes it."""
     fields = fields_of(Rule)
@@ -479,7 +518,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "trust": trust_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
-    bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes()
+    bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes() | sbom_shapes()
     bodies |= {"audit": audit_shape(), "identity": identity_shape()}
     bodies |= gate_shapes()
     return {name: document(name, body) for name, body in bodies.items()}

@@ -90,6 +90,7 @@ def test_tree_shows_each_link_verified(taken: Path) -> None:
         "scan": "verified",
         "facts": "verified",
         "sbom": "verified",
+        "sbom-spdx": "verified",
         "model-signature": "verified",
         "provenance": "verified",
         "slsa-provenance": "verified",
@@ -97,7 +98,7 @@ def test_tree_shows_each_link_verified(taken: Path) -> None:
         "evidence-list": "verified",
     }
     assert {link["signer"] for link in document["evidence"]} == {"this machine"}
-    assert command("registry", "tree", "team/good:v1").out.count("signed by this machine") == 8
+    assert command("registry", "tree", "team/good:v1").out.count("signed by this machine") == 9
 
 
 def test_strangers_evidence_is_broken(taken: Path) -> None:
@@ -139,7 +140,7 @@ def test_other_artifacts_are_unchecked_and_not_broken(taken: Path) -> None:
 def test_verify_reads_everything(taken: Path) -> None:
     outcome = command("registry", "verify", "--format", "json")
     document = valid(outcome, "registry-verify")
-    assert (outcome.status, document["models"], document["evidence"], document["faults"]) == (0, 1, 8, [])
+    assert (outcome.status, document["models"], document["evidence"], document["faults"]) == (0, 1, 9, [])
     assert command("registry", "verify", "--model", "team/good:v1").out.startswith("VERIFIED")
     assert command("registry", "verify", "--model", "team/good:v1", "oci:registry").status == 2
     assert command("registry", "verify", "--model", "team/good:v9").status == 1

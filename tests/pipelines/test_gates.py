@@ -59,6 +59,7 @@ def test_a_good_model_passes_both_gates(project: Path) -> None:
         "https://weighbridge.dev/predicate/facts/v1",
         "https://weighbridge.dev/predicate/provenance/v1",
         "https://cyclonedx.org/bom",
+        "https://spdx.dev/Document/v3",
         "https://model_signing/signature/v1.0",
         "https://in-toto.io/attestation/test-result/v0.1",
         "https://slsa.dev/provenance/v1",
@@ -157,7 +158,7 @@ def test_evidence_of_another_model_does_not_count(project: Path) -> None:
     first = command("admit", "good:v1", "--stage", "production", "--format", "json").json()["digest"]
     second = command("admit", "good:v2", "--stage", "production", "--format", "json").json()["digest"]
     assert first != second
-    assert len(index["manifests"]) == 18
+    assert len(index["manifests"]) == 20
 
 
 def test_an_incomplete_model_enters_the_sandbox_only(project: Path) -> None:

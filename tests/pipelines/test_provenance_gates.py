@@ -183,6 +183,7 @@ def test_the_tree_of_the_registry_has_each_piece_once(model: Path) -> None:
         "model-signature",
         "provenance",
         "sbom",
+        "sbom-spdx",
         "scan",
         "slsa-provenance",
         "test-result",

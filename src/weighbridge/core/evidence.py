@@ -30,6 +30,7 @@ CYCLONEDX_PREDICATE = "https://cyclonedx.org/bom"
 EXEMPTION_PREDICATE = "https://weighbridge.dev/predicate/exemption/v1"
 DECISION_LOG_PREDICATE = "https://weighbridge.dev/predicate/decision-log/v1"
 KNOWN_BAD_PREDICATE = "https://weighbridge.dev/predicate/known-bad/v1"
+SPDX_PREDICATE = "https://spdx.dev/Document/v3"
 MODEL_SIGNATURE_PREDICATE = "https://model_signing/signature/v1.0"
 
 

@@ -24,12 +24,14 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import Settled, without_pickles
+from weighbridge.pipelines.materials import bill_of
 from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
-from weighbridge.sbom.collect import collect
+from weighbridge.sbom.bill import EvidenceReference
 from weighbridge.sbom.cyclonedx import CycloneDxBill
+from weighbridge.sbom.spdx import SpdxBill
 from weighbridge.scan.engine import Watcher, inspect
 from weighbridge.scan.walk import walk
 from weighbridge.sources.quarantine import quarantine
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
     from weighbridge.registry.base import Descriptor, Store
-    from weighbridge.sbom.collect import ModelBill
+    from weighbridge.sbom.bill import ModelBill
     from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.sources.base import Fetched, Source
 
@@ -221,7 +223,7 @@ def _publish(
     now: datetime,
 ) -> Published:
     report, signer = inspection.report, signers.signer
-    bill = collect(inspection, source=fetched.origin.place, revision=fetched.origin.revision or None)
+    bill = bill_of(inspection, fetched.folder, fetched.origin, provenance.claims)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)
@@ -233,11 +235,20 @@ def _publish(
     def evidence(manifest: Descriptor) -> Sequence[EvidenceBlob]:
         subjects = [Subject("manifest", manifest.digest), Subject("files", report.artifact.digest)]
         made_at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-        records: tuple[Evidence, ...] = (report, inspection.facts, provenance, CycloneDxBill(bill, made_at), *more)
+        records: tuple[Evidence, ...] = (report, inspection.facts, provenance, *more)
         blobs = [attested(record, subjects) for record in records]
         blobs.append(EvidenceBlob("model-signature", MODEL_SIGNATURE_PREDICATE, signature))
         if signers.notary is not None:
             blobs.append(_notary_signature(manifest, signers.notary, now))
+        # The bills refer to everything before them by the digest of its bundle, the list to the bills too.
+        referring = bill._replace(
+            evidence=tuple(
+                EvidenceReference(blob.kind, blob.predicate_type, digest_bytes(blob.bundle)) for blob in blobs
+            )
+        )
+        blobs += [
+            attested(record, subjects) for record in (CycloneDxBill(referring, made_at), SpdxBill(referring, made_at))
+        ]
         blobs.append(attested(EvidenceList(report.artifact.digest, tuple(map(_reference, blobs))), subjects))
         return blobs
 

@@ -41,7 +41,7 @@ def weigh_provenance(
     with quarantine(settings) as place:
         fetched = place.take(source, watcher)
         entries = walk(fetched.folder, most)
-        digests = [(entry.path, *_digest(entry, watcher)) for entry in entries if _is_file(entry)]
+        digests = [(entry.path, *digest_of(entry, watcher)) for entry in entries if is_file(entry)]
         report = provenance_report(
             fetched,
             model_digest(digests),
@@ -66,12 +66,13 @@ def no_files(entries: Sequence[Entry]) -> list[str]:
     return [escape_name(entry.path) for entry in entries if entry.kind in ("link", "other")]
 
 
-def _is_file(entry: Entry) -> bool:
+def is_file(entry: Entry) -> bool:
     """What the inspection makes a file of the artifact: regular files, and links to one inside."""
     return entry.kind == "file" or (entry.kind == "link" and entry.inside)
 
 
-def _digest(entry: Entry, watcher: Watcher) -> tuple[int, Digest]:
+def digest_of(entry: Entry, watcher: Watcher) -> tuple[int, Digest]:
+    """Size and digest of one file. Raises SourceError if it cannot be read whole."""
     watcher.note(entry.path)
     try:
         fd = os.open(entry.full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

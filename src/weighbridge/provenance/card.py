@@ -91,6 +91,20 @@ def completeness(card: Card, knowledge: CardKnowledge) -> Completeness:
     return Completeness((halves + 1) // 2, found)
 
 
+def passages(card: Card, knowledge: CardKnowledge) -> Iterator[tuple[str, str, int]]:
+    """What the card says on each field in words of its own, as (field, text, line): found ones alone, whole."""
+    content = _by_field(card, knowledge)
+    for field in knowledge.fields:
+        found = _state(field, card, [], knowledge)
+        texts = [_without(one.text, knowledge.placeholders) for one in content.get(field.name, ())]
+        best = max(texts, key=_counted, default="")
+        if _counted(best) >= field.words:
+            line = next(one.line for one in content[field.name] if _without(one.text, knowledge.placeholders) == best)
+            yield field.name, best, line
+        elif found.state == "found" and not found.value:
+            yield field.name, found.words, found.line
+
+
 def missing(text: str, placeholders: Iterable[str]) -> bool:
     """Whether a text says nothing: it is empty, or placeholders and signs are all there is."""
     return not _counted(_without(text, placeholders))
