@@ -88,7 +88,9 @@ def tags(project: Path) -> list[str]:
 
 def given(project: Path) -> dict[str, str]:
     key = (project / ".weighbridge/signing.pem").read_text()
-    return {**EXPRESSIONS, "secrets.WEIGHBRIDGE_SIGNING_KEY": key}
+    outputs = project.parent / "runner/GITHUB_OUTPUT"
+    digest = outputs.read_text().strip().removeprefix("digest=") if outputs.exists() else ""
+    return {**EXPRESSIONS, "secrets.WEIGHBRIDGE_SIGNING_KEY": key, "needs.intake.outputs.digest": digest}
 
 
 def github(project: Path, job: str) -> dict[str, Ran]:
@@ -149,10 +151,13 @@ def test_permissions_are_those_that_a_job_needs(project: Path) -> None:
     assert workflow["permissions"] == {}
     assert {name: job["permissions"] for name, job in workflow["jobs"].items()} == {
         "inspect": {"contents": "read", "security-events": "write"},
-        "gates": {"contents": "read", "id-token": "write"},
+        "intake": {"contents": "read", "id-token": "write"},
+        "admission": {"contents": "read", "id-token": "write"},
     }
-    assert workflow["jobs"]["gates"]["environment"] == "production"
-    assert workflow["jobs"]["gates"]["needs"] == "inspect"
+    jobs = workflow["jobs"]
+    assert (jobs["intake"]["environment"], jobs["admission"]["environment"]) == ("intake", "production")
+    assert (jobs["intake"]["needs"], jobs["admission"]["needs"]) == ("inspect", "intake")
+    assert "secrets." not in str(jobs["inspect"]) + str(jobs["admission"])
 
 
 def test_nothing_is_overwritten(project: Path) -> None:
@@ -190,9 +195,10 @@ def test_what_is_no_place_to_store_at_is_refused(project: Path) -> None:
 
 def test_the_workflow_takes_in_and_admits_a_good_model(project: Path) -> None:
     with_pipeline(project, "github")
-    for job in ("inspect", "gates"):
-        for ran in github(project, job).values():
-            assert ran.status == 0, ran
+    for job in ("inspect", "intake", "admission"):
+        ran = github(project, job)
+        assert ran
+        assert all(step.status == 0 for step in ran.values()), ran
     assert tags(project) == ["net:" + "1" * 40]
     summary = (project.parent / "runner/GITHUB_STEP_SUMMARY").read_text()
     assert "CLEAN" in summary
@@ -212,16 +218,16 @@ def test_the_workflow_stops_a_trojan(project: Path) -> None:
     )
     assert json.loads((project.parent / "runner/weighbridge.sarif").read_text())["runs"][0]["results"]
     # Even if somebody takes the first job out.
-    gates = github(project, "gates")
-    assert list(gates) == ["Gate one - intake"]
-    assert gates["Gate one - intake"].status == 1
+    assert github(project, "intake")["Intake"].status == 1
     assert tags(project) == []
+    assert not (project.parent / "runner/GITHUB_OUTPUT").exists()
+    assert github(project, "admission")["Admission"].status == 2
     assert not list((project.parent / "runner").glob("*.pem"))
 
 
 def test_the_workflow_stops_where_nothing_is_locked(project: Path) -> None:
     with_pipeline(project, "github")
-    (install,) = (step for step in github_steps(load(project / WORKFLOW), "gates") if step.name == "Install")
+    (install,) = (step for step in github_steps(load(project / WORKFLOW), "intake") if step.name == "Install")
     ran = run(install, project, EXPRESSIONS)
     assert ran.status != 0
     assert "requirements.txt" in ran.err
@@ -264,7 +270,7 @@ def test_an_identity_is_asked_for_and_kept_private(project: Path) -> None:
 
     with HTTPServer(("127.0.0.1", 0), Issuer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        (step,) = (s for s in github_steps(load(project / WORKFLOW), "gates") if s.name == "Ask for an identity")
+        (step,) = (s for s in github_steps(load(project / WORKFLOW), "intake") if s.name == "Ask for an identity")
         url = f"http://127.0.0.1:{server.server_port}/token?x=1"
         ran = run(
             step, project, {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t0", **EXPRESSIONS}

@@ -29,10 +29,16 @@ class File(NamedTuple):
 
 
 LOCK = File("ci/requirements.in", ".weighbridge/requirements.in")
+BICEP = ("main.bicep", "main.bicepparam", "identities.bicep", "monitoring.bicep", "registry.bicep", "hub.bicep")
+TERRAFORM = ("main.tf", "variables.tf", "identities.tf", "monitoring.tf", "registry.tf", "hubs.tf")
 SCAFFOLDS: dict[str, tuple[File, ...]] = {
     "github": (File("ci/github.yml", ".github/workflows/weighbridge.yml"), LOCK),
     "azure-pipelines": (File("ci/azure-pipelines.yml", "azure-pipelines.yml"), LOCK),
     "gitlab": (File("ci/gitlab.yml", ".gitlab-ci.yml"), LOCK),
+    "azure": (
+        *(File(f"azure/bicep/{name}", f"bicep/{name}") for name in BICEP),
+        *(File(f"azure/terraform/{name}", f"terraform/{name}") for name in TERRAFORM),
+    ),
 }
 """What can be asked for, and what it consists of."""
 
