@@ -136,6 +136,50 @@ def test_bicep_parses_and_uses_its_parameters(landing: Path, name: str) -> None:
         assert re.fullmatch(r"20\d\d-\d\d-\d\d(-preview)?", resource["api_version"])
 
 
+RENAMED = {"networkAcls": "networkRuleSet", "supportsHttpsTrafficOnly": "enableHttpsTrafficOnly", "type": "roleType"}
+"""What Azure's specifications call otherwise for programs than on the wire."""
+
+
+def flat(table: dict[str, Any]) -> dict[str, Any]:
+    """Without the table `properties`, whose entries programs see beside the others."""
+    inner = table.get("properties")
+    rest = {key: value for key, value in table.items() if key != "properties"}
+    return {**rest, **inner} if isinstance(inner, dict) else rest
+
+
+def unknown_properties(body: dict[str, Any], known: dict[str, Any], where: str) -> Iterator[str]:
+    there = flat(known)
+    for written, value in flat(body).items():
+        name = written if written in there else RENAMED.get(written, written)
+        if name not in there:
+            yield f"{where}.{written} is not known"
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            # An operator or a call is a table to the reader too; what it gives is not known here.
+            if isinstance(item, dict) and there[name] and not {"operator", "function"} & set(item):
+                yield from unknown_properties(item, there[name], f"{where}.{written}")
+
+
+def test_bicep_uses_what_resource_manager_knows(landing: Path) -> None:
+    with open(os.path.join(HERE, "arm.json"), encoding="utf-8") as file:
+        types = json.load(file)["types"]
+    assert {resource["type"] for _, resource in bicep(landing)} == set(types)
+    wrong = []
+    for label, resource in bicep(landing):
+        known = types[resource["type"]]
+        if resource["api_version"] not in known["versions"]:
+            wrong.append(f"{label}: {resource['api_version']} is no version of {resource['type']}")
+        body = {key: value for key, value in resource["config"].items() if key not in ("name", "parent", "scope")}
+        wrong += unknown_properties(body, known["properties"], label)
+    assert wrong == []
+    registry = types["Microsoft.ContainerRegistry/registries"]["properties"]
+    bad = {"adminUser": False, "policies": {"export": {}}}
+    assert list(unknown_properties(bad, registry, "r")) == [
+        "r.adminUser is not known",
+        "r.policies.export is not known",
+    ]
+
+
 def test_modules_are_given_every_parameter(landing: Path) -> None:
     main = (landing / "bicep/main.bicep").read_text()
     for name, given in re.findall(r"module \w+ '([\w.]+)' = .*?params: \{(.*?)\n  \}", main, flags=re.DOTALL):

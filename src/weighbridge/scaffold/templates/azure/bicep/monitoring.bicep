@@ -15,7 +15,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   }
 }
 
-resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+resource people 'Microsoft.Insights/actionGroups@2022-06-01' = {
   name: '${prefix}-weighbridge'
   location: 'global'
   properties: {
