@@ -6,7 +6,6 @@ line of JSON on standard error. See docs/kubernetes.md.
 Examples:
   weighbridge serve
   weighbridge serve --host 0.0.0.0 --port 8443 --tls-cert tls.crt --tls-key tls.key
-  curl --json '{"reference": "digits:v1", "stage": "production"}' http://127.0.0.1:8080/v1/admit
 """
 
 from __future__ import annotations
