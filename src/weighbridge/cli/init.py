@@ -1,10 +1,14 @@
 """Write weighbridge.toml, a signing key and a trust store (trust.toml) that trusts it: both gates work at once.
 
-Nothing is overwritten. With WEIGHBRIDGE_KEY_PASSPHRASE set, the key is encrypted with it.
+With github, azure-pipelines or gitlab: a pipeline with both gates instead. With azure: the landing (registry, hubs by
+stage, alerts, identities) as Bicep and as Terraform. Nothing is overwritten. With WEIGHBRIDGE_KEY_PASSPHRASE set, the
+key is encrypted with it.
 
 Examples:
   weighbridge init
   weighbridge init --folder ./project
+  weighbridge init github --model models/net --to registry.example.com/models/net
+  weighbridge init azure --folder ./landing
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import FILE, TRUST_STORE
+from weighbridge.registry.base import parse_reference
+from weighbridge.scaffold.files import SCAFFOLDS, write
 
 if TYPE_CHECKING:
     import argparse
@@ -46,11 +52,29 @@ pickle = "convert"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `init` takes."""
+    parser.add_argument("what", metavar="WHAT", nargs="?", choices=SCAFFOLDS, help=", ".join(SCAFFOLDS))
     parser.add_argument("--folder", metavar="DIR", default=".", help="where to write them (default: here)")
+    parser.add_argument("--model", metavar="PATH", default="model", help="what a pipeline inspects (default: model)")
+    parser.add_argument(
+        "--to",
+        metavar="NAME",
+        default="registry.example.com/models/net",
+        help="where a pipeline stores it, without a tag: HOST/NAME or oci:DIR:NAME",
+    )
     common.add_general(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    """Write what was asked for; settings and a key if nothing was."""
+    if options.what is None:
+        return _settings(options)
+    parse_reference(f"{options.to}:latest")
+    for path in write(SCAFFOLDS[options.what], options.folder, {"MODEL": options.model, "DESTINATION": options.to}):
+        common.say(options, f"wrote {path}")
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> int:
     """Write the key, then the settings that name it."""
     folder = options.folder
     settings = os.path.join(folder, FILE)

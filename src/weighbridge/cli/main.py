@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exemption": ("Gates", "waive one rule for one digest, signed and for a time"),
     "decisions": ("Gates", "show the log of decisions, and prove it whole"),
     "registry": ("Gates", "list, show, verify, copy and clear what registries hold"),
+    "serve": ("Gates", "gate two over HTTP, and as an admission webhook of Kubernetes"),
     "azure": ("Azure", "audit an estate, judge policies and identities, gate deployments, publish"),
     "trust": ("Set up", "say whose signatures count"),
     "init": ("Set up", "write settings and a signing key for this folder"),

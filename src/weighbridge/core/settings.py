@@ -224,6 +224,17 @@ class SignerSettings(NamedTuple):
     """A client trust configuration (JSON) of an own Sigstore; empty: the public instance."""
 
 
+class ServerSettings(NamedTuple):
+    """What the admission webhook lets pass beside admitted models."""
+
+    registries: tuple[str, ...] = ()
+    """Registries (HOST or HOST/PREFIX) whose models may be asked about, beside the default registry."""
+    images: tuple[str, ...] = ()
+    """Container images that may run: NAME@sha256:DIGEST, or HOST/PREFIX/ for all below it that have a digest."""
+    volumes: tuple[str, ...] = ("configMap", "downwardAPI", "emptyDir", "projected", "secret")
+    """Kinds of volumes that may be mounted. `image` always may, and is judged as a model."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -246,6 +257,7 @@ class Settings(NamedTuple):
     registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
+    server: ServerSettings = ServerSettings()
     azure: AzureSettings = AzureSettings()
     index_address: str = ""
     """The database of decisions, as SQLAlchemy writes it; empty: `.weighbridge/index.db` beside the settings."""
@@ -337,6 +349,7 @@ def _from_file(path: str) -> Settings:
         registries=_registries(table.get("registries", {}), folder, where),
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
+        server=_server(table.get("server", {}), f"{where}, [server]"),
         azure=_azure(table.get("azure", {}), f"{where}, [azure]"),
         index_address=read_index(table, folder, where),
         feeds=read_paths(table, "feeds", folder, where),
@@ -471,6 +484,16 @@ def _registries(table: Any, folder: str, where: str) -> dict[str, RegistrySettin
             login=login,
         )
     return found
+
+
+def _server(table: Any, where: str) -> ServerSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [server] and one setting per line")
+    _check_keys(table, ServerSettings._fields, where)
+    for key, values in table.items():
+        if not _is_texts(values) or not all(values):
+            raise UsageError(f"{where}: {key} is no list of names", f'write {key} = ["NAME"]')
+    return ServerSettings(**{key: tuple(values) for key, values in table.items()})
 
 
 def _quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:

@@ -1,0 +1,110 @@
+"""Gate two over HTTP: POST /v1/admit, the admission webhook of Kubernetes at /admission/STAGE, /healthz and /readyz.
+
+It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is one
+line of JSON on standard error. See docs/kubernetes.md.
+
+Examples:
+  weighbridge serve
+  weighbridge serve --host 0.0.0.0 --port 8443 --tls-cert tls.crt --tls-key tls.key
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from weighbridge.cli import common
+from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.web.app import build
+from weighbridge.web.site import Site
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+    from typing import Any
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+CONNECTIONS = 200
+"""Open at a time; more are answered with 503."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `serve` takes."""
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8080, help="default: 8080")
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate to show, with its chain (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--client-ca", metavar="FILE", help="serve only clients with a certificate of these (PEM)")
+    parser.add_argument(
+        "--plain-http", action="store_true", help="listen to other machines without TLS: something before us does it"
+    )
+    common.add_general(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    _check(options)
+    try:
+        import uvicorn
+    except ImportError:
+        raise UsageError("serve needs starlette and uvicorn", "pip install 'weighbridge[server]'") from None
+    settings = common.settings_for(options)
+    common.trust_policy(settings)  # better to stop now than to deny everything
+
+    def log(record: Mapping[str, Any]) -> None:
+        if not options.quiet:
+            line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}
+            sys.stderr.write(json.dumps(line, ensure_ascii=True) + "\n")
+            sys.stderr.flush()
+
+    site = Site(settings, lambda: common.trust_policy(settings), lambda: datetime.now(UTC), log)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build(site),
+            host=options.host,
+            port=options.port,
+            ssl_certfile=options.tls_cert,
+            ssl_keyfile=options.tls_key,
+            ssl_ca_certs=options.client_ca,
+            ssl_cert_reqs=2 if options.client_ca else 0,
+            access_log=False,
+            log_level="error",
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=15,
+            h11_max_incomplete_event_size=64 * 1024,
+            timeout_graceful_shutdown=10,
+            ws="none",
+        )
+    )
+    scheme = "https" if options.tls_cert else "http"
+    common.say(options, f"serving {scheme}://{options.host}:{options.port}")
+    try:
+        server.run()
+    except OSError as error:
+        raise UsageError(
+            f"cannot serve on {options.host}:{options.port}: {error.strerror}", "choose another"
+        ) from error
+    except SystemExit:
+        raise UsageError(f"cannot serve on {options.host}:{options.port}", "is something listening there?") from None
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.port not in range(65536):
+        raise UsageError(f"{options.port} is no port", "write a number below 65536")
+    if bool(options.tls_cert) != bool(options.tls_key):
+        raise UsageError("a certificate and its key go together", "give both --tls-cert and --tls-key")
+    if options.client_ca and not options.tls_cert:
+        raise UsageError("clients show certificates over TLS only", "give --tls-cert and --tls-key too")
+    for path in (options.tls_cert, options.tls_key, options.client_ca):
+        if path and not os.access(path, os.R_OK):
+            raise UsageError(f"{path!r} cannot be read", "name another file")
+    if options.host not in LOOPBACK and not options.tls_cert and not options.plain_http:
+        mend = "give --tls-cert and --tls-key, or --plain-http if something before us speaks TLS"
+        raise UsageError("what is decided for other machines must not travel unprotected", mend)

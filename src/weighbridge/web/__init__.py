@@ -1,0 +1,1 @@
+"""The HTTP side: what machines ask, answered by the same functions as the command line."""

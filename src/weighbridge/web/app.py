@@ -1,0 +1,156 @@
+"""The routes, and the fence around them: an answer is a decision, a denial or a sentence, never a traceback.
+
+POST /v1/admit              {"reference", "stage"} → the decision; 200 whether it allows or denies
+POST /admission[/STAGE]     AdmissionReview of Kubernetes; production if no stage is named
+GET  /healthz               the process answers
+GET  /readyz                it could decide: keys and registry are there
+"""
+
+from __future__ import annotations
+
+from weighbridge.core.errors import NotFound, RegistryError, UsageError, WeighbridgeError
+from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.settings import STAGES
+from weighbridge.web.bodies import BadRequest, answer, read_json
+from weighbridge.web.site import decide_on
+from weighbridge.web.webhook import Ruling, read_review, review_answer, rule_on
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from weighbridge.web.site import Site
+
+    Handler = Callable[[Request], Awaitable[Response]]
+
+MAX_ADMIT = 64 * 1024
+MAX_REVIEW = 8 * 1024 * 1024
+"""Bytes. An object of Kubernetes has up to 1.5 MiB, and an update carries two."""
+WORKERS = 16
+"""Decisions that are made at a time; others wait, and are denied when their time is over."""
+
+
+def build(site: Site) -> Starlette:
+    """The ASGI application."""
+    import anyio
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.routing import Route
+
+    lanes = anyio.CapacityLimiter(WORKERS)
+
+    async def in_time(work: Callable[[], Any]) -> Any:
+        """Do blocking work in a thread. TimeoutError when its time is over; what it finds then is nobody's."""
+        with anyio.fail_after(site.seconds):
+            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=lanes)
+
+    async def body(request: Request, most: int) -> dict[str, Any]:
+        with anyio.fail_after(site.seconds):
+            return await read_json(request, most)
+
+    async def admit(request: Request) -> Response:
+        document = await body(request, MAX_ADMIT)
+        reference, stage = document.get("reference"), document.get("stage")
+        if set(document) - {"reference", "stage"}:
+            raise BadRequest(400, "the body has keys beside reference and stage")
+        if not isinstance(reference, str) or not isinstance(stage, str) or stage not in STAGES:
+            raise BadRequest(400, f"the body must have a reference, and a stage of {', '.join(STAGES)}")
+        decision = await in_time(lambda: decide_on(site, reference, stage, pinned=False))
+        site.log({"path": "/v1/admit", "asked": reference, **decision.document()})
+        return answer(decision.document())
+
+    async def review(request: Request) -> Response:
+        stage = request.path_params.get("stage", "production")
+        if stage not in STAGES:
+            raise BadRequest(404, "there is no such stage")
+        asked = read_review(await body(request, MAX_REVIEW))
+        try:
+            ruling: Ruling = await in_time(lambda: rule_on(asked, site, stage))
+        except TimeoutError:
+            ruling = Ruling((f"there was no answer within {site.seconds:g} seconds",))
+        except Exception as error:  # noqa: BLE001 -- the fence: what we cannot judge is denied
+            ruling = Ruling((f"an error inside weighbridge ({type(error).__name__}); nothing was decided",))
+        site.log(_record(asked.request, stage, ruling))
+        return answer(review_answer(asked.uid, ruling))
+
+    async def healthy(request: Request) -> Response:
+        del request
+        return answer({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        del request
+        try:
+            await in_time(lambda: _check(site))
+        except (WeighbridgeError, TimeoutError) as error:
+            return answer({"status": "unready", "why": plain(str(error) or "no answer in time", 300)}, 503)
+        return answer({"status": "ok"})
+
+    routes = [
+        Route("/v1/admit", _fenced(admit), methods=["POST"]),
+        Route("/admission", _fenced(review), methods=["POST"]),
+        Route("/admission/{stage}", _fenced(review), methods=["POST"]),
+        Route("/healthz", _fenced(healthy), methods=["GET"]),
+        Route("/readyz", _fenced(ready), methods=["GET"]),
+    ]
+
+    async def elsewhere(request: Request, error: Exception) -> Response:
+        del request
+        return _problem(getattr(error, "status_code", 404), "there is no such route")
+
+    return Starlette(routes=routes, exception_handlers={HTTPException: elsewhere})
+
+
+def _fenced(handler: Handler) -> Handler:
+    """The third fence, after those of the scan and of the command line."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except BadRequest as error:
+            return _problem(error.status, error.cause)
+        except NotFound as error:
+            return _problem(404, error.cause)
+        except UsageError as error:
+            return _problem(400, error.cause)
+        except RegistryError as error:
+            return _problem(502, error.cause)
+        except WeighbridgeError as error:
+            return _problem(500, error.cause)
+        except TimeoutError:
+            return _problem(504, "there was no answer in time")
+        except Exception as error:  # noqa: BLE001 -- the fence: whoever asks gets a sentence, never a traceback
+            return _problem(500, f"an error inside weighbridge ({type(error).__name__}); nothing was decided")
+
+    return answered
+
+
+def _problem(status: int, cause: str) -> Response:
+    return answer({"schema": "weighbridge.problem/1", "decision": "none", "why": plain(cause, 500)}, status)
+
+
+def _check(site: Site) -> None:
+    site.trust()
+    if not site.settings.registry and not site.settings.server.registries:
+        raise UsageError("no registry is set, so nothing can be admitted")
+
+
+def _record(request: dict[str, Any], stage: str, ruling: Ruling) -> dict[str, Any]:
+    kind, user = request.get("kind"), request.get("userInfo")
+    return {
+        "path": "/admission",
+        "uid": request["uid"],
+        "stage": stage,
+        "kind": kind.get("kind") if isinstance(kind, dict) else None,
+        "namespace": request.get("namespace"),
+        "name": request.get("name"),
+        "operation": request.get("operation"),
+        "user": user.get("username") if isinstance(user, dict) else None,
+        "decision": "allow" if ruling.allowed else "deny",
+        "digests": list(ruling.digests),
+        "why": list(ruling.problems),
+    }

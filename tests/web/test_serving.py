@@ -1,0 +1,154 @@
+"""`weighbridge serve` as a process: over TLS, on this machine only, and stopped without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from build.reviews import pod, review
+from build.running import command
+from build.sites import Served, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "src")
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+    monkeypatch.chdir(tmp_path)
+    return served(tmp_path)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weighbridge")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "tls.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "tls.key").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    return folder / "tls.crt", folder / "tls.key"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def process(gate: Served, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    port = free_port()
+    call = [sys.executable, "-P", "-m", "weighbridge", "serve", "--port", str(port), *words]
+    environ = {**os.environ, "PYTHONPATH": SRC}
+    one = subprocess.Popen(
+        call, cwd=gate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert one.poll() is None, one.communicate()
+            time.sleep(0.05)
+        yield one, port
+    finally:
+        one.kill()
+        one.wait()
+        for stream in (one.stdout, one.stderr):
+            if stream:
+                stream.close()
+
+
+def test_the_webhook_over_tls(gate: Served) -> None:
+    cert, key = certificate(gate.folder)
+    with process(gate, "--tls-cert", str(cert), "--tls-key", str(key)) as (one, port):
+        trusted = ssl.create_default_context(cafile=str(cert))
+        with httpx2.Client(verify=trusted, base_url=f"https://127.0.0.1:{port}", timeout=30) as client:
+            good = client.post("/admission/production", json=review(pod(models=(gate.model,)))).json()
+            bad = client.post("/admission/production", json=review(pod(models=("net:v1",)))).json()
+            head = client.get("/healthz").headers
+        with pytest.raises(httpx2.ConnectError), httpx2.Client(verify=ssl.create_default_context()) as stranger:
+            stranger.get(f"https://127.0.0.1:{port}/healthz")
+        one.send_signal(signal.SIGTERM)
+        _, err = one.communicate(timeout=30)
+    assert good["response"]["allowed"] is True
+    assert bad["response"]["allowed"] is False
+    assert "server" not in head
+    assert "Traceback" not in err
+    lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    assert [line["decision"] for line in lines] == ["allow", "deny"]
+
+
+def test_it_listens_on_this_machine_only(gate: Served) -> None:
+    with process(gate) as (one, port):
+        got = httpx2.post(
+            f"http://127.0.0.1:{port}/v1/admit", json={"reference": "net:v1", "stage": "production"}, timeout=30
+        )
+        assert got.json()["decision"] == "allow"
+        with socket.socket() as other:
+            assert other.connect_ex(("127.0.0.2", port)) != 0
+        taken = command("serve", "--port", str(port))
+        assert taken.status == 2
+        assert "is something listening there" in taken.err
+        assert one.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--host", "0.0.0.0"), "must not travel unprotected"),
+        (("--host", "10.1.2.3"), "must not travel unprotected"),
+        (("--tls-cert", "tls.crt"), "go together"),
+        (("--tls-cert", "none.crt", "--tls-key", "none.key"), "cannot be read"),
+        (("--client-ca", "tls.crt"), "over TLS only"),
+        (("--port", "70000"), "is no port"),
+    ],
+)
+def test_it_does_not_start_unprotected(gate: Served, words: tuple[str, ...], why: str) -> None:
+    outcome = command("serve", *words)
+    assert outcome.status == 2
+    assert why in outcome.err
+
+
+def test_without_trust_it_does_not_start(gate: Served) -> None:
+    (gate.folder / "trust.toml").unlink()
+    text = (gate.folder / "weighbridge.toml").read_text()
+    (gate.folder / "weighbridge.toml").write_text(
+        "\n".join(line for line in text.splitlines() if not line.startswith("trust_store"))
+    )
+    outcome = command("serve")
+    assert outcome.status == 2
+    assert "no key is trusted" in outcome.err
