@@ -10,6 +10,7 @@ Examples:
   weighbridge azure audit ./export --registry oci:registry
   weighbridge azure policy test definition.json deployment.json --parameters values.json
   weighbridge azure policy lint definition.json
+  weighbridge azure policy render --output policies
   weighbridge azure identity check ./export .github/workflows
   weighbridge azure gate deployment.yml --stage staging --ml-registry wb-prod --asset asset.json
   weighbridge azure publish digits:v1 --ml-registry wb-prod --dry-run

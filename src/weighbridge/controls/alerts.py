@@ -94,8 +94,11 @@ def _logged(estate: Estate) -> Iterator[Check]:
     if not estate.has("diagnosticSettings"):
         yield unknown("diagnostic settings", "diagnosticSettings.json", "not in the export", "all of them", HOW)
         return
+    there: dict[str, list[Resource]] = {}
+    for one in estate.of(DIAGNOSTICS):
+        there.setdefault(scope_of(one), []).append(one)
     for source in sources:
-        settings = [one for one in estate.of(DIAGNOSTICS) if scope_of(one) == source.key]
+        settings = there.get(source.key, [])
         whole = [one for one in settings if _collects(one)]
         seen = ", ".join(one.name for one in whole or settings) or "none"
         mend = az(

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from typing import Any
 
@@ -139,10 +139,13 @@ class Estate(NamedTuple):
     allowed_models: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     issuers: tuple[str, ...] = ()
+    by_kind: Mapping[str, tuple[Resource, ...]] = MappingProxyType({})
+    by_key: Mapping[str, Resource] = MappingProxyType({})
+    """The same resources, to be found quickly: `estate_of` fills both."""
 
     def of(self, *kinds: str) -> tuple[Resource, ...]:
         """All resources of these kinds."""
-        return tuple(found for found in self.resources if found.kind in kinds)
+        return tuple(found for kind in kinds for found in self.by_kind.get(kind, ()))
 
     def has(self, name: str) -> bool:
         """Whether a whole collection is in the export, so that what is not in it does not exist."""
@@ -150,8 +153,7 @@ class Estate(NamedTuple):
 
     def find(self, key: str) -> Resource | None:
         """The resource with this id."""
-        wanted = key.lower().rstrip("/")
-        return next((found for found in self.resources if found.key == wanted), None)
+        return self.by_key.get(key.lower().rstrip("/"))
 
     def below(self, resource: Resource, *kinds: str) -> tuple[Resource, ...]:
         """Resources of these kinds whose id begins with that of `resource`."""
@@ -177,6 +179,24 @@ class Estate(NamedTuple):
         parts = resource.key.split("/")
         parents += ["/".join(parts[:end]) for end in range(len(parts) - 2, 7, -2)]
         yield from (found for parent in parents if (found := self.find(parent)) is not None)
+
+
+def estate_of(
+    resources: Iterable[Resource],
+    collected: frozenset[str],
+    now: datetime,
+    problems: tuple[str, ...] = (),
+    cut: frozenset[str] = frozenset(),
+) -> Estate:
+    """An estate of these resources. Of two with one id the first is found by it; both are judged."""
+    whole = tuple(resources)
+    kinds: dict[str, list[Resource]] = {}
+    keys: dict[str, Resource] = {}
+    for found in whole:
+        kinds.setdefault(found.kind, []).append(found)
+        keys.setdefault(found.key, found)
+    by_kind = {kind: tuple(members) for kind, members in kinds.items()}
+    return Estate(whole, collected, now, problems, cut, by_kind=by_kind, by_key=keys)
 
 
 def scope_of(resource: Resource) -> str:

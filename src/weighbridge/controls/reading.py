@@ -16,7 +16,7 @@ import os
 from difflib import get_close_matches
 
 from weighbridge.controls import estate as kinds
-from weighbridge.controls.estate import Estate, Resource, fold
+from weighbridge.controls.estate import Resource, estate_of, fold
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.plain import plain
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
+
+    from weighbridge.controls.estate import Estate
 
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of one file, and of all of them eight times as much."""
@@ -111,7 +113,7 @@ def read_files(paths: Sequence[str], now: datetime, folder: str = "", problems: 
                 raise SourceError(f"the export holds more than {MOST_RESOURCES} resources", "audit it in parts")
             else:
                 resources.append(_resource(record, collection, f"{name}{place}"))
-    return Estate(tuple(_once(resources)), frozenset(collected), now, tuple(faults), frozenset(cut))
+    return estate_of(_once(resources), frozenset(collected), now, tuple(faults), frozenset(cut))
 
 
 def read_json_file(path: str, most: int = MOST_BYTES) -> tuple[Any, int]:
