@@ -97,6 +97,7 @@ tamper: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python bench/run.py
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
+	$(BIN)/python bench/decisions.py
 
 clean:
 	rm -rf .services .venv .venv-writers .venv-engines .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .fuzz

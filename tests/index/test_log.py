@@ -17,7 +17,7 @@ from build.keys import signer, trust
 from weighbridge.core.errors import IndexFailed, UsageError
 from weighbridge.index.check import Checked, check
 from weighbridge.index.log import DecisionLog, Entry, Head, entry_hash, open_log
-from weighbridge.pipelines.gate_two import seal_head, signer_of
+from weighbridge.pipelines.log_heads import seal_head, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -220,7 +220,7 @@ def test_many_processes_lose_nothing(tmp_path: Path) -> None:
 
 def test_what_was_acknowledged_outlives_the_process(tmp_path: Path) -> None:
     told: dict[str, str] = {}
-    for _ in range(3):
+    for _ in range(2):
         running = writers(tmp_path, 3, 100_000)
         for process in running:
             assert process.stdout
@@ -234,4 +234,4 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path) -> None:
     log = open_log(address(tmp_path))
     found = proved(log, [Head(proved(log).log, int(place), digest) for place, digest in told.items()])
     assert (found.whole, found.witnesses) == (True, len(told))
-    assert len(told) >= 9
+    assert len(told) >= 6

@@ -122,7 +122,7 @@ def _head(options: argparse.Namespace, log: DecisionLog) -> int:
 
 def _verify(options: argparse.Namespace, settings: Settings, log: DecisionLog) -> int:
     from weighbridge.index.check import check
-    from weighbridge.pipelines.gate_two import signer_of
+    from weighbridge.pipelines.log_heads import signer_of
 
     now = datetime.now(UTC)
     trust = common.trust_policy(settings, needed=False)
@@ -146,7 +146,7 @@ def _text(found: Checked) -> str:
 
 def _witness(path: str, trust: TrustPolicy, now: datetime) -> Head:
     from weighbridge.attest.statement import strict_object
-    from weighbridge.pipelines.gate_two import head_of, open_head
+    from weighbridge.pipelines.log_heads import head_of, open_head
 
     try:
         with open(path, "rb") as file:

@@ -33,7 +33,7 @@ def check(log: DecisionLog, opens: Callable[[Head], str], witnesses: Sequence[He
     that nothing was cut off. Raises IndexFailed if the log cannot be read.
     """
     problems: list[str] = []
-    head, previous, count = Head("", 0, ""), "", 0
+    head, previous, count, last = Head("", 0, ""), "", 0, 0
     by_place: dict[int, list[Head]] = {}
     for witness in witnesses:
         by_place.setdefault(witness.sequence, []).append(witness)
@@ -44,16 +44,17 @@ def check(log: DecisionLog, opens: Callable[[Head], str], witnesses: Sequence[He
             found += _met(by_place.pop(0, []), Entry(0, b"", "", previous), head, problems)
             continue
         count += 1
-        _entry(item, count, previous, head, problems)
+        _entry(item, last + 1, previous, head, problems)
+        last = item.sequence if type(item.sequence) is int else last + 1
         kept = by_place.pop(item.sequence, [])
         good = _met(kept, item, head, problems)
         found, at_the_end = found + good, bool(good) and item.sequence == head.sequence
         previous = item.hash
         if len(problems) >= MOST_PROBLEMS:
             return Checked(False, head.log, count, previous, "", found, tuple(problems))
-    if (count, previous) != (head.sequence, head.hash):
+    if (last, previous) != (head.sequence, head.hash):
         problems.append(
-            f"the head names entry {head.sequence}, and the log ends at {count}: entries were cut off or added"
+            f"the head names entry {head.sequence}, and the log ends at {last}: entries were cut off or added"
         )
     problems += [
         f"a witness names entry {kept.sequence}, which is not there: the log was cut short or put back"

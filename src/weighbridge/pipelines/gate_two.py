@@ -10,14 +10,9 @@ import json
 import os
 from datetime import UTC, datetime
 
-from weighbridge.attest.dsse import seal
-from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
-from weighbridge.attest.trust import open_statement
 from weighbridge.attest.trusted import trust_of
 from weighbridge.core.advisories import with_newer
-from weighbridge.core.digests import Digest
-from weighbridge.core.errors import KeyMissing, Rejected, UsageError
-from weighbridge.core.evidence import DECISION_LOG_PREDICATE
+from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.decision import Decision, Recorded
@@ -26,15 +21,14 @@ from weighbridge.index.log import DecisionLog, Head, open_log
 from weighbridge.pipelines.admission import Surroundings, admit, internal_place
 from weighbridge.pipelines.exempting import read_folder
 from weighbridge.pipelines.frameworks import Runtime, read_runtime
+from weighbridge.pipelines.log_heads import seal_head
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     from weighbridge.attest.signers import Signer
-    from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.settings import Settings
     from weighbridge.gate.case import Case
 
@@ -169,39 +163,7 @@ def signing_key(settings: Settings) -> Signer | None:
     return load_key(settings.key, passphrase.encode() if passphrase else None)
 
 
-def seal_head(head: Head, signer: Signer) -> bytes:
-    """The signed statement of the end of the log: how many entries there are, and the hash of the last."""
-    said = {"log": head.log, "sequence": head.sequence, "hash": head.hash}
-    statement = write_statement([Subject("head", Digest(head.hash))], DECISION_LOG_PREDICATE, said)
-    return seal(statement, PAYLOAD_TYPE, signer)
-
-
-def open_head(bundle: bytes, trust: TrustPolicy, now: datetime) -> tuple[Head, str]:
-    """What a signed head says, and who signed it. Raises Rejected."""
-    verified = open_statement(bundle, trust, predicate_type=DECISION_LOG_PREDICATE, now=now)
-    return head_of(verified.statement.predicate)._replace(bundle=bundle), verified.signer_name
-
-
-def head_of(said: dict[str, Any]) -> Head:
-    """A head from its three fields. Raises Rejected for anything else."""
-    log, sequence, last = said.get("log"), said.get("sequence"), said.get("hash")
-    if not isinstance(log, str) or type(sequence) is not int or not isinstance(last, str):
-        raise Rejected("evidence-malformed", "a head without its log, sequence or hash", "all three")
-    return Head(log, sequence, last)
-
-
-def signer_of(head: Head, trust: TrustPolicy, now: datetime) -> str:
-    """Who signed this very head. Raises Rejected."""
-    said, signer = open_head(head.bundle, trust, now)
-    if said[:3] != head[:3]:
-        raise Rejected("digest-mismatch", f"a signature over entry {said.sequence}", f"one over entry {head.sequence}")
-    return signer
-
-
 def _settings(path: str) -> Settings:
     from weighbridge.core.settings import find_settings, load_settings
 
     return load_settings(path or find_settings(os.getcwd())[0], os.environ)
-
-
-__all__ = ["Gate", "KeyMissing", "decision", "open_gate"]
