@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "intake": ("Gates", "gate one: inspect, sign and store a model in the registry, or refuse it"),
     "admit": ("Gates", "gate two: decide whether a registry model may be deployed"),
     "registry": ("Gates", "list, show, verify, copy and clear what registries hold"),
+    "monitor": ("Watch", "judge logs of what runs, write alert rules, probe an endpoint"),
     "trust": ("Set up", "say whose signatures count"),
     "init": ("Set up", "write settings and a signing key for this folder"),
     "doctor": ("Set up", "check that everything needed is there"),

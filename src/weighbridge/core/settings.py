@@ -128,6 +128,21 @@ class HttpsSettings(NamedTuple):
     """Hosts inside of the own network that others may redirect to."""
 
 
+class MonitorSettings(NamedTuple):
+    """How logs are judged after deployment."""
+
+    state: str = ""
+    """The file that is kept between runs; empty: every run begins anew."""
+    keep_days: int = 30
+    """Days that records are looked back at."""
+    memory_mb: int = 512
+    """Megabytes that a run may use before it goes to disk."""
+    webhook: str = ""
+    """An https address that alerts are sent to."""
+    parameters: dict[str, str | int | float | list[str]] = {}  # noqa: RUF012 -- never changed
+    """Values of the detections' parameters by name; `weighbridge monitor explain` shows what there are."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -149,6 +164,7 @@ class Settings(NamedTuple):
     registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
 
 def find_settings(start: str, artifacts: Iterable[str] = ()) -> tuple[str, str]:
@@ -222,6 +238,7 @@ def _from_file(path: str) -> Settings:
         registries=_registries(table.get("registries", {}), folder, where),
         quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=_https(table.get("https", {}), f"{where}, [https]"),
+        monitor=_monitor(table.get("monitor", {}), folder, f"{where}, [monitor]"),
     )
 
 
@@ -360,6 +377,28 @@ def _https(table: Any, where: str) -> HttpsSettings:
             raise UsageError(f"{where}: {key} is no list of hosts", f'write {key} = ["models.example.com"]')
         hosts[key] = tuple(host.lower() for host in table[key])
     return HttpsSettings(**hosts)
+
+
+def _monitor(table: Any, folder: str, where: str) -> MonitorSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [monitor] and one setting per line")
+    default = MonitorSettings()
+    _check_keys(table, MonitorSettings._fields, where)
+    numbers = {}
+    for key in ("keep_days", "memory_mb"):
+        numbers[key] = table.get(key, getattr(default, key))
+        if type(numbers[key]) is not int or numbers[key] <= 0:
+            raise UsageError(f"{where}: {key} is not a number above zero", "write a whole number")
+    parameters = table.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise UsageError(f"{where}: parameters is no table", "write [monitor.parameters] and one per line")
+    state = _text(table, "state", where)
+    return MonitorSettings(
+        state=os.path.join(folder, state) if state else "",
+        webhook=_text(table, "webhook", where),
+        parameters=dict(parameters),
+        **numbers,
+    )
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
