@@ -86,7 +86,7 @@ class Detection(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """One hit of a detection. Times are UTC as text; `entities` and `details` are output columns as text."""
+    """One hit of a detection. First, last and window are UTC as text; `times` is `count` in JSON; `entities` and `details` are output columns as text."""
 
     detection: str
     severity: Severity
@@ -95,7 +95,7 @@ class Alert(NamedTuple):
     window: str
     first: str
     last: str
-    count: int
+    times: int
     why: str
     details: Mapping[str, str]
     references: tuple[str, ...]

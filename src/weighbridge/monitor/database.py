@@ -73,7 +73,7 @@ def database(
         raise UsageError(
             "logs are judged with DuckDB, which is not installed", "pip install 'weighbridge[monitor]'"
         ) from None
-    options = {
+    options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",
         "threads": threads,
         "temp_directory": os.path.join(scratch, "spill"),

@@ -44,7 +44,8 @@ select case when json_type(r) = 'ARRAY' then to_json(map(names, json_extract(r, 
 from (select unnest(json_extract(t, '$.rows[*]')) as r,
              json_extract_string(t, '$.columns[*].name') as names
       from (select unnest(json_extract(j, '$.tables[*]')) as t from loaded where json_type(j, '$.tables') = 'ARRAY'))
-where json_type(r) is distinct from 'ARRAY' or (json_array_length(r) = len(names) and len(list_distinct(names)) = len(names))
+where json_type(r) is distinct from 'ARRAY'
+   or (json_array_length(r) = len(names) and len(list_distinct(names)) = len(names))
 """
 
 
@@ -70,7 +71,8 @@ class Ingest(NamedTuple):
             path: (size, changed)
             for path, size, changed in self.connection.execute("select path, size, changed from wb_files").fetchall()
         }
-        counts, unread = ReadCounts(), []
+        counts = ReadCounts()
+        unread: list[Unread] = []
         batch: list[LogFile] = []
         size = 0
         for file in files:

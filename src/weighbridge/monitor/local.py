@@ -104,7 +104,7 @@ def _alert(found: Detection, row: Mapping[str, Any]) -> Alert:
         window=texts["Window"],
         first=texts["First"],
         last=texts["Last"],
-        count=int(row["Count"]),
+        times=int(row["Count"]),
         why=found.why.format_map(shown),
         details={name: text for name, text in texts.items() if name not in fixed},
         references=found.references,

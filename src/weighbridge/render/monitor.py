@@ -30,7 +30,8 @@ MOST_RESULTS = 5000
 def alert_object(alert: Alert) -> dict[str, Any]:
     """One alert as in the JSON."""
     return {
-        **{name: value for name, value in alert._asdict().items() if name not in ("severity", "references")},
+        **{name: value for name, value in alert._asdict().items() if name not in ("severity", "references", "times")},
+        "count": alert.times,
         "severity": alert.severity.value,
         "references": list(alert.references),
     }
@@ -165,7 +166,7 @@ def _result(alert: Alert, found: Detection, index: Mapping[str, int]) -> dict[st
         "properties": {
             "first": alert.first,
             "last": alert.last,
-            "count": alert.count,
+            "count": alert.times,
             "entities": {name: plain(value, 1000) for name, value in alert.entities.items()},
         },
     }

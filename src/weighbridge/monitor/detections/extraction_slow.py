@@ -42,7 +42,7 @@ DETECTION = Detection(
     AverageDay = avg(Requests), NightShare = 1.0 * sum(Night) / sum(Requests)
     by Principal, EndpointName
 | where ActiveDays >= slow_days and Count > slow_requests and MaxDay < 3 * AverageDay and NightShare >= slow_night_share
-| extend Window = bin(Last, 7d)
+| extend Window = startofweek(Last)
 """,
     sql="""
 with days as (
@@ -59,7 +59,7 @@ fortnights as (
   from days
   where not list_contains($steady_callers, lower(Principal))
   window w as (partition by Principal, EndpointName order by Day range between interval 13 days preceding and current row))
-select Principal, EndpointName, time_bucket(interval 7 days, Last, timestamp '0001-01-01') as Window, First, Last,
+select Principal, EndpointName, date_trunc('week', Last + interval 1 day) - interval 1 day as Window, First, Last,
        Count::bigint as Count, ActiveDays, MaxDay, AverageDay, NightShare
 from fortnights
 where ActiveDays >= $slow_days and Count > $slow_requests and MaxDay < 3 * AverageDay and NightShare >= $slow_night_share

@@ -37,7 +37,7 @@ DETECTION = Detection(
 | where isnotempty(Prompt)
 | extend Template = substring(replace_regex(replace_regex(tolower(Prompt), @"[0-9]+", "#"), @"\\s+", " "), 0, 48)
 | where not(Template matches regex known_templates)
-| summarize First = min(TimeGenerated), Last = max(TimeGenerated), Count = count(), Different = count_distinct(Prompt)
+| summarize First = min(TimeGenerated), Last = max(TimeGenerated), Count = count(), Different = dcount(Prompt)
     by Template, DeploymentName, OperationName, Window = bin(TimeGenerated, 1h)
 | where Count >= template_requests and Different >= template_distinct
 """,
