@@ -13,6 +13,7 @@ byte order mark, or end in the middle of a record. Names of files are hostile: D
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import json
 import os
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MOST_FILES = 1_000_000
 MOST_EXPANDED = 64 * 1024**3
 """Bytes that one compressed file may become."""
+MOST_FIELD = 4 * 1024 * 1024
+MOST_COLUMNS = 1000
 _HEAD = 1 << 20
 _IN_NAME = re.compile(r"(?:^|/)(?:am-([A-Za-z0-9_]+)|insights-logs-([a-z0-9]+)|insights-(activity)-logs)/")
 
@@ -52,12 +55,16 @@ class LogFile(NamedTuple):
 
 
 class Readable(NamedTuple):
-    """A file under a name of ours: `shape` is lines, array, document, csv or parquet. `cut` if it ended too early."""
+    """A file under a name of ours: `shape` is lines, array, document, csv or parquet. `cut` if it ended too early.
+
+    CSV has become JSON lines on the way; `lost` are rows that were none.
+    """
 
     file: LogFile
     name: str
     shape: str
     cut: bool = False
+    lost: int = 0
 
 
 def log_files(paths: Sequence[str]) -> Iterator[LogFile]:
@@ -112,6 +119,13 @@ def prepared(file: LogFile, scratch: str, number: int) -> Readable | Unread | No
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return Unread(file.path, "it is UTF-16: write it again as UTF-8")
     shape = shape_of(start)
+    if shape == "csv":
+        lost = _lines_of_csv(name)
+        return (
+            Unread(file.path, "it is neither JSON, CSV nor Parquet")
+            if lost < 0
+            else Readable(file, name, shape, cut, lost)
+        )
     return Readable(file, name, shape, cut) if shape else None
 
 
@@ -148,3 +162,35 @@ def _expand(packed: BinaryIO, name: str) -> bool:
         except (EOFError, zlib.error, gzip.BadGzipFile):
             return True
     return False
+
+
+def _lines_of_csv(name: str) -> int:
+    """Write the rows of a CSV file as JSON lines in its place; gives how many were malformed, or -1 if it is no CSV.
+
+    Python's reader takes one row at a time, whatever the file is; a file of one line with 100,000 separators makes others
+    take all memory.
+    """
+    lost = 0
+    csv.field_size_limit(MOST_FIELD)
+    with open(name, encoding="utf-8", errors="replace", newline="") as read:
+        first = read.readline(_HEAD)
+        separator = max(",;\t", key=first.count)
+        columns = next(csv.reader([first], delimiter=separator), [])
+        if not first.endswith("\n") or not 1 < len(columns) <= MOST_COLUMNS or not all(columns):
+            return -1
+        rows = csv.reader(read, delimiter=separator)
+        with open(f"{name}.lines", "w", encoding="utf-8") as out:
+            while True:
+                try:
+                    row = next(rows, None)
+                except csv.Error:
+                    lost += 1
+                    continue
+                if row is None:
+                    break
+                if len(row) == len(columns):
+                    out.write(json.dumps(dict(zip(columns, row, strict=True))) + "\n")
+                else:
+                    lost += bool(row)
+    os.replace(f"{name}.lines", name)
+    return lost

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from weighbridge.monitor.files import LogFile
 
-MOST_RECORD = 64 * 1024 * 1024
-"""Bytes of one JSON value that is read; a whole document counts as one."""
+MOST_RECORD = 8 * 1024 * 1024
+"""Bytes of one record that is read."""
+MOST_DOCUMENT = 64 * 1024 * 1024
+"""Bytes of a JSON document over several lines, which is held as a whole."""
 BATCH_BYTES = 64 * 1024 * 1024
 BATCH_FILES = 500
 _STANDARD = {"TimeGenerated", "TenantId", "Type", "SourceSystem", "_ResourceId", "_SubscriptionId", "TableName"}
@@ -89,23 +91,23 @@ class Ingest(NamedTuple):
         return Taken(counts, tuple(unread))
 
     def _batch(self, files: Sequence[LogFile], unread: list[Unread], note: Callable[[str], None]) -> ReadCounts:
+        # A file that cannot be read would end a transaction: files are staged outside of it.
+        self.connection.execute(_STAGED)
+        malformed = 0
+        for number, file in enumerate(files):
+            note(file.path)
+            ready = prepared(file, self.scratch, number)
+            if isinstance(ready, Unread):
+                unread.append(ready)
+            elif ready is not None:
+                if ready.cut:
+                    unread.append(Unread(file.path, "it is cut off or damaged; what is before that was read"))
+                malformed += ready.lost + self._stage(ready, unread)
+                os.remove(ready.name)
         self.connection.execute("begin")
         try:
-            self.connection.execute(_STAGED)
-            malformed = 0
-            for number, file in enumerate(files):
-                note(file.path)
-                ready = prepared(file, self.scratch, number)
-                if isinstance(ready, Unread):
-                    unread.append(ready)
-                elif ready is not None:
-                    if ready.cut:
-                        unread.append(Unread(file.path, "it is cut off or damaged; what is before that was read"))
-                    malformed += self._stage(ready, unread)
-                    os.remove(ready.name)
             counts = self._take_staged()
-            rows = [(os.path.abspath(file.path), file.size, file.changed) for file in files]
-            for path, size, changed in rows:
+            for path, size, changed in ((os.path.abspath(file.path), file.size, file.changed) for file in files):
                 self.connection.execute("delete from wb_files where path = ?", [path])
                 self.connection.execute("insert into wb_files values (?, ?, ?)", [path, size, changed])
             self.connection.execute("commit")
@@ -115,47 +117,41 @@ class Ingest(NamedTuple):
         return counts._replace(malformed=counts.malformed + malformed, files=len(files))
 
     def _stage(self, ready: Readable, unread: list[Unread]) -> int:
-        """Put the records of one file into `staged`; gives how many were lost on the way."""
+        """Put the records of one file into `staged`; gives 1 if the file is lost as a whole."""
         import duckdb
 
         try:
             self.connection.execute("create or replace temp table loaded (j JSON)")
-            lost = self._load(ready)
+            self._load(ready)
             self.connection.execute(_UNPACKED)
         except duckdb.OutOfMemoryException:
-            raise
+            unread.append(Unread(ready.file.path, "it needs more memory than memory_mb in [monitor] allows"))
+            return 1
         except duckdb.Error:
             unread.append(Unread(ready.file.path, f"it is no {_KINDS[ready.shape]} that can be read"))
             return 1
         hint = self.table or ready.file.hint or self._by_columns()
         self.connection.execute("insert into staged select j, $hint from unpacked", {"hint": hint})
         self.connection.execute("drop table loaded; drop table unpacked")
-        return lost
+        return 0
 
-    def _load(self, ready: Readable) -> int:
+    def _load(self, ready: Readable) -> None:
         values = {"name": ready.name}
         if ready.shape == "parquet":
             self.connection.execute(
                 "insert into loaded select to_json(t) from read_parquet($name, hive_partitioning = false) t", values
             )
-            return 0
-        if ready.shape == "csv":
-            self.connection.execute(
-                "insert into loaded select to_json(t) from read_csv($name, all_varchar = true, header = true, "
-                "ignore_errors = true, store_rejects = true, hive_partitioning = false, sample_size = 20480) t",
-                values,
-            )
-            (rejected,) = self.connection.execute("select count(distinct line) from reject_errors").fetchone() or (0,)
-            self.connection.execute("drop table reject_errors; drop table reject_scans")
-            return int(rejected)
-        form = {"lines": "newline_delimited", "array": "array", "document": "unstructured"}[ready.shape]
-        errors = ", ignore_errors = true" if ready.shape == "lines" else ""
+            return
+        form = {"lines": "newline_delimited", "csv": "newline_delimited", "array": "array", "document": "unstructured"}[
+            ready.shape
+        ]
+        most = MOST_DOCUMENT if ready.shape == "document" else MOST_RECORD
+        errors = ", ignore_errors = true" if form == "newline_delimited" else ""
         self.connection.execute(
             f"insert into loaded select json from read_json_objects($name, format = '{form}', "  # noqa: S608
-            f"compression = 'uncompressed', maximum_object_size = {MOST_RECORD}{errors})",
+            f"compression = 'uncompressed', maximum_object_size = {most}{errors})",
             values,
         )
-        return 0
 
     def _by_columns(self) -> str:
         """The table that has most of the columns of the first records; empty if none has three of its own."""
