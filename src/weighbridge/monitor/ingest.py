@@ -174,7 +174,7 @@ class Ingest(NamedTuple):
         self.connection.executemany("insert into named values (?, ?)", list(names.items()))
         # A record may say what it is; a file's place says it of all that do not.
         self.connection.execute("""create or replace temp table routed as
-            select j, coalesce(own.name, said.name, place.name) as name,
+            select j, coalesce(own.name, said.name, case when j ->> '$.Type' is null then place.name end) as name,
                    md5_number(coalesce(nullif(j ->> '$._ItemId', ''), j::varchar))::uhugeint as id
             from staged
             left join named own on own.said = lower(j ->> '$.Type')
