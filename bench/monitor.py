@@ -97,9 +97,9 @@ def rhythm(hour: int) -> float:
 def honest(out: Writer, chance: random.Random, callers: int) -> None:
     """A month of an estate in which nothing is wrong."""
     for hour in range(DAYS * 24):
-        for _ in range(poisson(chance, callers * 2.5 * rhythm(hour) + 30)):
+        for _ in range(poisson(chance, callers * 2.5 * rhythm(hour) + 200)):
             traffic(out, chance, hour, f"caller-{int(callers * chance.random() ** 2)}")
-        for _ in range(poisson(chance, callers * 0.3 * rhythm(hour) + 12)):
+        for _ in range(poisson(chance, callers * 0.3 * rhythm(hour) + 45)):
             gateway(out, chance, hour)
         if hour % 24 == 3:  # the nightly batch, which is named
             for _ in range(600):
@@ -170,9 +170,9 @@ def planted(out: Writer, chance: random.Random) -> None:
     out.put("WeighbridgeDecisions_CL", day["deployment-source"] - timedelta(minutes=9), {"Decision": "allow", "DeploymentId": "/s/deployment-source"})
     told("deployment-unadmitted", _DEPLOY, {"properties": {"model": "azureml://registries/wb-prod/models/m/versions/1"}})
     for when in spread("extraction-volume", 1500, 55):
-        put_traffic(out, chance, when, "thief")
+        put_traffic(out, chance, when, "thief", 0)
     for number in range(14 * 24 * 16):  # from the second day of the third week: sixteen an hour, day and night
-        put_traffic(out, chance, after(14) + timedelta(minutes=number * 3.75 + chance.random()), "patient-thief")
+        put_traffic(out, chance, after(14) + timedelta(minutes=number * 3.75 + chance.random()), "patient-thief", 0)
     for number, when in enumerate(spread("extraction-template", 260, 50)):
         put_prompt(out, chance, when, f"Is record {number} of the training set in class {number % 7}?")
     for when in spread("leak-canary", 2, 50):
@@ -211,9 +211,9 @@ def traffic(out: Writer, chance: random.Random, hour: int, caller: str) -> None:
     put_traffic(out, chance, moment(chance, hour), caller)
 
 
-def put_traffic(out: Writer, chance: random.Random, when: datetime, caller: str) -> None:
+def put_traffic(out: Writer, chance: random.Random, when: datetime, caller: str, endpoint: int = -1) -> None:
     """One request to one of four endpoints; of the last two, one changes its answers and one its pace."""
-    endpoint = chance.choices(range(4), (5, 3, 1, 1))[0]
+    endpoint = endpoint if endpoint >= 0 else chance.choices(range(4), (4, 2, 2, 2))[0]
     down = endpoint == 1 and when.weekday() == 6 and when.hour == 2
     size = chance.lognormvariate(6 + endpoint / 2, 0.5)
     if endpoint == 2 and changed("behaviour-change", when):

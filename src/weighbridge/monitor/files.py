@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 import json
 import os
 import re
@@ -126,7 +125,9 @@ def prepared(file: LogFile, scratch: str, number: int) -> Readable | Unread | No
             if lost < 0
             else Readable(file, name, shape, cut, lost)
         )
-    return Readable(file, name, shape, cut) if shape else None
+    if not shape:
+        return Unread(file.path, "it is cut off before its first record") if cut else None
+    return Readable(file, name, shape, cut)
 
 
 def shape_of(start: bytes) -> str:
@@ -150,18 +151,29 @@ def shape_of(start: bytes) -> str:
 
 
 def _expand(packed: BinaryIO, name: str) -> bool:
-    """Write what is in a gzip file; gives whether it ended too early, was damaged or grew beyond what is allowed."""
-    size = 0
-    with open(name, "wb") as out, gzip.open(packed) as stream:
-        try:
-            while block := stream.read(1 << 20):
-                size += len(block)
-                if size > MOST_EXPANDED:
-                    return True
-                out.write(block)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            return True
-    return False
+    """Write what is in a gzip file; gives whether it ended too early, was damaged or grew beyond what is allowed.
+
+    What comes before the damage is kept, which the standard library's reader of such files does not do.
+    """
+    size, stream, block = 0, zlib.decompressobj(31), b""
+    with open(name, "wb") as out:
+        while block := block or packed.read(1 << 16):
+            try:
+                plain_bytes = stream.decompress(block, 1 << 20)
+            except zlib.error:
+                return True
+            size += len(plain_bytes)
+            if size > MOST_EXPANDED:
+                return True
+            out.write(plain_bytes)
+            block = stream.unconsumed_tail
+            if stream.eof:
+                block = stream.unused_data.lstrip(b"\0")
+                more = block or packed.read(1 << 16)
+                if not more:
+                    return False
+                stream, block = zlib.decompressobj(31), more
+    return True
 
 
 def _lines_of_csv(name: str) -> int:

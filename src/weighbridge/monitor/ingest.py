@@ -94,6 +94,7 @@ class Ingest(NamedTuple):
         # A file that cannot be read would end a transaction: files are staged outside of it.
         self.connection.execute(_STAGED)
         malformed = 0
+        together: dict[str, list[Readable]] = {}
         for number, file in enumerate(files):
             note(file.path)
             ready = prepared(file, self.scratch, number)
@@ -102,7 +103,13 @@ class Ingest(NamedTuple):
             elif ready is not None:
                 if ready.cut:
                     unread.append(Unread(file.path, "it is cut off or damaged; what is before that was read"))
-                malformed += ready.lost + self._stage(ready, unread)
+                malformed += ready.lost
+                # Files of one shape whose path says what they are go in at once: each statement costs its time.
+                key = (self.table or file.hint) if ready.shape == "lines" else ""
+                together.setdefault(key or f"/{number}", []).append(ready)
+        for group in together.values():
+            malformed += self._stage(group, unread)
+            for ready in group:
                 os.remove(ready.name)
         self.connection.execute("begin")
         try:
@@ -116,39 +123,40 @@ class Ingest(NamedTuple):
             raise
         return counts._replace(malformed=counts.malformed + malformed, files=len(files))
 
-    def _stage(self, ready: Readable, unread: list[Unread]) -> int:
-        """Put the records of one file into `staged`; gives 1 if the file is lost as a whole."""
+    def _stage(self, group: Sequence[Readable], unread: list[Unread]) -> int:
+        """Put the records of some files into `staged`; gives how many of the files are lost as a whole."""
         import duckdb
 
+        first = group[0]
         try:
             self.connection.execute("create or replace temp table loaded (j JSON)")
-            self._load(ready)
+            self._load([ready.name for ready in group], first.shape)
             self.connection.execute(_UNPACKED)
-        except duckdb.OutOfMemoryException:
-            unread.append(Unread(ready.file.path, "it needs more memory than memory_mb in [monitor] allows"))
+        except duckdb.Error as error:
+            if len(group) > 1:
+                return sum(self._stage([ready], unread) for ready in group)
+            why = f"it is no {_KINDS[first.shape]} that can be read"
+            if isinstance(error, duckdb.OutOfMemoryException):
+                why = "it needs more memory than memory_mb in [monitor] allows"
+            unread.append(Unread(first.file.path, why))
             return 1
-        except duckdb.Error:
-            unread.append(Unread(ready.file.path, f"it is no {_KINDS[ready.shape]} that can be read"))
-            return 1
-        hint = self.table or ready.file.hint or self._by_columns()
+        hint = self.table or first.file.hint or self._by_columns()
         self.connection.execute("insert into staged select j, $hint from unpacked", {"hint": hint})
         self.connection.execute("drop table loaded; drop table unpacked")
         return 0
 
-    def _load(self, ready: Readable) -> None:
-        values = {"name": ready.name}
-        if ready.shape == "parquet":
+    def _load(self, names: list[str], shape: str) -> None:
+        values = {"names": names}
+        if shape == "parquet":
             self.connection.execute(
-                "insert into loaded select to_json(t) from read_parquet($name, hive_partitioning = false) t", values
+                "insert into loaded select to_json(t) from read_parquet($names, hive_partitioning = false) t", values
             )
             return
-        form = {"lines": "newline_delimited", "csv": "newline_delimited", "array": "array", "document": "unstructured"}[
-            ready.shape
-        ]
-        most = MOST_DOCUMENT if ready.shape == "document" else MOST_RECORD
+        form = {"array": "array", "document": "unstructured"}.get(shape, "newline_delimited")
+        most = MOST_DOCUMENT if shape == "document" else MOST_RECORD
         errors = ", ignore_errors = true" if form == "newline_delimited" else ""
         self.connection.execute(
-            f"insert into loaded select json from read_json_objects($name, format = '{form}', "  # noqa: S608
+            f"insert into loaded select json from read_json_objects($names, format = '{form}', "  # noqa: S608
             f"compression = 'uncompressed', maximum_object_size = {most}{errors})",
             values,
         )
