@@ -10,7 +10,7 @@ help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
-	@echo "make services            install the stand-ins of services that the tests talk to (Azurite; needs npm, 360 MB)"
+	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser; needs npm, 400 MB)"
 	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
 	@echo "make engines             install the other scanners that Weighbridge can ask, into an environment of their own"
@@ -57,11 +57,11 @@ docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python tools/docs.py
 
-# Found by tests/build/azurite.py. Without it the tests of Azure storage are skipped.
+# Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
 services: .services/.made
 
 .services/.made:
-	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .services azurite@3.37.0
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .services azurite@3.37.0 @kusto/language-service-next@12.4.1
 	@touch $@
 
 writers: .venv-writers/.made

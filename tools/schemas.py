@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType, NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
@@ -41,13 +41,15 @@ from weighbridge.core.claims import Claim
 from weighbridge.core.digests import Digest
 from weighbridge.core.evidence import Tool
 from weighbridge.core.facts import Fact
-from weighbridge.core.findings import Finding, Verdict
+from weighbridge.core.findings import Finding, Severity, Verdict
 from weighbridge.core.origin import Origin
 from weighbridge.core.settings import STAGES
 from weighbridge.engines.base import EngineReport
 from weighbridge.gate.decision import Recorded, ShownExemption, UsedEvidence
 from weighbridge.gate.reason import Reason
 from weighbridge.index.check import Checked
+from weighbridge.monitor.base import Alert, MonitorReport
+from weighbridge.monitor.probe import ProbeReport
 from weighbridge.pipelines.deployment import GateDecision
 from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
 from weighbridge.pipelines.policy_cases import Tried
@@ -65,7 +67,7 @@ from weighbridge.sbom.statements import Statement
 from weighbridge.scan.report import BlobFacts, Envelope, FactSheet, ScanReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "src", "weighbridge", "schemas")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -95,7 +97,7 @@ NAMES: Mapping[str, Any] = MappingProxyType(
             Verdict,
         )
     }
-    | {"Fact": Fact, "Callable": Callable, "Iterator": Iterator}
+    | {"Fact": Fact, "Mapping": Mapping, "Callable": Callable, "Iterator": Iterator}
 )
 """Types that records name without importing them at run time."""
 
@@ -468,6 +470,24 @@ def _judged(more: Mapping[str, Any], name: str, about: str) -> Shape:
     return Shape(name, about, {**fields, **more})
 
 
+def monitor_shapes() -> dict[str, Shape]:
+    """What `weighbridge monitor` says, as `render/monitor.py` and `monitor/probe.py` write it."""
+    texts = Shape("Texts", "Output columns of the detection, by name.", {}, closed=False)
+    alert = shape_of(Alert, entities=texts, details=texts)
+    alert = alert._replace(fields={("count" if name == "times" else name): kind for name, kind in alert.fields.items()})
+    fields = {**fields_of(MonitorReport), "alerts": ListOf(alert)}
+    row = {"id": str, "number": str, "title": str, "severity": Severity, "references": tuple[str, ...]}
+    row |= {"tables": tuple[str, ...], "parameters": tuple[str, ...]}
+    rows = ListOf(Shape("Detection", "One detection; `weighbridge monitor explain` says the rest.", row))
+    result = {**fields_of(ProbeReport), "result": Literal["same", "changed", "unknown"]}
+    return {
+        "monitor": _top("MonitorReport", first_sentence(MonitorReport.__doc__), "weighbridge.monitor/1", fields),
+        "monitor-list": _top("Detections", "Every detection.", "weighbridge.monitor-list/1", {"detections": rows}),
+        "alerts": _top("Alerts", "What a webhook gets.", "weighbridge.alerts/1", {"alerts": ListOf(alert)}),
+        "probe": _top("ProbeReport", first_sentence(ProbeReport.__doc__), "weighbridge.probe/1", result),
+    }
+
+
 def registry_shapes() -> dict[str, Shape]:
     """What `weighbridge registry` says, as `render/registry.py` writes the records; a refused copy is a decision."""
     records: dict[str, type] = {
@@ -521,6 +541,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes() | sbom_shapes()
     bodies |= {"audit": audit_shape(), "identity": identity_shape()}
     bodies |= gate_shapes()
+    bodies |= monitor_shapes()
     return {name: document(name, body) for name, body in bodies.items()}
 
 

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "registry": ("Gates", "list, show, verify, copy and clear what registries hold"),
     "serve": ("Gates", "gate two over HTTP, and as an admission webhook of Kubernetes"),
     "azure": ("Azure", "audit an estate, judge policies and identities, gate deployments, publish"),
+    "monitor": ("Watch", "judge logs of what runs, write alert rules, probe an endpoint"),
     "trust": ("Set up", "say whose signatures count"),
     "init": ("Set up", "write settings and a signing key for this folder"),
     "doctor": ("Set up", "check that everything needed is there"),

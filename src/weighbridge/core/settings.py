@@ -11,11 +11,10 @@ import os
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.core.stage_values import STAGE_VALUES, read_flag, read_index, read_path, read_paths, stage_value
+from weighbridge.core.stage_values import read_flag, read_index, read_path, read_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
 
 FILE = "weighbridge.toml"
 TRUST_STORE = "trust.toml"
@@ -235,6 +234,21 @@ class ServerSettings(NamedTuple):
     """Kinds of volumes that may be mounted. `image` always may, and is judged as a model."""
 
 
+class MonitorSettings(NamedTuple):
+    """How logs are judged after deployment."""
+
+    state: str = ""
+    """The file that is kept between runs; empty: every run begins anew."""
+    keep_days: int = 30
+    """Days that records are looked back at."""
+    memory_mb: int = 512
+    """Megabytes that a run may use before it goes to disk."""
+    webhook: str = ""
+    """An https address that alerts are sent to."""
+    parameters: dict[str, str | int | float | list[str]] = {}  # noqa: RUF012 -- never changed
+    """Values of the detections' parameters by name; `weighbridge monitor explain` shows what there are."""
+
+
 class Settings(NamedTuple):
     """Everything that can be set. Paths are absolute or relative to the working directory."""
 
@@ -257,6 +271,7 @@ class Settings(NamedTuple):
     registries: dict[str, RegistrySetting] = {}  # noqa: RUF012 -- never changed
     quarantine: QuarantineSettings = QuarantineSettings()
     https: HttpsSettings = HttpsSettings()
+    monitor: MonitorSettings = MonitorSettings()
     server: ServerSettings = ServerSettings()
     azure: AzureSettings = AzureSettings()
     index_address: str = ""
@@ -314,6 +329,8 @@ def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
 def _from_file(path: str) -> Settings:
     import tomllib
 
+    from weighbridge.core import setting_tables as tables
+
     try:
         with open(path, "rb") as file:
             table = tomllib.load(file)
@@ -325,253 +342,40 @@ def _from_file(path: str) -> Settings:
         table = table["tool"]["weighbridge"]
     where = f"the settings {path}"
     known = (*(field for field in Settings._fields if field not in NOT_KEYS), "stage", "index")
-    _check_keys(table, known, where)
+    tables.check_keys(table, known, where)
     folder = os.path.dirname(path)
-    registry = _text(table, "registry", where)
+    registry = tables.text_of(table, "registry", where)
     if registry.startswith("oci:"):
         registry = f"oci:{os.path.join(folder, registry.removeprefix('oci:'))}"
-    key = _text(table, "key", where)
-    store = _text(table, "trust_store", where)
+    key = tables.text_of(table, "key", where)
+    store = tables.text_of(table, "trust_store", where)
     beside = os.path.join(folder, TRUST_STORE)
-    root = _text(table, "sigstore_root", where)
+    root = tables.text_of(table, "sigstore_root", where)
     return Settings(
         file=path,
         registry=registry,
         key=os.path.join(folder, key) if key and not key.startswith(VAULT_KEY) and key != KEYLESS else key,
-        signer=_signer(table.get("signer", {}), folder, f"{where}, [signer]"),
-        fail_on=_text(table, "fail_on", where) or "high",
-        trust=tuple(_trust(entry, folder, where) for entry in _tables(table, "trust", where)),
+        signer=tables.read_signer(table.get("signer", {}), folder, f"{where}, [signer]"),
+        fail_on=tables.text_of(table, "fail_on", where) or "high",
+        trust=tuple(tables.read_trust(entry, folder, where) for entry in tables.tables_of(table, "trust", where)),
         trust_store=os.path.join(folder, store) if store else beside if os.path.lexists(beside) else "",
         sigstore_root=os.path.join(folder, root) if root else "",
-        limits=_limits(table.get("limits", {}), f"{where}, [limits]"),
-        stages=_stages(table.get("stage", {}), where),
-        engines=_engines(table.get("engines", {}), folder, f"{where}, [engines]"),
-        registries=_registries(table.get("registries", {}), folder, where),
-        quarantine=_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
-        https=_https(table.get("https", {}), f"{where}, [https]"),
-        server=_server(table.get("server", {}), f"{where}, [server]"),
-        azure=_azure(table.get("azure", {}), f"{where}, [azure]"),
+        limits=tables.read_limits(table.get("limits", {}), f"{where}, [limits]"),
+        stages=tables.read_stages(table.get("stage", {}), where),
+        engines=tables.read_engines(table.get("engines", {}), folder, f"{where}, [engines]"),
+        registries=tables.read_registries(table.get("registries", {}), folder, where),
+        quarantine=tables.read_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
+        https=tables.read_https(table.get("https", {}), f"{where}, [https]"),
+        monitor=tables.read_monitor(table.get("monitor", {}), folder, f"{where}, [monitor]"),
+        server=tables.read_server(table.get("server", {}), f"{where}, [server]"),
+        azure=tables.read_azure(table.get("azure", {}), f"{where}, [azure]"),
         index_address=read_index(table, folder, where),
         feeds=read_paths(table, "feeds", folder, where),
         feeds_signed=read_flag(table, "feeds_signed", where),
         advisories=read_path(table, "advisories", folder, where),
-        exemptions=os.path.join(folder, _text(table, "exemptions", where) or ".weighbridge/exemptions"),
+        exemptions=os.path.join(folder, tables.text_of(table, "exemptions", where) or ".weighbridge/exemptions"),
         given=frozenset(f"{stage}.{key}" for stage, values in table.get("stage", {}).items() for key in values),
     )
-
-
-def _signer(table: Any, folder: str, where: str) -> SignerSettings:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [signer] and one setting per line")
-    _check_keys(table, SignerSettings._fields, where)
-    notation = table.get("notation", True)
-    if type(notation) is not bool:
-        raise UsageError(f"{where}: notation is neither true nor false", "write true or false")
-    certificate, config = _text(table, "certificate", where), _text(table, "sigstore_config", where)
-    return SignerSettings(
-        os.path.join(folder, certificate) if certificate else "",
-        notation,
-        _text(table, "timestamp", where),
-        os.path.join(folder, config) if config else "",
-    )
-
-
-def _trust(entry: Mapping[str, Any], folder: str, where: str) -> TrustSetting:
-    _check_keys(entry, TrustSetting._fields, f"{where}, [[trust]]")
-    name, key = _text(entry, "name", where), _text(entry, "key", where)
-    if not name or not key:
-        raise UsageError(f"{where}: an entry of [[trust]] lacks its name or key", "give both")
-    may_sign = entry.get("may_sign", ["*"])
-    if not _is_texts(may_sign):
-        raise UsageError(f"{where}: may_sign of {name!r} is no list of texts", 'write may_sign = ["*"]')
-    return TrustSetting(name, os.path.join(folder, key), tuple(may_sign))
-
-
-def _limits(table: Any, where: str) -> Limits:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [limits] and one limit per line")
-    _check_keys(table, Limits._fields, where)
-    for name, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise UsageError(f"{where}: {name} is not a number above zero", "write a number")
-    return Limits(**table)
-
-
-def _stages(table: Any, where: str) -> dict[str, StagePolicy]:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where}: [stage] is no table", "write [stage.production]")
-    _check_keys(table, STAGES, f"{where}, [stage]")
-    stages = dict(DEFAULT_STAGES)
-    for name, values in table.items():
-        here = f"{where}, [stage.{name}]"
-        if not isinstance(values, dict):
-            raise UsageError(f"{here} is no table", "write one requirement per line")
-        _check_keys(values, StagePolicy._fields, here)
-        stages[name] = stages[name]._replace(**{key: _stage_value(key, value, here) for key, value in values.items()})
-    return stages
-
-
-def _stage_value(key: str, value: Any, where: str) -> Any:
-    if key == "verdicts":
-        if _is_texts(value) and set(value) <= {"clean", "incomplete", "suspicious"}:
-            return tuple(value)
-        raise UsageError(f"{where}: verdicts can be clean, incomplete, suspicious", 'write verdicts = ["clean"]')
-    if key == "licences":
-        if _is_texts(value) and all(name.strip() for name in value):
-            return tuple(value)
-        raise UsageError(f"{where}: licences is no list of names", 'write licences = ["apache-2.0", "mit"]')
-    if key == "max_scan_age_days":
-        if type(value) is int and value > 0:
-            return value
-        raise UsageError(f"{where}: {key} is not a number of days above zero", "write a whole number")
-    if key == "pickle":
-        if value in PICKLE:
-            return value
-        raise UsageError(f"{where}: pickle can be convert, block or allow", 'write pickle = "convert"')
-    if key in STAGE_VALUES:
-        return stage_value(key, value, where)
-    if key in ("provenance", "confirm", "acknowledged"):
-        if _is_texts(value):
-            return tuple(value)
-        raise UsageError(f"{where}: {key} is no list of claims", f'write {key} = ["commit-signature"]')
-    if type(value) is bool:
-        return value
-    raise UsageError(f"{where}: {key} is neither true nor false", "write true or false")
-
-
-def _engines(table: Any, folder: str, where: str) -> EngineSettings:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [engines] and one setting per line")
-    _check_keys(table, EngineSettings._fields, where)
-    paths = table.get("paths", {})
-    if not isinstance(paths, dict):
-        raise UsageError(f"{where}: paths is no table", 'write [engines.paths] and picklescan = "PROGRAM"')
-    _check_keys(paths, ENGINES, f"{where[:-1]}.paths]")
-    seconds, unsafe = table.get("seconds", EngineSettings().seconds), table.get("unsafe_no_sandbox", False)
-    if type(seconds) is not int or seconds <= 0:
-        raise UsageError(f"{where}: seconds is not a number of seconds above zero", "write a whole number")
-    if type(unsafe) is not bool:
-        raise UsageError(f"{where}: unsafe_no_sandbox is neither true nor false", "write true or false")
-    rules = _text(table, "yara_rules", where)
-    return EngineSettings(
-        paths={name: os.path.join(folder, _text(paths, name, where)) for name in paths},
-        yara_rules=os.path.join(folder, rules) if rules else "",
-        seconds=seconds,
-        unsafe_no_sandbox=unsafe,
-    )
-
-
-def _registries(table: Any, folder: str, where: str) -> dict[str, RegistrySetting]:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where}: [registries] is no table", 'write [registries."HOST"]')
-    found = {}
-    for host, values in table.items():
-        here = f"{where}, [registries.{host!r}]"
-        if not isinstance(values, dict):
-            raise UsageError(f"{here} is no table", 'write [registries."HOST"] with the host in quotes')
-        _check_keys(values, RegistrySetting._fields, here)
-        plain_http = values.get("plain_http")
-        if plain_http is not None and type(plain_http) is not bool:
-            raise UsageError(f"{here}: plain_http is neither true nor false", "write true or false")
-        login = _text(values, "login", here) or "auto"
-        if login not in LOGINS:
-            raise UsageError(f"{here}: login is not one of {', '.join(LOGINS)}", 'write login = "auto"')
-        ca_file = _text(values, "ca_file", here)
-        found[host] = RegistrySetting(
-            ca_file=os.path.join(folder, ca_file) if ca_file else "",
-            plain_http=plain_http,
-            mirror=_text(values, "mirror", here),
-            login=login,
-        )
-    return found
-
-
-def _server(table: Any, where: str) -> ServerSettings:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [server] and one setting per line")
-    _check_keys(table, ServerSettings._fields, where)
-    for key, values in table.items():
-        if not _is_texts(values) or not all(values):
-            raise UsageError(f"{where}: {key} is no list of names", f'write {key} = ["NAME"]')
-    return ServerSettings(**{key: tuple(values) for key, values in table.items()})
-
-
-def _quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [quarantine] and one setting per line")
-    default = QuarantineSettings()
-    _check_keys(table, QuarantineSettings._fields, where)
-    place, keep, most = (
-        _text(table, "folder", where),
-        table.get("keep", False),
-        table.get("most_bytes", default.most_bytes),
-    )
-    if type(keep) is not bool:
-        raise UsageError(f"{where}: keep is neither true nor false", "write true or false")
-    if type(most) is not int or most <= 0:
-        raise UsageError(f"{where}: most_bytes is not a number of bytes above zero", "write a whole number")
-    return QuarantineSettings(os.path.join(folder, place) if place else "", keep, most)
-
-
-def _https(table: Any, where: str) -> HttpsSettings:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [https] and one setting per line")
-    _check_keys(table, HttpsSettings._fields, where)
-    hosts = {}
-    for key in table:
-        if not _is_texts(table[key]):
-            raise UsageError(f"{where}: {key} is no list of hosts", f'write {key} = ["models.example.com"]')
-        hosts[key] = tuple(host.lower() for host in table[key])
-    return HttpsSettings(**hosts)
-
-
-def _azure(table: Any, where: str) -> AzureSettings:
-    if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", "write [azure] and one setting per line")
-    _check_keys(table, AzureSettings._fields, where)
-    lists = {}
-    for key in AzureSettings._fields:
-        if key in ("prefix", "admitted") or key not in table:
-            continue
-        if not _is_texts(table[key]) or not all(value.strip() for value in table[key]):
-            raise UsageError(f"{where}: {key} is no list of texts", f'write {key} = ["…"]')
-        lists[key] = tuple(table[key])
-    prefix = _text(table, "prefix", where) or AzureSettings().prefix
-    admitted = table.get("admitted", {})
-    if not isinstance(admitted, dict) or not all(isinstance(value, str) for value in admitted.values()):
-        raise UsageError(
-            f"{where}: admitted is no table of texts", 'write [azure.admitted] and "azureml://…" = "sha256:…"'
-        )
-    return AzureSettings(**lists, admitted=dict(admitted), prefix=prefix)
-
-
-def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    names = list(known)
-    for key in table:
-        if key not in names:
-            import difflib
-
-            near = difflib.get_close_matches(key, names, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
-            raise UsageError(f"{where}: {key!r} is not a setting", mend)
-
-
-def _text(table: Mapping[str, Any], key: str, where: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise UsageError(f"{where}: {key} is no text", f'write {key} = "…"')
-    return value
-
-
-def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise UsageError(f"{where}: {key} is no list of tables", f"write [[{key}]]")
-    return value
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _has_table(path: str) -> bool:

@@ -1,0 +1,270 @@
+"""The tables of a settings file, read into the records of `core/settings.py`; a wrong key or value names its place.
+
+Loaded only where there is a settings file.
+"""
+
+from __future__ import annotations
+
+import os
+
+from weighbridge.core.errors import UsageError
+from weighbridge.core.limits import Limits
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.settings import (
+    DEFAULT_STAGES,
+    ENGINES,
+    LOGINS,
+    PICKLE,
+    STAGES,
+    AzureSettings,
+    EngineSettings,
+    HttpsSettings,
+    MonitorSettings,
+    QuarantineSettings,
+    RegistrySetting,
+    ServerSettings,
+    SignerSettings,
+    StagePolicy,
+    TrustSetting,
+)
+from weighbridge.core.stage_values import STAGE_VALUES, stage_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+
+def read_signer(table: Any, folder: str, where: str) -> SignerSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [signer] and one setting per line")
+    check_keys(table, SignerSettings._fields, where)
+    notation = table.get("notation", True)
+    if type(notation) is not bool:
+        raise UsageError(f"{where}: notation is neither true nor false", "write true or false")
+    certificate, config = text_of(table, "certificate", where), text_of(table, "sigstore_config", where)
+    return SignerSettings(
+        os.path.join(folder, certificate) if certificate else "",
+        notation,
+        text_of(table, "timestamp", where),
+        os.path.join(folder, config) if config else "",
+    )
+
+
+def read_trust(entry: Mapping[str, Any], folder: str, where: str) -> TrustSetting:
+    check_keys(entry, TrustSetting._fields, f"{where}, [[trust]]")
+    name, key = text_of(entry, "name", where), text_of(entry, "key", where)
+    if not name or not key:
+        raise UsageError(f"{where}: an entry of [[trust]] lacks its name or key", "give both")
+    may_sign = entry.get("may_sign", ["*"])
+    if not is_texts(may_sign):
+        raise UsageError(f"{where}: may_sign of {name!r} is no list of texts", 'write may_sign = ["*"]')
+    return TrustSetting(name, os.path.join(folder, key), tuple(may_sign))
+
+
+def read_limits(table: Any, where: str) -> Limits:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [limits] and one limit per line")
+    check_keys(table, Limits._fields, where)
+    for name, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise UsageError(f"{where}: {name} is not a number above zero", "write a number")
+    return Limits(**table)
+
+
+def read_stages(table: Any, where: str) -> dict[str, StagePolicy]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: [stage] is no table", "write [stage.production]")
+    check_keys(table, STAGES, f"{where}, [stage]")
+    stages = dict(DEFAULT_STAGES)
+    for name, values in table.items():
+        here = f"{where}, [stage.{name}]"
+        if not isinstance(values, dict):
+            raise UsageError(f"{here} is no table", "write one requirement per line")
+        check_keys(values, StagePolicy._fields, here)
+        stages[name] = stages[name]._replace(**{key: _stage_value(key, value, here) for key, value in values.items()})
+    return stages
+
+
+def _stage_value(key: str, value: Any, where: str) -> Any:
+    if key == "verdicts":
+        if is_texts(value) and set(value) <= {"clean", "incomplete", "suspicious"}:
+            return tuple(value)
+        raise UsageError(f"{where}: verdicts can be clean, incomplete, suspicious", 'write verdicts = ["clean"]')
+    if key == "licences":
+        if is_texts(value) and all(name.strip() for name in value):
+            return tuple(value)
+        raise UsageError(f"{where}: licences is no list of names", 'write licences = ["apache-2.0", "mit"]')
+    if key == "max_scan_age_days":
+        if type(value) is int and value > 0:
+            return value
+        raise UsageError(f"{where}: {key} is not a number of days above zero", "write a whole number")
+    if key == "pickle":
+        if value in PICKLE:
+            return value
+        raise UsageError(f"{where}: pickle can be convert, block or allow", 'write pickle = "convert"')
+    if key in STAGE_VALUES:
+        return stage_value(key, value, where)
+    if key in ("provenance", "confirm", "acknowledged"):
+        if is_texts(value):
+            return tuple(value)
+        raise UsageError(f"{where}: {key} is no list of claims", f'write {key} = ["commit-signature"]')
+    if type(value) is bool:
+        return value
+    raise UsageError(f"{where}: {key} is neither true nor false", "write true or false")
+
+
+def read_engines(table: Any, folder: str, where: str) -> EngineSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [engines] and one setting per line")
+    check_keys(table, EngineSettings._fields, where)
+    paths = table.get("paths", {})
+    if not isinstance(paths, dict):
+        raise UsageError(f"{where}: paths is no table", 'write [engines.paths] and picklescan = "PROGRAM"')
+    check_keys(paths, ENGINES, f"{where[:-1]}.paths]")
+    seconds, unsafe = table.get("seconds", EngineSettings().seconds), table.get("unsafe_no_sandbox", False)
+    if type(seconds) is not int or seconds <= 0:
+        raise UsageError(f"{where}: seconds is not a number of seconds above zero", "write a whole number")
+    if type(unsafe) is not bool:
+        raise UsageError(f"{where}: unsafe_no_sandbox is neither true nor false", "write true or false")
+    rules = text_of(table, "yara_rules", where)
+    return EngineSettings(
+        paths={name: os.path.join(folder, text_of(paths, name, where)) for name in paths},
+        yara_rules=os.path.join(folder, rules) if rules else "",
+        seconds=seconds,
+        unsafe_no_sandbox=unsafe,
+    )
+
+
+def read_registries(table: Any, folder: str, where: str) -> dict[str, RegistrySetting]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: [registries] is no table", 'write [registries."HOST"]')
+    found = {}
+    for host, values in table.items():
+        here = f"{where}, [registries.{host!r}]"
+        if not isinstance(values, dict):
+            raise UsageError(f"{here} is no table", 'write [registries."HOST"] with the host in quotes')
+        check_keys(values, RegistrySetting._fields, here)
+        plain_http = values.get("plain_http")
+        if plain_http is not None and type(plain_http) is not bool:
+            raise UsageError(f"{here}: plain_http is neither true nor false", "write true or false")
+        login = text_of(values, "login", here) or "auto"
+        if login not in LOGINS:
+            raise UsageError(f"{here}: login is not one of {', '.join(LOGINS)}", 'write login = "auto"')
+        ca_file = text_of(values, "ca_file", here)
+        found[host] = RegistrySetting(
+            ca_file=os.path.join(folder, ca_file) if ca_file else "",
+            plain_http=plain_http,
+            mirror=text_of(values, "mirror", here),
+            login=login,
+        )
+    return found
+
+
+def read_server(table: Any, where: str) -> ServerSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [server] and one setting per line")
+    check_keys(table, ServerSettings._fields, where)
+    for key, values in table.items():
+        if not is_texts(values) or not all(values):
+            raise UsageError(f"{where}: {key} is no list of names", f'write {key} = ["NAME"]')
+    return ServerSettings(**{key: tuple(values) for key, values in table.items()})
+
+
+def read_quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [quarantine] and one setting per line")
+    default = QuarantineSettings()
+    check_keys(table, QuarantineSettings._fields, where)
+    place, keep, most = (
+        text_of(table, "folder", where),
+        table.get("keep", False),
+        table.get("most_bytes", default.most_bytes),
+    )
+    if type(keep) is not bool:
+        raise UsageError(f"{where}: keep is neither true nor false", "write true or false")
+    if type(most) is not int or most <= 0:
+        raise UsageError(f"{where}: most_bytes is not a number of bytes above zero", "write a whole number")
+    return QuarantineSettings(os.path.join(folder, place) if place else "", keep, most)
+
+
+def read_https(table: Any, where: str) -> HttpsSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [https] and one setting per line")
+    check_keys(table, HttpsSettings._fields, where)
+    hosts = {}
+    for key in table:
+        if not is_texts(table[key]):
+            raise UsageError(f"{where}: {key} is no list of hosts", f'write {key} = ["models.example.com"]')
+        hosts[key] = tuple(host.lower() for host in table[key])
+    return HttpsSettings(**hosts)
+
+
+def read_azure(table: Any, where: str) -> AzureSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [azure] and one setting per line")
+    check_keys(table, AzureSettings._fields, where)
+    lists = {}
+    for key in AzureSettings._fields:
+        if key in ("prefix", "admitted") or key not in table:
+            continue
+        if not is_texts(table[key]) or not all(value.strip() for value in table[key]):
+            raise UsageError(f"{where}: {key} is no list of texts", f'write {key} = ["…"]')
+        lists[key] = tuple(table[key])
+    prefix = text_of(table, "prefix", where) or AzureSettings().prefix
+    admitted = table.get("admitted", {})
+    if not isinstance(admitted, dict) or not all(isinstance(value, str) for value in admitted.values()):
+        raise UsageError(
+            f"{where}: admitted is no table of texts", 'write [azure.admitted] and "azureml://…" = "sha256:…"'
+        )
+    return AzureSettings(**lists, admitted=dict(admitted), prefix=prefix)
+
+
+def read_monitor(table: Any, folder: str, where: str) -> MonitorSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [monitor] and one setting per line")
+    default = MonitorSettings()
+    check_keys(table, MonitorSettings._fields, where)
+    numbers = {}
+    for key in ("keep_days", "memory_mb"):
+        numbers[key] = table.get(key, getattr(default, key))
+        if type(numbers[key]) is not int or numbers[key] <= 0:
+            raise UsageError(f"{where}: {key} is not a number above zero", "write a whole number")
+    parameters = table.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise UsageError(f"{where}: parameters is no table", "write [monitor.parameters] and one per line")
+    state = text_of(table, "state", where)
+    return MonitorSettings(
+        state=os.path.join(folder, state) if state else "",
+        webhook=text_of(table, "webhook", where),
+        parameters=dict(parameters),
+        **numbers,
+    )
+
+
+def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    names = list(known)
+    for key in table:
+        if key not in names:
+            import difflib
+
+            near = difflib.get_close_matches(key, names, 1)
+            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+            raise UsageError(f"{where}: {key!r} is not a setting", mend)
+
+
+def text_of(table: Mapping[str, Any], key: str, where: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{where}: {key} is no text", f'write {key} = "…"')
+    return value
+
+
+def tables_of(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise UsageError(f"{where}: {key} is no list of tables", f"write [[{key}]]")
+    return value
+
+
+def is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
