@@ -14,6 +14,7 @@ SCAN_PREDICATE = "https://weighbridge.dev/predicate/scan/v1"
 FACTS_PREDICATE = "https://weighbridge.dev/predicate/facts/v1"
 PROVENANCE_PREDICATE = "https://weighbridge.dev/predicate/provenance/v1"
 CONVERSION_PREDICATE = "https://weighbridge.dev/predicate/conversion/v1"
+DATASET_PREDICATE = "https://weighbridge.dev/predicate/dataset/v1"
 CYCLONEDX_PREDICATE = "https://cyclonedx.org/bom"
 MODEL_SIGNATURE_PREDICATE = "https://model_signing/signature/v1.0"
 
