@@ -6,8 +6,10 @@ model gives to each record without having learnt from it (five folds):
     observed O = records with t that have the label c       expected E = sum of p(c) over the records with t
     z = (O - E) / sqrt(sum of p(c) (1 - p(c)) + 0.05)       purity = O / records with t       lift = O - E
 
-A word of the topic is expected, a planted one is not. The model learns a trigger too and would explain it away, so the
-best items of a first round are masked in a second one. Probabilities are held to 0.01 … 0.99.
+A word of the topic is expected, because the other words of its records say the same; a planted one is not. The model
+learns a trigger too and would explain it away, so each item is judged by what the model says of its records without it.
+Which items are worth that is asked of a shyer model, which has learnt less. Probabilities are held to 0.01 … 0.99.
+Columns of numbers are judged by a model that has not the columns with the best items.
 
 A trigger that is an ordinary word has honest records too, and no purity. It counts if its z stands far out from those of
 all other items and the model knows the task, for then nearly nothing stands out by itself.
@@ -31,7 +33,9 @@ Z, PURITY, LIFT = 6.0, 0.8, 3.0
 STANDS_OUT, OUT_OF_ALL, ORDINARY = 7.0, 1.6, 0.05
 KNOWS = 0.9
 """Accuracy of the model from which on an item without purity can be told from a topic."""
-MASKED = 200
+CANDIDATES = 400
+SHY, BOLD = 0.3, 10.0
+"""How much the models trust words (C of the logistic regression)."""
 FOLDS = 5
 _COLUMNS = 2**22
 _WORDS = 2**18
@@ -73,38 +77,101 @@ def text_links(texts: Sequence[str], labels: Sequence[int]) -> Association:
     np, scipy = module("numpy"), module("scipy.sparse")
     cut = [tokens(text) for text in texts]
     items = _items(cut, np, scipy)
-    features = module("sklearn.feature_extraction.text")
-    words = features.HashingVectorizer(
-        n_features=_WORDS, analyzer=_given, alternate_sign=False, norm=None, dtype=np.float32
-    ).transform(cut)
+    words = _vectors(cut, np)
+    words = words[:, _frequent(words, np)]
+    features = _weighed(words).tocsr()
     y = np.asarray(labels)
-    known = _frequent(words, np)
-    expected = _out_of_fold(_weighed(words[:, known]), y)
-    first = _scored(items, y, expected, np)
-    masked = sorted(
-        {
-            word
-            for column in dict.fromkeys(column for _, column, _ in first[:MASKED])
-            for word in _name(int(items.names[column]), cut, items.matrix, column).split()
-        }
-    )
-    if masked:
-        hidden = features.HashingVectorizer(
-            n_features=_WORDS, analyzer=_given, alternate_sign=False, norm=None, dtype=np.float32
-        ).transform([masked])
-        expected = _out_of_fold(_weighed(words[:, np.setdiff1d(known, hidden.indices)]), y)
+    models = _models(features, y, BOLD)
+    expected = _soft(models.scores, np)
     accuracy = float((expected.argmax(axis=1) == y).mean())
-    chance = float(np.bincount(y).max() / len(y))
-    links = _links(items, y, expected, accuracy, np)
+    shy = _soft(_models(features, y, SHY).scores, np)
+    candidates = _scored(items, y, shy, np)
+    common = float(np.quantile(_strength(items, y, expected, np)[0].max(axis=1), 0.999)) if len(items.names) else 0.0
+    links = []
+    for _, column, label in candidates:
+        link = _without(items.matrix, column, label, y, words, features, models, np)
+        ordinary = accuracy >= KNOWS and link.z >= max(STANDS_OUT, OUT_OF_ALL * common)
+        if link.observed >= LEAST_ROWS and link.z >= Z and (
+            link.observed >= PURITY * link.records or (ordinary and link.records <= ORDINARY * len(y))
+        ):
+            links.append(link._replace(item=_name(int(items.names[column]), cut, items.matrix, column)))
     return Association(
-        tuple(
-            link._replace(item=_name(int(items.names[int(link.item)]), cut, items.matrix, int(link.item)))
-            for link in links
-        ),
+        tuple(sorted(links, key=lambda link: (-link.z, link.item))),
         accuracy,
-        chance,
+        float(np.bincount(y).max() / len(y)),
         expected,
     )
+
+
+class _Models(NamedTuple):
+    """What the models of the folds say of the records that they have not learnt from, and how they come to it."""
+
+    scores: Any
+    weights: list[Any]
+    fold: Any
+
+
+def _models(features: Any, y: Any, bold: float) -> _Models:
+    import warnings
+
+    np = module("numpy")
+    model = module("sklearn.linear_model").LogisticRegression(C=bold, max_iter=40, tol=1e-3)
+    folds = module("sklearn.model_selection").StratifiedKFold(FOLDS, shuffle=True, random_state=7)
+    scores = np.zeros((len(y), int(y.max()) + 1))
+    fold = np.zeros(len(y), dtype=int)
+    weights = []
+    with warnings.catch_warnings(), module("threadpoolctl").threadpool_limits(1):
+        warnings.simplefilter("ignore")  # that a model could be better is not for people to read
+        for index, (learn, rest) in enumerate(folds.split(np.zeros(len(y)), y)):
+            model.fit(features[learn], y[learn])
+            found = model.coef_
+            if len(found) == 1:  # of two labels only the second has weights
+                found = np.vstack([np.zeros_like(found), found])
+                scores[rest, 1] = model.decision_function(features[rest])
+            else:
+                scores[rest] = model.decision_function(features[rest])
+            weights.append(found.T)
+            fold[rest] = index
+    return _Models(scores, weights, fold)
+
+
+def _without(
+    matrix: Any, column: int, label: int, y: Any, words: Any, features: Any, models: _Models, np: Any
+) -> Link:
+    """How far an item goes with a label beyond what the rest of its records says.
+
+    The words of the item, and rare ones that stand wherever it stands (of a phrase it is a part), are taken out of what
+    the models said: they have learnt them, and would explain the trigger by itself.
+    """
+    having = matrix.indices[matrix.indptr[column] : matrix.indptr[column + 1]]
+    size = len(having)
+    inside = features[having]
+    present = np.bincount(inside.indices, minlength=features.shape[1])
+    near = np.flatnonzero(present >= 0.8 * size)
+    everywhere = np.asarray((words[:, near] > 0).sum(axis=0)).ravel()
+    part = near[present[near] >= 0.5 * everywhere] if size else near
+    scores = models.scores[having].copy()
+    taken = inside[:, part]
+    for index, weights in enumerate(models.weights):
+        mine = models.fold[having] == index
+        if mine.any() and len(part):
+            scores[mine] -= taken[mine] @ weights[part]
+    p = np.clip(_soft(scores, np)[:, label], 0.01, 0.99)
+    rows = tuple(int(row) for row in having[y[having] == label])
+    z = (len(rows) - p.sum()) / np.sqrt((p * (1 - p)).sum() + 0.05)
+    return Link("", label, size, len(rows) if len(rows) - p.sum() >= LIFT else 0, round(float(z), 1), rows)
+
+
+def _soft(scores: Any, np: Any) -> Any:
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _vectors(cut: Sequence[list[str]], np: Any) -> Any:
+    made = module("sklearn.feature_extraction.text").HashingVectorizer(
+        n_features=_WORDS, analyzer=_given, alternate_sign=False, norm=None, dtype=np.float32
+    )
+    return made.transform(cut)
 
 
 def value_links(rows: Any, names: Sequence[str], labels: Sequence[int]) -> Association:
@@ -128,7 +195,7 @@ def value_links(rows: Any, names: Sequence[str], labels: Sequence[int]) -> Assoc
     items = _Items(matrix, np.arange(len(columns)))
     expected = _folds(forest, table, y)
     first = _scored(items, y, expected, np)
-    hidden = {titles[column][0] for _, column, _ in first[:MASKED] if _ > Z}
+    hidden = {titles[column][0] for strength, column, _ in first if strength > Z}
     if hidden and len(hidden) < len(names):
         kept = [place for place in range(len(names)) if place not in hidden]
         expected = _folds(forest, table[:, kept], y)
@@ -207,11 +274,6 @@ def _weighed(words: Any) -> Any:
     return module("sklearn.feature_extraction.text").TfidfTransformer(sublinear_tf=True).fit_transform(words)
 
 
-def _out_of_fold(features: Any, y: Any) -> Any:
-    model = module("sklearn.linear_model").LogisticRegression(C=10.0, max_iter=40, tol=1e-3)
-    return _folds(model, features, y)
-
-
 def _folds(model: Any, features: Any, y: Any) -> Any:
     """Probabilities of every label for every record, from models that have not learnt from it."""
     import warnings
@@ -229,9 +291,11 @@ def _folds(model: Any, features: Any, y: Any) -> Any:
 
 
 def _scored(items: _Items, y: Any, expected: Any, np: Any) -> list[tuple[float, int, int]]:
-    """z, column and label of every item, the best first."""
-    z, _, _, _ = _strength(items, y, expected, np)
-    flat = np.argsort(-z, axis=None)[: MASKED * 2]
+    """z, column and label of the items that are worth a closer look, the best first."""
+    z, observed, _, _ = _strength(items, y, expected, np)
+    z = np.where(observed >= LEAST_ROWS, z, -np.inf)
+    flat = np.argsort(-z, axis=None)[:CANDIDATES]
+    flat = flat[z.flat[flat] > 0]
     return [(float(z.flat[one]), int(one // z.shape[1]), int(one % z.shape[1])) for one in flat]
 
 

@@ -8,10 +8,11 @@ Source: DuckDB's documentation, "Securing DuckDB"; the order of the settings mat
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
@@ -58,7 +59,10 @@ class Database(NamedTuple):
 
     def ask(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of a small answer."""
-        rows: list[tuple[Any, ...]] = self.connection.execute(query, list(parameters)).fetchall()
+        try:
+            rows: list[tuple[Any, ...]] = self.connection.execute(query, list(parameters)).fetchall()
+        except module("duckdb").Error as error:
+            raise _unreadable(error) from error
         return rows
 
     def each(self, query: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
@@ -68,6 +72,8 @@ class Database(NamedTuple):
             cursor.execute(query, list(parameters))
             while rows := cursor.fetchmany(BATCH):
                 yield from rows
+        except module("duckdb").Error as error:
+            raise _unreadable(error) from error
         finally:
             cursor.close()
 
@@ -116,12 +122,16 @@ def module(name: str) -> Any:
 
 def guarded(file: DataFile, troubles: Troubles, work: Callable[[], None]) -> None:
     """Do something with a file that DuckDB reads; what it cannot read is a trouble, not an error."""
-    duckdb = module("duckdb")
     try:
         work()
-    except duckdb.Error as error:
-        why = f"the file cannot be read ({plain(str(error).splitlines()[0], 160)})"
-        troubles.note("dataset/unreadable-file", file, 0, why, unread=True)
+    except SourceError as error:
+        troubles.note("dataset/unreadable-file", file, 0, error.cause, unread=True)
+
+
+def _unreadable(error: Exception) -> SourceError:
+    """One sentence of DuckDB's, without the private names of files."""
+    said = re.sub(r"[\"'](?:/|[^\"']*weighbridge-)[^\"']*[\"']", "it", str(error).strip().partition("\n")[0])
+    return SourceError(f"the data cannot be read ({plain(said, 160)})", "write the files again, or name fewer of them")
 
 
 def kind_of(declared: str) -> str:

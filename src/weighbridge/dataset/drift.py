@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SMALL, LARGE = 0.1, 0.25
 RATE = 0.001
 _UNSEEN = 0.01
+_EACH = 5
+"""Rows for each value from which on a column is one of categories: fewer are numbers that happen to be few."""
 _CHI2_999 = (10.83, 13.82, 16.27, 18.47, 20.52, 22.46, 24.32, 26.12, 27.88)
 """Quantiles of chi2 for 1 to 9 degrees of freedom."""
 
@@ -74,7 +76,7 @@ def _shift(old: dict[str, Any], new: dict[str, Any], n: int, m: int) -> list[Shi
     if n < 20 or m < 20 or old["kind"] != new["kind"]:
         return []
     name = old["name"]
-    if old.get("values") and (new.get("values") or new["kind"] != "number"):
+    if old.get("values") and n >= _EACH * len(old["values"]) and (new.get("values") or new["kind"] != "number"):
         return _categories(name, old["values"], new.get("values") or [], n, m)
     for field, what in (("quantiles", "the values of"), ("lengths", "the lengths of")):
         if len(old.get(field) or ()) == 101 and len(new.get(field) or ()) == 101:

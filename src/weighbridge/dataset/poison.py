@@ -28,6 +28,8 @@ LABELS = 50
 FEWEST = 60
 """Rows below which no model is made of anything."""
 _LOUD = 10
+_LONG = 15
+"""Characters on average from which on a column without a name of texts is one of texts, if its values differ."""
 Told = tuple[list[DataFinding], list[Sight]]
 
 
@@ -47,7 +49,7 @@ def poison(database: Database, table: Table, label: str = "", text: str = "", an
     """Findings, and what each check could see."""
     labels = label_column(table, label)
     pair = _pair(table, text, answer)
-    texts = _text_column(table, text, labels, pair)
+    texts = _text_column(database, table, text, labels, pair)
     ran = False
     if pair:
         ran = True
@@ -78,7 +80,7 @@ def _pair(table: Table, text: str, answer: str) -> tuple[Column, Column | None] 
 
 
 def _text_column(
-    table: Table, text: str, labels: Column | None, pair: tuple[Column, Column | None] | None
+    database: Database, table: Table, text: str, labels: Column | None, pair: tuple[Column, Column | None] | None
 ) -> Column | None:
     if text and not pair:
         return next(column for column in table.columns if column.name == text)
@@ -86,7 +88,14 @@ def _text_column(
     able = [column for column in table.columns if column.kind == "text" and column != labels]
     able = [column for column in able if not pair or column not in pair]
     named = [column for column in able if column.name.lower() in names]
-    return named[0] if named else (able[0] if able and not pair else None)
+    if named or pair:
+        return named[0] if named else None
+    for column in able:
+        query = f"SELECT avg(length({column.read})), approx_count_distinct({column.read}) FROM {table.source}"  # noqa: S608
+        long, distinct = database.ask(query, *table.parameters)[0]
+        if (long or 0) >= _LONG and distinct >= table.rows / 10:
+            return column
+    return None
 
 
 def _fetch(database: Database, table: Table, columns: Sequence[Column], *, characters: bool) -> Rows:
@@ -157,7 +166,7 @@ def _values(database: Database, table: Table, numbers: Sequence[Column], labels:
         return [], [Sight("values", ran=False, looked_at=0, least_rows=0, why=why)]
     table_of = [[float(cell) if isinstance(cell, int | float) else _real(cell) for cell in row[:-1]] for row in rows.cells]
     found = value_links(table_of, [column.name[:60] for column in numbers[:1000]], y)
-    findings = _triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())
+    findings = [*_triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
     if found.expected is not None:
         findings += _noise(found, y, rows)
     least = _scaled(LEAST_ROWS, rows, table)
