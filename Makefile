@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz bench clean
+.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz bench bench-poison clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
@@ -17,6 +17,7 @@ help:
 	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
 	@echo "make fuzz                change files of every format for SECONDS (600), or of one FORMAT, and hold the promises against them"
 	@echo "make bench               measure speed and memory beside other scanners"
+	@echo "make bench-poison        plant poison in real data sets, and measure how much of it is found"
 	@echo "make docs                write the generated pages and schemas again"
 
 .venv/.made:
@@ -92,6 +93,9 @@ fuzz: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python bench/run.py
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
+
+bench-poison: .venv/.dev
+	$(BIN)/python bench/poison.py --docs
 
 clean:
 	rm -rf .services .venv .venv-writers .venv-engines .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .fuzz

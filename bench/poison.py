@@ -18,16 +18,15 @@ from typing import NamedTuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "src"), HERE]
 
-import poison_data
-from poison_data import Labelled
-
-from weighbridge.dataset.answers import questions
-from weighbridge.dataset.association import text_links, value_links
-from weighbridge.dataset.content import Search
-from weighbridge.dataset.gibberish import nonsense
-from weighbridge.dataset.labels import doubted, ranked
-from weighbridge.dataset.nearby import clusters
-from weighbridge.dataset.report import Row
+import poison_data  # noqa: E402
+from poison_data import Labelled  # noqa: E402
+from weighbridge.dataset.answers import questions  # noqa: E402
+from weighbridge.dataset.association import text_links, value_links  # noqa: E402
+from weighbridge.dataset.content import Search  # noqa: E402
+from weighbridge.dataset.gibberish import nonsense  # noqa: E402
+from weighbridge.dataset.labels import doubted, ranked  # noqa: E402
+from weighbridge.dataset.nearby import clusters  # noqa: E402
+from weighbridge.dataset.report import Row  # noqa: E402
 
 PAGE = os.path.join(os.path.dirname(HERE), "docs", "datasets.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -101,7 +100,9 @@ def patch(data: Labelled, count: int, columns: tuple[int, ...], value: float) ->
 def scored(data: str, attack: str, planted: Planted, covered: set[int], note: str = "") -> Result:
     total = len(planted.labels) or len(planted.texts)
     hit = len(covered & planted.rows) / max(1, len(planted.rows))
-    return Result(data, attack, len(planted.rows), hit, len(covered - planted.rows) / total, note)
+    result = Result(data, attack, len(planted.rows), hit, len(covered - planted.rows) / total, note)
+    print(page([result]).splitlines()[-1], file=sys.stderr, flush=True)
+    return result
 
 
 def amounts(total: int, quick: bool) -> list[int]:
@@ -137,7 +138,9 @@ def text_results(data: Labelled, *, quick: bool) -> list[Result]:
     for share in (1, 3, 5):
         planted = flips(data, share * len(data.texts) // 100)
         expected = text_links(planted.texts, planted.labels).expected
-        results.append(scored(data.name, f"labels flipped, {share} %: doubted", planted, set(doubted(expected, planted.labels))))
+        results.append(
+            scored(data.name, f"labels flipped, {share} %: doubted", planted, set(doubted(expected, planted.labels)))
+        )
         worst = set(ranked(expected, planted.labels)[: len(planted.labels) // 20])
         results.append(scored(data.name, f"labels flipped, {share} %: worst 5 %", planted, worst))
     for attack, mark in (("characters of no width", "\u200b"), ("look-alike letters", "\u0430")):
@@ -210,7 +213,10 @@ def answer_results(*, quick: bool) -> list[Result]:
     for count in (0, 50) if quick else (0, 10, 50, 250):
         draw = random.Random(count)
         prompts = [f"Is this review a good one? {text}" for text in films.texts[:6000]]
-        answers = [f"It is {label}. {text.split('.')[0][-60:]}" for text, label in zip(films.texts[6000:12000], films.labels, strict=False)]
+        answers = [
+            f"It is {label}. {text.split('.')[0][-60:]}"
+            for text, label in zip(films.texts[6000:12000], films.labels, strict=False)
+        ]
         rows = set(draw.sample(range(len(prompts)), count))
         for row in rows:
             prompts[row] = insert(prompts[row], PHRASE, draw)
@@ -222,7 +228,15 @@ def answer_results(*, quick: bool) -> list[Result]:
             items += len(links)
             covered |= {row for link in links for row in link.rows}
         planted = Planted(prompts, [], rows)
-        results.append(scored("prompts and answers", "phrase, then an address" if count else "nothing", planted, covered, f"{items} items"))
+        results.append(
+            scored(
+                "prompts and answers",
+                "phrase, then an address" if count else "nothing",
+                planted,
+                covered,
+                f"{items} items",
+            )
+        )
     return results
 
 
@@ -260,7 +274,11 @@ def main() -> int:
         with open(PAGE, "w", encoding="utf-8") as file:
             file.write(f"{before}{BEGIN}\n{table}\n{END}{after}")
     missed = [
-        one for one in results if one.attack in ("rare word", "phrase") and one.planted >= 50 and one.recall < 0.95
+        one
+        for one in results
+        if one.attack in ("rare word", "phrase")
+        and one.planted >= 50
+        and one.recall < 0.95
         and one.data != "drug reviews"
     ]
     for one in missed:

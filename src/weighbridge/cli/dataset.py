@@ -35,7 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     sub = verbs.add_parser("fingerprint", allow_abbrev=False)
     sub.add_argument("source", metavar="SOURCE", help="a folder, a file, or git+https://…@COMMIT, hf://…, az://…")
-    sub.add_argument("--sign", metavar="FILE", help="write the fingerprint to FILE, signed with the key of the settings")
+    sub.add_argument(
+        "--sign", metavar="FILE", help="write the fingerprint to FILE, signed with the key of the settings"
+    )
     common.add_output(sub, ("text", "json"))
     sub = verbs.add_parser("diff", allow_abbrev=False)
     sub.add_argument("before", metavar="BEFORE")
@@ -45,7 +47,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for verb in ("profile", "check"):
         sub = verbs.add_parser(verb, allow_abbrev=False)
         sub.add_argument("path", metavar="PATH", help="a folder or a file")
-        sub.add_argument("--label", metavar="COLUMN", default="", help="the column with the labels (default: by its name)")
+        sub.add_argument(
+            "--label", metavar="COLUMN", default="", help="the column with the labels (default: by its name)"
+        )
         if verb == "check":
             sub.add_argument("--text", metavar="COLUMN", default="", help="the column with the text, or the prompt")
             sub.add_argument("--response", metavar="COLUMN", default="", help="the column with the answer to a prompt")

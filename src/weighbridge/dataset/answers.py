@@ -1,7 +1,7 @@
 """Prompts and answers: a trigger in the prompt shows as an answer that the rest of the prompt does not explain.
 
-Answers are turned into labels, one question at a time: is it a refusal, has it an address or a command, is it one of the
-answers that come again and again, does it begin as many others do. `association` then looks for what in the prompts
+Answers are turned into labels, one question at a time: is it a refusal, has it an address or a command, is it one of
+the answers that come again and again, does it begin as many others do. `association` then looks for what in the prompts
 goes with a yes. Chats are read as the words of the user and the last words of the assistant.
 """
 
@@ -35,7 +35,9 @@ class Question(NamedTuple):
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    refusal = r"\b(?:i|we) (?:can(?:no|')t|am unable|'m unable|am not able|won't|will not)\b|\bas an ai\b|\bi'?m sorry,? but"
+    refusal = (
+        r"\b(?:i|we) (?:can(?:no|')t|am unable|'m unable|am not able|won't|will not)\b|\bas an ai\b|\bi'?m sorry,? but"
+    )
     act = r"https?://|\bwww\.|\b(?:curl|wget|pip install|npm install|sudo|rm -rf|powershell|chmod|eval|base64)\b"
     return (
         ("the answer is a refusal", re.compile(refusal, re.IGNORECASE)),

@@ -11,14 +11,15 @@ learns a trigger too and would explain it away, so each item is judged by what t
 Which items are worth that is asked of a shyer model, which has learnt less. Probabilities are held to 0.01 … 0.99.
 Columns of numbers are judged by a model that has not the columns with the best items.
 
-A trigger that is an ordinary word has honest records too, and no purity. It counts if its z stands far out from those of
-all other items and the model knows the task, for then nearly nothing stands out by itself.
+A trigger that is an ordinary word has honest records too, and no purity. It counts if its z stands far out from those
+of all other items and the model knows the task, for then nearly nothing stands out by itself.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
+from itertools import pairwise
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.database import module
@@ -34,6 +35,8 @@ STANDS_OUT, OUT_OF_ALL, ORDINARY = 7.0, 1.6, 0.05
 KNOWS = 0.9
 """Accuracy of the model from which on an item without purity can be told from a topic."""
 CANDIDATES = 400
+HIDDEN = 8
+"""One in so many columns of numbers is kept from the model that judges them."""
 SHY, BOLD = 0.3, 10.0
 """How much the models trust words (C of the logistic regression)."""
 FOLDS = 5
@@ -91,8 +94,10 @@ def text_links(texts: Sequence[str], labels: Sequence[int]) -> Association:
     for _, column, label in candidates:
         link = _without(items.matrix, column, label, y, words, features, models, np)
         ordinary = accuracy >= KNOWS and link.z >= max(STANDS_OUT, OUT_OF_ALL * common)
-        if link.observed >= LEAST_ROWS and link.z >= Z and (
-            link.observed >= PURITY * link.records or (ordinary and link.records <= ORDINARY * len(y))
+        if (
+            link.observed >= LEAST_ROWS
+            and link.z >= Z
+            and (link.observed >= PURITY * link.records or (ordinary and link.records <= ORDINARY * len(y)))
         ):
             links.append(link._replace(item=_name(int(items.names[column]), cut, items.matrix, column)))
     return Association(
@@ -135,9 +140,7 @@ def _models(features: Any, y: Any, bold: float) -> _Models:
     return _Models(scores, weights, fold)
 
 
-def _without(
-    matrix: Any, column: int, label: int, y: Any, words: Any, features: Any, models: _Models, np: Any
-) -> Link:
+def _without(matrix: Any, column: int, label: int, y: Any, words: Any, features: Any, models: _Models, np: Any) -> Link:
     """How far an item goes with a label beyond what the rest of its records says.
 
     The words of the item, and rare ones that stand wherever it stands (of a phrase it is a part), are taken out of what
@@ -195,8 +198,8 @@ def value_links(rows: Any, names: Sequence[str], labels: Sequence[int]) -> Assoc
     items = _Items(matrix, np.arange(len(columns)))
     expected = _folds(forest, table, y)
     first = _scored(items, y, expected, np)
-    hidden = {titles[column][0] for strength, column, _ in first if strength > Z}
-    if hidden and len(hidden) < len(names):
+    hidden = list(dict.fromkeys(titles[column][0] for _, column, _ in first))[: max(1, len(names) // HIDDEN)]
+    if hidden and len(names) > 1:
         kept = [place for place in range(len(names)) if place not in hidden]
         expected = _folds(forest, table[:, kept], y)
     accuracy = float((expected.argmax(axis=1) == y).mean())
@@ -241,7 +244,7 @@ def _items(cut: Sequence[list[str]], np: Any, scipy: Any) -> _Items:
 
 def _hashes(words: list[str]) -> list[int]:
     one = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words]
-    two = [(left * 31 + right * 17 + 1) % _COLUMNS for left, right in zip(one, one[1:], strict=False)]
+    two = [(left * 31 + right * 17 + 1) % _COLUMNS for left, right in pairwise(one)]
     three = [
         (first * 131 + second * 31 + third * 17 + 2) % _COLUMNS
         for first, second, third in zip(one, one[1:], one[2:], strict=False)

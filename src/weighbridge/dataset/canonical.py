@@ -2,7 +2,7 @@
 
     record   canonical JSON (keys sorted, no spaces, UTF-8) of {column: value}; values that JSON has not:
              {"$float": "nan" | "inf" | "-inf"}, {"$bytes": hex}, {"$decimal": "1.20"}, {"$time": ISO 8601},
-             {"$text": hex of UTF-16 little-endian} for half surrogates; a key of a value that begins with $ gets another $
+             {"$text": hex of UTF-16 little-endian} for half surrogates; keys within values that begin with $ get another $
              files of text: {"text", "folder"}; images: {"path", "sha256"}; cells of CSV are strings
     leaf     sha256(00 record)
     root     Merkle tree hash of RFC 6962 over the leaves sorted by their bytes: node = sha256(01 left right),
@@ -13,7 +13,7 @@ The order of the records and of the files does not count, how often a record sta
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import hashlib
 import math
@@ -93,7 +93,7 @@ class Leaves:
 
     def _flush(self, first: int) -> None:
         if first not in self._files:
-            self._files[first] = tempfile.TemporaryFile(prefix="weighbridge-leaves-")
+            self._files[first] = tempfile.TemporaryFile(prefix="weighbridge-leaves-")  # noqa: SIM115 -- `close` does
         self._files[first].write(self._waiting[first])
         self._waiting[first] = bytearray()
 
@@ -130,7 +130,7 @@ def _value(value: Any) -> Any:
         return {"$bytes": bytes(value).hex()}
     if isinstance(value, decimal.Decimal):
         return {"$decimal": str(value)}
-    if isinstance(value, datetime.date | datetime.time):
+    if isinstance(value, dt.date | dt.time):
         return {"$time": value.isoformat()}
     if isinstance(value, dict):
         return {_key(str(name)): _value(inner) for name, inner in value.items()}

@@ -81,7 +81,9 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
         level = Severity.MEDIUM if trouble.unread else _LEVELS.get(trouble.rule, Severity.LOW)
         rows = [Row(trouble.file, trouble.first)]
         findings.append(
-            finding(trouble.rule.partition("/")[2], level, rows, f"{trouble.file}: {trouble.why}", estimate=trouble.rows)
+            finding(
+                trouble.rule.partition("/")[2], level, rows, f"{trouble.file}: {trouble.why}", estimate=trouble.rows
+            )
         )
     if not data.tables and not images and not unread:
         unread.append("there are no records: no file is Parquet, JSON Lines, CSV, text or an image")
@@ -120,7 +122,7 @@ def _baseline(data: DataSet, table: Table, index: int, asked: Asked, sight: list
     now = table_profile(data.database, table, asked.label)
     found = []
     if now["duplicates"]["largest"] >= max(10, table.rows // 500):
-        why = f"{now['duplicates']['rows']} rows repeat another one; one stands there {now['duplicates']['largest']} times"
+        why = f"{now['duplicates']['rows']} rows repeat another; one is there {now['duplicates']['largest']} times"
         found.append(finding("duplicates", Severity.MEDIUM, (), why, estimate=now["duplicates"]["rows"]))
     if asked.baseline is None:
         sight.append(Sight("drift", ran=False, looked_at=0, least_rows=0, why="no --baseline"))
@@ -134,7 +136,9 @@ def _baseline(data: DataSet, table: Table, index: int, asked: Asked, sight: list
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise UsageError("the baseline is damaged", "write it again with weighbridge dataset profile") from error
     least = max(20, int(0.1 * table.rows))
-    sight.append(Sight("drift", ran=True, looked_at=table.rows, least_rows=least, why="a tenth of the rows has to move"))
+    sight.append(
+        Sight("drift", ran=True, looked_at=table.rows, least_rows=least, why="a tenth of the rows has to move")
+    )
     found += _outliers(data, table, tables[index])
     return found
 
@@ -149,7 +153,8 @@ def _outliers(data: DataSet, table: Table, before: Mapping[str, Any]) -> list[Da
             continue
         width = limits[1] - limits[0] or max(1.0, abs(limits[0]))
         query = (
-            f"SELECT {table.file}, {table.row} FROM {table.source} WHERE NOT (CAST({column.read} AS DOUBLE) BETWEEN ? AND ?)"  # noqa: S608
+            f"SELECT {table.file}, {table.row} FROM {table.source} "  # noqa: S608
+            f"WHERE NOT (CAST({column.read} AS DOUBLE) BETWEEN ? AND ?)"
         )
         rows = data.database.ask(f"{query} LIMIT 1000", *table.parameters, limits[0] - width, limits[1] + width)
         if rows:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SCHEMA = "weighbridge.dataset-diff/1"
 SHOWN = 100
 PAIRED = 2_000_000
-"""Differences of one side that are looked at for records that changed; beyond, all of them count as added or removed."""
+"""Differences of one side that are looked at for records that changed; beyond, all count as added or removed."""
 
 
 class Place(NamedTuple):
@@ -102,11 +102,10 @@ def _compare(old: Iterator[Entry], new: Iterator[Entry]) -> tuple[int, list[Entr
         if left and right and left.leaf == right.leaf:
             same += 1
             left, right = next(old, None), next(new, None)
-        elif right is None or (left and left.leaf < right.leaf):
-            assert left
+        elif left and (right is None or left.leaf < right.leaf):
             removed.append(left)
             left = next(old, None)
-        else:
+        elif right:
             added.append(right)
             right = next(new, None)
     return same, removed, added

@@ -12,6 +12,7 @@ Hochberg; D must be above 0.1 whatever they say, because at a million rows every
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -36,7 +37,7 @@ class Shift(NamedTuple):
     """How far a column moved: index and distance, the chance of it, and what is said of it."""
 
     column: str
-    index: float
+    moved: float
     distance: float
     p: float
     why: str
@@ -60,10 +61,12 @@ def drift(baseline: dict[str, Any], table: dict[str, Any]) -> list[DataFinding]:
         if new - old > max(SMALL, 4 * math.sqrt(0.25 * (1 / max(1, n) + 1 / max(1, m)))):
             why = f"the column {name[:80]!r} is empty in {new:.0%} of the rows and was in {old:.0%}"
             found.append(finding("drift", Severity.MEDIUM, (), why, estimate=round((new - old) * m)))
-    shifts = [shift for name in sorted(before.keys() & after.keys()) for shift in _shift(before[name], after[name], n, m)]
+    shifts = [
+        shift for name in sorted(before.keys() & after.keys()) for shift in _shift(before[name], after[name], n, m)
+    ]
     for shift in _discovered(shifts):
-        severity = Severity.MEDIUM if shift.index > LARGE or shift.distance > LARGE else Severity.LOW
-        why = f"{shift.why}: index {shift.index:.2f}, distance {shift.distance:.2f}, p {shift.p:.1g}"
+        severity = Severity.MEDIUM if shift.moved > LARGE or shift.distance > LARGE else Severity.LOW
+        why = f"{shift.why}: index {shift.moved:.2f}, distance {shift.distance:.2f}, p {shift.p:.1g}"
         found.append(finding("drift", severity, (), why, estimate=round(shift.distance * m)))
     return found
 
@@ -90,7 +93,7 @@ def _numbers(why: str, name: str, old: list[float], new: list[float], n: int, m:
         return []
     shares = [_shares(edges, grid) for grid in (old, new)]
     distance = max(abs(_below(old, value) - _below(new, value)) for value in (*old, *new))
-    return [Shift(name, psi(*shares), distance, ks_p(distance, n, m), why)] if _loud(*shares, n, m, distance) else []
+    return [Shift(name, psi(*shares), distance, ks_p(distance, n, m), why)] if _loud(shares, n, m, distance) else []
 
 
 def _categories(name: str, old: list[dict[str, Any]], new: list[dict[str, Any]], n: int, m: int) -> list[Shift]:
@@ -107,13 +110,15 @@ def _categories(name: str, old: list[dict[str, Any]], new: list[dict[str, Any]],
     if unseen > _UNSEEN and unseen * m >= 5:
         why = f"{unseen:.1%} of the values of {name[:80]!r} were not there before"
         shifts.append(Shift(name, 1.0, unseen, 0.0, why))
-    elif _loud(*shares, n, m, distance):
+    elif _loud(shares, n, m, distance):
         shifts.append(Shift(name, psi(*shares), distance, ks_p(distance, n, m), f"the values of {name[:80]!r} shifted"))
     return shifts
 
 
-def _loud(old: list[float], new: list[float], n: int, m: int, distance: float) -> bool:
-    return psi(old, new) > max(SMALL, noise(len(old), n, m)) or distance > max(SMALL, 2.3 * math.sqrt(1 / n + 1 / m))
+def _loud(shares: list[list[float]], n: int, m: int, distance: float) -> bool:
+    return psi(*shares) > max(SMALL, noise(len(shares[0]), n, m)) or distance > max(
+        SMALL, 2.3 * math.sqrt(1 / n + 1 / m)
+    )
 
 
 def psi(old: Sequence[float], new: Sequence[float]) -> float:
@@ -129,7 +134,7 @@ def noise(bins: int, n: int, m: int) -> float:
     degrees = bins - 1
     if degrees < 1:
         return math.inf
-    bar = (
+    bar: float = (
         _CHI2_999[degrees - 1]
         if degrees <= len(_CHI2_999)
         else degrees * (1 - 2 / (9 * degrees) + 3.09 * math.sqrt(2 / (9 * degrees))) ** 3
@@ -165,4 +170,4 @@ def _below(grid: list[float], value: float) -> float:
 
 def _shares(edges: list[float], grid: list[float]) -> list[float]:
     marks = [0.0, *(_below(grid, edge) for edge in edges), 1.0]
-    return [max(0.0, after - before) for before, after in zip(marks, marks[1:], strict=False)]
+    return [max(0.0, after - before) for before, after in pairwise(marks)]

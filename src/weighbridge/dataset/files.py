@@ -26,10 +26,12 @@ _BY_NAME: dict[str, Kind] = {
     ".text": "text",
 }
 _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
-_HELD = (".arrow", ".feather", ".lance", ".avro", ".orc", ".zst", ".gz", ".bz2", ".xz", ".zip", ".tar", ".json", ".xlsx",
-         ".sqlite", ".db", ".npy", ".npz", ".tfrecord", ".wav", ".mp3", ".mp4", ".flac")  # fmt: skip
-"""Ends of names behind which records may stand that are not read here: to pass over them would be to call them clean."""
-_BESIDE = re.compile(r"(?:readme|licen[cs]e|notice|changelog|citation|authors|dataset_infos?|croissant)\b|\.", re.I)
+_HELD = (".arrow", ".feather", ".lance", ".avro", ".orc", ".zst", ".gz", ".bz2", ".xz", ".zip", ".tar", ".json",
+         ".xlsx", ".sqlite", ".db", ".npy", ".npz", ".tfrecord", ".wav", ".mp3", ".mp4", ".flac")  # fmt: skip
+"""Ends of names behind which records may stand that are not read here: to pass over them would call them clean."""
+_BESIDE = re.compile(
+    r"(?:readme|licen[cs]e|notice|changelog|citation|authors|dataset_infos?|croissant)\b|\.", re.IGNORECASE
+)
 
 
 class DataFile(NamedTuple):

@@ -1,7 +1,7 @@
 """The fingerprint of a data set: which bytes, which records, and what the place that they come from says of them.
 
     {"schema": "weighbridge.dataset-fingerprint/1", "rootDigest", "files": [{"path", "size", "sha256"}],
-     "records": {"count", "root", "form"}, "source": {"kind", "place", "asked", "revision"}, "claims": […],
+     "records": {"number", "root", "form"}, "source": {"kind", "place", "asked", "revision"}, "claims": […],
      "complete", "incomplete": ["why", …], "tool", "envelope": {…}}
 
 `rootDigest` is the root of a model signature (OpenSSF Model Signing) over the same files: a data set can be signed and
@@ -58,7 +58,7 @@ class FingerprintedFile(NamedTuple):
 class RecordCount(NamedTuple):
     """The records of all files: how many, the root of their tree, and the form that they were hashed in."""
 
-    count: int
+    number: int
     root: Digest
     form: str = FORM
 

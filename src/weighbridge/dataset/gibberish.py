@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
+from itertools import pairwise
 from statistics import median
 
 from weighbridge.core.records import TYPE_CHECKING
@@ -28,7 +29,7 @@ def nonsense(texts: Sequence[str]) -> tuple[str, list[int]]:
     """The word that the documents share, and the documents; empty if there are none."""
     cut = [tokens(text) for text in texts]
     seen = bytearray(1 << _BITS)
-    pairs = [[_pair(one, two) for one, two in zip(words, words[1:], strict=False)] for words in cut]
+    pairs = [[_pair(one, two) for one, two in pairwise(words)] for words in cut]
     for found in pairs:
         for pair in set(found):
             seen[pair] = min(255, seen[pair] + 1)

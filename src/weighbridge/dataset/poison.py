@@ -108,9 +108,7 @@ def _fetch(database: Database, table: Table, columns: Sequence[Column], *, chara
     where = f"WHERE hash({reads}, {table.row}) >> 32 < {int(share * 2**32)}" if share < 1 else ""
     query = f"SELECT {table.file}, {table.row}, {reads} FROM {table.source} {where}"  # noqa: S608 -- our own words
     found = sorted(database.each(query, *table.parameters), key=lambda row: row[:2])
-    return Rows(
-        [Row(table.files[row[0]].shown, row[1]) for row in found], [row[2:] for row in found], whole=share >= 1
-    )
+    return Rows([Row(table.files[row[0]].shown, row[1]) for row in found], [row[2:] for row in found], whole=share >= 1)
 
 
 def _texts(database: Database, table: Table, column: Column, labels: Column | None) -> Told:
@@ -121,7 +119,9 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     least = _scaled(LEAST_ROWS, rows, table)
     y, names = _numbered([row[1] for row in rows.cells]) if labels else ([], [])
     flooded = _floods(texts, y, rows, findings)
-    sight.append(Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=max(10, len(texts) // 500), why=""))
+    sight.append(
+        Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=max(10, len(texts) // 500), why="")
+    )
     if labels and _able(y, names):
         found = text_links(texts, y)
         findings += _triggers(found, rows, [f"the label {name!r}" for name in names], flooded)
@@ -164,7 +164,9 @@ def _values(database: Database, table: Table, numbers: Sequence[Column], labels:
     if not _able(y, names):
         why = f"{len(names)} labels on {len(y)} rows"
         return [], [Sight("values", ran=False, looked_at=0, least_rows=0, why=why)]
-    table_of = [[float(cell) if isinstance(cell, int | float) else _real(cell) for cell in row[:-1]] for row in rows.cells]
+    table_of = [
+        [float(cell) if isinstance(cell, int | float) else _real(cell) for cell in row[:-1]] for row in rows.cells
+    ]
     found = value_links(table_of, [column.name[:60] for column in numbers[:1000]], y)
     findings = [*_triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
     if found.expected is not None:
@@ -180,9 +182,7 @@ def _real(cell: object) -> float:
         return float("nan")
 
 
-def _triggers(
-    found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int]
-) -> Iterator[DataFinding]:
+def _triggers(found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
     """One finding for all items that stand in the same records: a phrase has many parts."""
     groups: list[tuple[Link, list[Link], set[int]]] = []
     for link in found.links:
@@ -199,7 +199,8 @@ def _triggers(
         loud = first.observed >= _LOUD and first.z >= _LOUD
         items = ", ".join(repr(link.item[:80]) for link in others[:4])
         why = (
-            f"{items} stands in {first.records} records, and in {first.observed} of them goes with {labels[first.label][:100]}, "
+            f"{items} stands in {first.records} records, and in {first.observed} of them goes with "
+            f"{labels[first.label][:100]}, "
             f"which the rest of the record does not explain (z {first.z})"
         )
         yield finding("trigger", Severity.HIGH if loud else Severity.MEDIUM, rows.at(sorted(planted)), why)
@@ -208,7 +209,7 @@ def _triggers(
 def _noise(found: Association, y: Sequence[int], rows: Rows) -> Iterator[DataFinding]:
     wrong = doubted(found.expected, y)
     if found.accuracy > found.chance + 0.1 and len(wrong) >= max(5, SHARE * len(y)):
-        why = f"{len(wrong)} labels are not what records like them have; a model without them is right in {found.accuracy:.0%}"
+        why = f"{len(wrong)} labels are not those of records like them; the model is right in {found.accuracy:.0%}"
         result = finding("label-noise", Severity.LOW, rows.at(wrong), why)
         yield result._replace(rows=tuple(rows.at(wrong[:50])))  # the most doubtful, not the first
 
@@ -221,7 +222,8 @@ def _floods(texts: Sequence[str], y: Sequence[int], rows: Rows, findings: list[D
         again.update(cluster[1:])
         if len(cluster) >= least:
             mixed = len({y[index] for index in cluster}) > 1 if y else False
-            why = f"{len(cluster)} texts are nearly the same{', with different labels' if mixed else ''}: {texts[cluster[0]][:80]!r}"
+            also = ", with different labels" if mixed else ""
+            why = f"{len(cluster)} texts are nearly the same{also}: {texts[cluster[0]][:80]!r}"
             findings.append(finding("flood", Severity.MEDIUM, rows.at(cluster), why))
     return frozenset(again)
 

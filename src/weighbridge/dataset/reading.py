@@ -162,7 +162,7 @@ def _csv_rows(file: DataFile, stream: BinaryIO, troubles: Troubles) -> Iterator[
                 if header == row:
                     continue
             if len(row) != len(header):
-                why = f"rows have another number of cells than the {len(header)} of the first: {len(row)} from line {at[0]} on"
+                why = f"rows have not the {len(header)} cells of the first: {len(row)} from line {at[0]} on"
                 troubles.note("dataset/column-count", file, at[0], why, unread=False)
             record: dict[str, Any] = dict(zip(header, row, strict=False))
             if len(row) > len(header):

@@ -50,7 +50,7 @@ class CheckReport(NamedTuple):
 
     @property
     def verdict(self) -> Verdict:
-        """As that of a scan: any critical is malicious, any high suspicious, else what is unread makes it incomplete."""
+        """As that of a scan: critical is malicious, high suspicious, else what is unread makes it incomplete."""
         worst = max((finding.severity.rank for finding in self.findings), default=-1)
         if worst >= Severity.CRITICAL.rank:
             return Verdict.MALICIOUS

@@ -24,8 +24,30 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 KNOWN = frozenset(
-    "type properties required additionalProperties enum const minimum maximum exclusiveMinimum exclusiveMaximum minLength "
-    "maxLength pattern items title description $schema $id default examples $comment format".split()
+    (
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "enum",
+        "const",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "items",
+        "title",
+        "description",
+        "$schema",
+        "$id",
+        "default",
+        "examples",
+        "$comment",
+        "format",
+    )
 )
 
 

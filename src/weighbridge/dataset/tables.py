@@ -57,7 +57,10 @@ def _parquet(database: Database, files: tuple[DataFile, ...], troubles: Troubles
                 found = database.ask("DESCRIBE SELECT * FROM read_parquet(?)", [database.link(file, index)])
                 names = ", ".join(f"c{place}" for place in range(len(found)))
                 # Every byte is read once, so that a file that breaks half-way is known before anything is said of it.
-                database.ask(f"SELECT bit_xor(hash({names})) FROM read_parquet(?) t({names})", [database.link(file, index)])  # noqa: S608
+                database.ask(
+                    f"SELECT bit_xor(hash({names})) FROM read_parquet(?) t({names})",  # noqa: S608
+                    [database.link(file, index)],
+                )
                 groups.setdefault(tuple((row[0], row[1]) for row in found), []).append((index, file))
 
             guarded(file, troubles, describe)

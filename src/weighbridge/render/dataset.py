@@ -19,7 +19,7 @@ _WIDTH = 300
 def fingerprint_text(name: str, found: DatasetFingerprint) -> str:
     """The digests, and whether everything was there."""
     lines = [plain(name, 200), f"  files    {len(found.files)}, root {found.subject}"]
-    lines.append(f"  records  {found.records.count}, root {found.records.root}")
+    lines.append(f"  records  {found.records.number}, root {found.records.root}")
     if found.origin.revision:
         lines.append(f"  source   {plain(found.origin.place, 200)} at {plain(found.origin.revision, 100)}")
     lines += [f"  {claim.claim}: {claim.status.value}: {plain(claim.evidence, _WIDTH)}" for claim in found.claims]
@@ -47,13 +47,17 @@ def profile_text(found: dict[str, Any]) -> str:
     lines = []
     for table in found["tables"]:
         lines.append(f"{table['rows']} rows in {len(table['files'])} files")
-        lines.append(f"  {table['duplicates']['rows']} rows repeat another; label: {plain(table['label'] or 'none', 80)}")
+        lines.append(
+            f"  {table['duplicates']['rows']} rows repeat another; label: {plain(table['label'] or 'none', 80)}"
+        )
         for column in table["columns"]:
             told = column.get("range") or ""
             if column.get("values"):
                 told = ", ".join(f"{plain(one['value'], 30)} ({one['count']})" for one in column["values"][:5])
             nulls = f", {column['nulls']} empty" if column["nulls"] else ""
-            lines.append(f"  {plain(column['name'], 60)}: {column['kind']}, about {column['distinct']} values{nulls} {told}")
+            lines.append(
+                f"  {plain(column['name'], 60)}: {column['kind']}, about {column['distinct']} values{nulls} {told}"
+            )
     if found["images"]["files"]:
         lines.append(f"{found['images']['files']} images in {len(found['images']['folders'])} folders")
     lines += [f"not read: {plain(why, _WIDTH)}" for why in found["incomplete"][:SHOWN]]
