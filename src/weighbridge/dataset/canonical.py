@@ -2,7 +2,8 @@
 
     record   canonical JSON (keys sorted, no spaces, UTF-8) of {column: value}; values that JSON has not:
              {"$float": "nan" | "inf" | "-inf"}, {"$bytes": hex}, {"$decimal": "1.20"}, {"$time": ISO 8601},
-             {"$text": hex of UTF-16 little-endian} for half surrogates; keys within values that begin with $ get another $
+             {"$text": hex of UTF-16 little-endian} for half surrogates, {"$other": text} for the rest; keys within
+             values that begin with $ get another $;
              files of text: {"text", "folder"}; images: {"path", "sha256"}; cells of CSV are strings
     leaf     sha256(00 record)
     root     Merkle tree hash of RFC 6962 over the leaves sorted by their bytes: node = sha256(01 left right),

@@ -134,12 +134,12 @@ def noise(bins: int, n: int, m: int) -> float:
     degrees = bins - 1
     if degrees < 1:
         return math.inf
-    bar: float = (
+    bar = (
         _CHI2_999[degrees - 1]
         if degrees <= len(_CHI2_999)
         else degrees * (1 - 2 / (9 * degrees) + 3.09 * math.sqrt(2 / (9 * degrees))) ** 3
     )
-    return bar * (1 / n + 1 / m)
+    return float(bar * (1 / n + 1 / m))
 
 
 def ks_p(distance: float, n: int, m: int) -> float:
