@@ -83,6 +83,7 @@ def text_links(texts: Sequence[str], labels: Sequence[int]) -> Association:
     words = _vectors(cut, np)
     words = words[:, _frequent(words, np)]
     features = _weighed(words).tocsr()
+    everywhere = np.bincount(words.indices, minlength=words.shape[1])
     y = np.asarray(labels)
     models = _models(features, y, BOLD)
     expected = _soft(models.scores, np)
@@ -92,7 +93,7 @@ def text_links(texts: Sequence[str], labels: Sequence[int]) -> Association:
     common = float(np.quantile(_strength(items, y, expected, np)[0].max(axis=1), 0.999)) if len(items.names) else 0.0
     links = []
     for _, column, label in candidates:
-        link = _without(items.matrix, column, label, y, words, features, models, np)
+        link = _without(items.matrix, column, label, y, everywhere, features, models, np)
         ordinary = accuracy >= KNOWS and link.z >= max(STANDS_OUT, OUT_OF_ALL * common)
         if (
             link.observed >= LEAST_ROWS
@@ -140,7 +141,9 @@ def _models(features: Any, y: Any, bold: float) -> _Models:
     return _Models(scores, weights, fold)
 
 
-def _without(matrix: Any, column: int, label: int, y: Any, words: Any, features: Any, models: _Models, np: Any) -> Link:
+def _without(
+    matrix: Any, column: int, label: int, y: Any, everywhere: Any, features: Any, models: _Models, np: Any
+) -> Link:
     """How far an item goes with a label beyond what the rest of its records says.
 
     The words of the item, and rare ones that stand wherever it stands (of a phrase it is a part), are taken out of what
@@ -151,8 +154,7 @@ def _without(matrix: Any, column: int, label: int, y: Any, words: Any, features:
     inside = features[having]
     present = np.bincount(inside.indices, minlength=features.shape[1])
     near = np.flatnonzero(present >= 0.8 * size)
-    everywhere = np.asarray((words[:, near] > 0).sum(axis=0)).ravel()
-    part = near[present[near] >= 0.5 * everywhere] if size else near
+    part = near[present[near] >= 0.5 * everywhere[near]]
     scores = models.scores[having].copy()
     taken = inside[:, part]
     for index, weights in enumerate(models.weights):
