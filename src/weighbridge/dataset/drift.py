@@ -146,7 +146,7 @@ def ks_p(distance: float, n: int, m: int) -> float:
     """The chance of at least this distance between two samples of the same distribution."""
     root = math.sqrt(n * m / (n + m))
     scaled = (root + 0.12 + 0.11 / root) * distance
-    return min(1.0, 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * scaled) ** 2) for k in range(1, 6)))
+    return float(min(1.0, 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * scaled) ** 2) for k in range(1, 6))))
 
 
 def _discovered(shifts: list[Shift]) -> list[Shift]:
