@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz tamper bench clean
+.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz                change files of every format for SECONDS (600), or of one FORMAT, and hold the promises against them"
 	@echo "make tamper              change every single byte of a stored model and of its evidence, and see gate two say no"
 	@echo "make bench               measure speed and memory beside other scanners"
+	@echo "make bench-poison        plant poison in real data sets, and measure how much of it is found"
 	@echo "make docs                write the generated pages and schemas again"
 
 .venv/.made:
@@ -98,6 +99,9 @@ bench: .venv/.dev
 	$(BIN)/python bench/run.py
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
 	$(BIN)/python bench/decisions.py
+
+bench-poison: .venv/.dev
+	$(BIN)/python bench/poison.py --docs
 
 clean:
 	rm -rf .services .venv .venv-writers .venv-engines .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .fuzz

