@@ -73,7 +73,12 @@ class Writer:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._open[name] = open(path, "a", encoding="utf-8")  # noqa: SIM115 -- closed in `close`
         self.count += 1
-        record = {"TimeGenerated": f"{when:%Y-%m-%dT%H:%M:%S.%fZ}", **row, "_ItemId": f"{self.count:032x}", "Type": table}
+        record = {
+            "TimeGenerated": f"{when:%Y-%m-%dT%H:%M:%S.%fZ}",
+            **row,
+            "_ItemId": f"{self.count:032x}",
+            "Type": table,
+        }
         self._open[name].write(json.dumps(record) + "\n")
 
     def close(self) -> None:
@@ -113,10 +118,24 @@ def honest(out: Writer, chance: random.Random, callers: int) -> None:
             name = chance.choice(("mcr.microsoft.com", "login.microsoftonline.com", "westeurope.api.azureml.ms"))
             out.put("AZFWApplicationRule", when, {"SourceIp": f"10.20.0.{n}", "Fqdn": name, "Action": "Allow"})
             place = chance.choice(("20.60.3.4", "10.1.1.1", "172.20.0.5", "192.168.7.7", "fe80::1"))
-            out.put("AZFWNetworkRule", when, {"SourceIp": f"10.20.0.{n}", "DestinationIp": place, "DestinationPort": 443, "Protocol": "TCP", "Action": "Allow"})
+            out.put(
+                "AZFWNetworkRule",
+                when,
+                {
+                    "SourceIp": f"10.20.0.{n}",
+                    "DestinationIp": place,
+                    "DestinationPort": 443,
+                    "Protocol": "TCP",
+                    "Action": "Allow",
+                },
+            )
         out.put("NTANetAnalytics", moment(chance, hour), flow("AzurePublic", "20.60.0.9"))
         for endpoint in range(4):
-            out.put("AADManagedIdentitySignInLogs", moment(chance, hour), signin(endpoint, f"20.50.0.{chance.randrange(1, 4)}"))
+            out.put(
+                "AADManagedIdentitySignInLogs",
+                moment(chance, hour),
+                signin(endpoint, f"20.50.0.{chance.randrange(1, 4)}"),
+            )
         everyday(out, chance, hour)
 
 
@@ -131,7 +150,11 @@ def everyday(out: Writer, chance: random.Random, hour: int) -> None:
     if hour % 24 == 11 and chance.random() < 0.7:  # a release: push, admission, deployment
         when, name = moment(chance, hour), f"/s/ws/e/deployments/d{hour}"
         out.put("ContainerRegistryRepositoryEvents", when, registry("pipeline", f"v{hour}", f"sha256:{hour:064x}"))
-        out.put("WeighbridgeDecisions_CL", when + timedelta(minutes=5), {"Decision": "allow", "DeploymentId": name, "DecisionId": str(hour)})
+        out.put(
+            "WeighbridgeDecisions_CL",
+            when + timedelta(minutes=5),
+            {"Decision": "allow", "DeploymentId": name, "DecisionId": str(hour)},
+        )
         body = {"properties": {"model": f"azureml://registries/wb-prod/models/m/versions/{hour}"}}
         out.put("AzureActivity", when + timedelta(minutes=20), activity(_DEPLOY, "pipeline", body, name))
     if hour % 24 == 2:
@@ -142,14 +165,26 @@ def everyday(out: Writer, chance: random.Random, hour: int) -> None:
     for n in range(10):
         out.put("StorageBlobLogs", moment(chance, hour), blob("trainer", "PutBlob", n))
     if hour % 24 == 9 and chance.random() < 0.3:
-        out.put("AzureActivity", moment(chance, hour), activity("Microsoft.Authorization/policyAssignments/write", "iac", None))
+        out.put(
+            "AzureActivity",
+            moment(chance, hour),
+            activity("Microsoft.Authorization/policyAssignments/write", "iac", None),
+        )
     if chance.random() < 0.01:
         out.put("SecurityAlert", moment(chance, hour), alert(f"vm{hour}", "VM_Anomaly", "Suspicious process"))
     closed = {"properties": {"publicNetworkAccess": "Disabled"}}
     if hour % 24 == 10:
-        out.put("AzureActivity", moment(chance, hour), activity("Microsoft.MachineLearningServices/workspaces/write", "iac", closed))
+        out.put(
+            "AzureActivity",
+            moment(chance, hour),
+            activity("Microsoft.MachineLearningServices/workspaces/write", "iac", closed),
+        )
     if chance.random() < 1 / 400:  # somebody opens a page of the portal, which lists keys
-        out.put("AzureActivity", moment(chance, hour), activity("Microsoft.Storage/storageAccounts/listKeys/action", f"person-{hour % 5}", None))
+        out.put(
+            "AzureActivity",
+            moment(chance, hour),
+            activity("Microsoft.Storage/storageAccounts/listKeys/action", f"person-{hour % 5}", None),
+        )
 
 
 def planted(out: Writer, chance: random.Random) -> None:
@@ -163,17 +198,35 @@ def planted(out: Writer, chance: random.Random) -> None:
     def told(name: str, operation: str, body: Any = None) -> None:
         out.put("AzureActivity", day[name], activity(operation, "mallory", body, f"/s/{name}"))
 
-    out.put("AZFWApplicationRule", day["egress-name"], {"SourceIp": "10.20.0.3", "Fqdn": "paste.example", "Action": "Allow"})
-    out.put("AZFWNetworkRule", day["egress-address"], {"SourceIp": "10.20.0.3", "DestinationIp": "203.0.113.66", "DestinationPort": 4444, "Protocol": "TCP", "Action": "Allow"})
+    out.put(
+        "AZFWApplicationRule", day["egress-name"], {"SourceIp": "10.20.0.3", "Fqdn": "paste.example", "Action": "Allow"}
+    )
+    out.put(
+        "AZFWNetworkRule",
+        day["egress-address"],
+        {
+            "SourceIp": "10.20.0.3",
+            "DestinationIp": "203.0.113.66",
+            "DestinationPort": 4444,
+            "Protocol": "TCP",
+            "Action": "Allow",
+        },
+    )
     out.put("NTANetAnalytics", day["egress-flow"], flow("ExternalPublic", "203.0.113.77"))
     told("deployment-source", _DEPLOY, {"properties": {"model": "azureml://registries/azureml/models/x/versions/1"}})
-    out.put("WeighbridgeDecisions_CL", day["deployment-source"] - timedelta(minutes=9), {"Decision": "allow", "DeploymentId": "/s/deployment-source"})
-    told("deployment-unadmitted", _DEPLOY, {"properties": {"model": "azureml://registries/wb-prod/models/m/versions/1"}})
+    out.put(
+        "WeighbridgeDecisions_CL",
+        day["deployment-source"] - timedelta(minutes=9),
+        {"Decision": "allow", "DeploymentId": "/s/deployment-source"},
+    )
+    told(
+        "deployment-unadmitted", _DEPLOY, {"properties": {"model": "azureml://registries/wb-prod/models/m/versions/1"}}
+    )
     for when in spread("extraction-volume", 1500, 55):
         put_traffic(out, chance, when, "thief", 0)
     for number in range(14 * 24 * 16):  # from the second day of the third week: sixteen an hour, day and night
         put_traffic(out, chance, after(14) + timedelta(minutes=number * 3.75 + chance.random()), "patient-thief", 0)
-    for number, when in enumerate(spread("extraction-template", 260, 50)):
+    for number, when in enumerate(spread("extraction-template", 600, 50)):
         put_prompt(out, chance, when, f"Is record {number} of the training set in class {number % 7}?")
     for when in spread("leak-canary", 2, 50):
         put_prompt(out, chance, when, "continue", "…WBCANARY-7f3a-91bc…")
@@ -183,17 +236,33 @@ def planted(out: Writer, chance: random.Random) -> None:
     for number, when in enumerate(spread("vault-enumeration", 12, 2)):
         out.put("AZKVAuditLogs", when, vault("endpoint-0", "SecretGet", f"s{number}"))
     out.put("AADManagedIdentitySignInLogs", day["identity-new-place"], signin(0, "203.0.113.99"))
-    out.put("ContainerRegistryRepositoryEvents", day["registry-writer"], registry("mallory", "side-door", "sha256:" + "a" * 64))
+    out.put(
+        "ContainerRegistryRepositoryEvents",
+        day["registry-writer"],
+        registry("mallory", "side-door", "sha256:" + "a" * 64),
+    )
     for digest in "bc":
-        out.put("ContainerRegistryRepositoryEvents", day["tag-moved"] + timedelta(hours=digest == "c"), registry("pipeline", "prod", "sha256:" + digest * 64))
+        out.put(
+            "ContainerRegistryRepositoryEvents",
+            day["tag-moved"] + timedelta(hours=digest == "c"),
+            registry("pipeline", "prod", "sha256:" + digest * 64),
+        )
     told("policy-removed", "Microsoft.Authorization/policyAssignments/delete")
     told("diagnostics-removed", "Microsoft.Insights/diagnosticSettings/delete")
     for number, when in enumerate(spread("data-purge", 80, 50)):
         out.put("StorageBlobLogs", when, blob("mallory", "DeleteBlob", number))
     out.put("StorageBlobLogs", day["data-key-access"], blob("", "PutBlob", 1) | {"AuthenticationType": "AccountKey"})
     told("key-listing", "Microsoft.CognitiveServices/accounts/listKeys/action")
-    told("network-loosened", "Microsoft.MachineLearningServices/workspaces/write", {"properties": {"publicNetworkAccess": "Enabled"}})
-    out.put("SecurityAlert", day["defender-alert"], alert("ai", "AI.Azure_Jailbreak.ContentFiltering.DetectedAttempt", "A Jailbreak attempt"))
+    told(
+        "network-loosened",
+        "Microsoft.MachineLearningServices/workspaces/write",
+        {"properties": {"publicNetworkAccess": "Enabled"}},
+    )
+    out.put(
+        "SecurityAlert",
+        day["defender-alert"],
+        alert("ai", "AI.Azure_Jailbreak.ContentFiltering.DetectedAttempt", "A Jailbreak attempt"),
+    )
 
 
 def changed(name: str, when: datetime) -> bool:
@@ -223,12 +292,27 @@ def put_traffic(out: Writer, chance: random.Random, when: datetime, caller: str,
     if endpoint == 3 and changed("latency-drift", when):
         took *= 1.6
     code = 503 if down else chance.choices((200, 400, 429, 500), (970, 20, 5, 5))[0]
-    row = {"IdentityData": caller, "AuthType": "AADToken", "EndpointName": f"endpoint-{endpoint}", "DeploymentName": "blue"}
+    row = {
+        "IdentityData": caller,
+        "AuthType": "AADToken",
+        "EndpointName": f"endpoint-{endpoint}",
+        "DeploymentName": "blue",
+    }
     row |= {"ResponseCode": code, "ModelStatusCode": code, "ResponsePayloadSize": int(size), "RequestPayloadSize": 400}
-    out.put("AmlOnlineEndpointTrafficLog", when, row | {"TotalDurationMs": int(took), "XRequestId": f"{chance.getrandbits(64):x}"})
+    out.put(
+        "AmlOnlineEndpointTrafficLog",
+        when,
+        row | {"TotalDurationMs": int(took), "XRequestId": f"{chance.getrandbits(64):x}"},
+    )
 
 
-_ASKED = ("Why is the sky blue", "Write a haiku on rain", "Summarise the ticket", "Translate to French", "What is the capital of")
+_ASKED = (
+    "Why is the sky blue",
+    "Write a haiku on rain",
+    "Summarise the ticket",
+    "Translate to French",
+    "What is the capital of",
+)
 
 
 def gateway(out: Writer, chance: random.Random, hour: int) -> None:
@@ -237,23 +321,48 @@ def gateway(out: Writer, chance: random.Random, hour: int) -> None:
     put_prompt(out, chance, moment(chance, hour), text, "a@b.example" if chance.random() < 0.01 else "fine")
 
 
-def put_prompt(out: Writer, chance: random.Random, when: datetime, text: str, answer: str = "fine", deployment: str = "chat") -> None:
+def put_prompt(
+    out: Writer, chance: random.Random, when: datetime, text: str, answer: str = "fine", deployment: str = "chat"
+) -> None:
     """One prompt and its completion."""
     tokens = chance.lognormvariate(4.5, 0.6) * (2 if changed("token-drift", when) else 1)
-    row = {"DeploymentName": deployment, "ModelName": "m", "OperationName": "complete", "CompletionTokens": int(tokens), "TotalTokens": int(tokens) + 50}
-    row |= {"RequestMessages": [{"role": "user", "content": text}], "ResponseMessages": [{"role": "assistant", "content": answer}]}
+    row = {
+        "DeploymentName": deployment,
+        "ModelName": "m",
+        "OperationName": "complete",
+        "CompletionTokens": int(tokens),
+        "TotalTokens": int(tokens) + 50,
+    }
+    row |= {
+        "RequestMessages": [{"role": "user", "content": text}],
+        "ResponseMessages": [{"role": "assistant", "content": answer}],
+    }
     out.put("ApiManagementGatewayLlmLog", when, row)
 
 
 def activity(operation: str, caller: str, body: Any, resource_id: str = "/s/x") -> dict[str, Any]:
     """A row of AzureActivity."""
-    row = {"OperationNameValue": operation, "ActivityStatusValue": "Success", "Caller": caller, "_ResourceId": resource_id}
-    return row | {"CorrelationId": f"{caller}{resource_id}", "Properties_d": {"requestbody": json.dumps(body)} if body else {}}
+    row = {
+        "OperationNameValue": operation,
+        "ActivityStatusValue": "Success",
+        "Caller": caller,
+        "_ResourceId": resource_id,
+    }
+    return row | {
+        "CorrelationId": f"{caller}{resource_id}",
+        "Properties_d": {"requestbody": json.dumps(body)} if body else {},
+    }
 
 
 def vault(oid: str, operation: str, secret: str) -> dict[str, Any]:
     """A row of AZKVAuditLogs."""
-    return {"OperationName": operation, "HttpStatusCode": 200, "Id": f"https://v/secrets/{secret}", "_ResourceId": "/s/v", "Identity": {"claim": {"oid": oid}}}
+    return {
+        "OperationName": operation,
+        "HttpStatusCode": 200,
+        "Id": f"https://v/secrets/{secret}",
+        "_ResourceId": "/s/v",
+        "Identity": {"claim": {"oid": oid}},
+    }
 
 
 def registry(identity: str, tag: str, digest: str) -> dict[str, Any]:
@@ -270,13 +379,24 @@ def blob(who: str, operation: str, number: int) -> dict[str, Any]:
 
 def flow(kind: str, address: str) -> dict[str, Any]:
     """A row of NTANetAnalytics."""
-    row = {"SubType": "FlowLog", "FlowType": kind, "FlowDirection": "Outbound", "FlowStatus": "Allowed", "SrcSubnet": "ai"}
+    row = {
+        "SubType": "FlowLog",
+        "FlowType": kind,
+        "FlowDirection": "Outbound",
+        "FlowStatus": "Allowed",
+        "SrcSubnet": "ai",
+    }
     return row | {"DestIp": "", "DestPublicIps": f"{address}|1|0|0|0|0|0", "DestPort": 443, "BytesSrcToDest": 9000}
 
 
 def signin(endpoint: int, address: str) -> dict[str, Any]:
     """A row of AADManagedIdentitySignInLogs."""
-    return {"ServicePrincipalId": f"sp-{endpoint}", "ServicePrincipalName": f"endpoint-{endpoint}", "IPAddress": address, "ResultType": "0"}
+    return {
+        "ServicePrincipalId": f"sp-{endpoint}",
+        "ServicePrincipalName": f"endpoint-{endpoint}",
+        "IPAddress": address,
+        "ResultType": "0",
+    }
 
 
 def alert(entity: str, kind: str, name: str) -> dict[str, Any]:
@@ -295,7 +415,12 @@ GUILTY = {
     "endpoint-0", "prod", "ai", "is record # of the training set in class #?", "", "side-door",
 }  # fmt: skip
 """What incidents are known by among the entities of their alerts."""
-LASTING = {"behaviour-change": "endpoint-2", "latency-drift": "endpoint-3", "token-drift": "chat", "leak-canary": "chat"}
+LASTING = {
+    "behaviour-change": "endpoint-2",
+    "latency-drift": "endpoint-3",
+    "token-drift": "chat",
+    "leak-canary": "chat",
+}
 
 
 def guilty(found: local.Alert) -> bool:
@@ -319,7 +444,12 @@ def speed(megabytes: int) -> dict[str, Any]:
         for _ in range(2500):
             traffic(out, chance, hour, f"caller-{chance.randrange(1000)}")
     out.close()
-    lines = [line for place, _, names in os.walk(out.folder) for name in names for line in open(os.path.join(place, name))]
+    lines = [
+        line
+        for place, _, names in os.walk(out.folder)
+        for name in names
+        for line in open(os.path.join(place, name))  # noqa: SIM115
+    ]
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         turn = 0
@@ -327,12 +457,15 @@ def speed(megabytes: int) -> dict[str, Any]:
             turn += 1
             file.writelines(line.replace('"_ItemId": "', f'"_ItemId": "{turn:x}-') for line in lines)
     shutil.rmtree(out.folder)
-    count = f"import duckdb\nduckdb.sql(\"set threads=2; set memory_limit='512MB'\")\nprint(duckdb.sql(\"select count(*), max(TimeGenerated) from read_json('{path}')\").fetchall())"
+    count = f"import duckdb\nduckdb.sql(\"set threads=2; set memory_limit='512MB'\")\nprint(duckdb.sql(\"select count(*), max(TimeGenerated) from read_json('{path}')\").fetchall())"  # noqa: E501
     ours = (
         "import datetime\nfrom weighbridge.monitor import catalog, local\n"
-        f"print(local.run(local.Order(({path!r},), catalog.detections(), {{}}, datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC))).read)"
+        f"print(local.run(local.Order(({path!r},), catalog.detections(), {{}}, datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC))).read)"  # noqa: E501
     )
-    return {name: _timed(program) for name, program in (("duckdb reads and counts", count), ("weighbridge monitor run", ours))}
+    return {
+        name: _timed(program)
+        for name, program in (("duckdb reads and counts", count), ("weighbridge monitor run", ours))
+    }
 
 
 def _timed(program: str) -> dict[str, float]:
@@ -364,11 +497,20 @@ def main(arguments: list[str]) -> int:
     for found in known:
         mine = [told for told in report.alerts if told.detection == found.id]
         false = [told for told in mine if not guilty(told)]
-        rows.append({"detection": found.id, "found": len(mine) > len(false), "alerts": len(mine), "false_a_week": round(len(false) / DAYS * 7, 2)})
+        rows.append(
+            {
+                "detection": found.id,
+                "found": len(mine) > len(false),
+                "alerts": len(mine),
+                "false_a_week": round(len(false) / DAYS * 7, 2),
+            }
+        )
     print(f"{out.count:,} records in {seconds:.1f} s")
     print(f"{'detection':<24} {'found':<6} {'alerts':>6} {'false alerts a week':>20}")
     for row in rows:
-        print(f"{row['detection']:<24} {'yes' if row['found'] else 'NO':<6} {row['alerts']:>6} {row['false_a_week']:>20}")
+        print(
+            f"{row['detection']:<24} {'yes' if row['found'] else 'NO':<6} {row['alerts']:>6} {row['false_a_week']:>20}"
+        )
     document: dict[str, Any] = {"records": out.count, "seconds": round(seconds, 1), "rows": rows}
     if options.speed:
         document["speed"] = speed(options.speed)
