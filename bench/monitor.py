@@ -226,7 +226,7 @@ def planted(out: Writer, chance: random.Random) -> None:
         put_traffic(out, chance, when, "thief", 0)
     for number in range(14 * 24 * 16):  # from the second day of the third week: sixteen an hour, day and night
         put_traffic(out, chance, after(14) + timedelta(minutes=number * 3.75 + chance.random()), "patient-thief", 0)
-    for number, when in enumerate(spread("extraction-template", 260, 50)):
+    for number, when in enumerate(spread("extraction-template", 600, 50)):
         put_prompt(out, chance, when, f"Is record {number} of the training set in class {number % 7}?")
     for when in spread("leak-canary", 2, 50):
         put_prompt(out, chance, when, "continue", "…WBCANARY-7f3a-91bc…")
@@ -445,7 +445,10 @@ def speed(megabytes: int) -> dict[str, Any]:
             traffic(out, chance, hour, f"caller-{chance.randrange(1000)}")
     out.close()
     lines = [
-        line for place, _, names in os.walk(out.folder) for name in names for line in open(os.path.join(place, name))
+        line
+        for place, _, names in os.walk(out.folder)
+        for name in names
+        for line in open(os.path.join(place, name))  # noqa: SIM115
     ]
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
@@ -454,10 +457,10 @@ def speed(megabytes: int) -> dict[str, Any]:
             turn += 1
             file.writelines(line.replace('"_ItemId": "', f'"_ItemId": "{turn:x}-') for line in lines)
     shutil.rmtree(out.folder)
-    count = f"import duckdb\nduckdb.sql(\"set threads=2; set memory_limit='512MB'\")\nprint(duckdb.sql(\"select count(*), max(TimeGenerated) from read_json('{path}')\").fetchall())"
+    count = f"import duckdb\nduckdb.sql(\"set threads=2; set memory_limit='512MB'\")\nprint(duckdb.sql(\"select count(*), max(TimeGenerated) from read_json('{path}')\").fetchall())"  # noqa: E501
     ours = (
         "import datetime\nfrom weighbridge.monitor import catalog, local\n"
-        f"print(local.run(local.Order(({path!r},), catalog.detections(), {{}}, datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC))).read)"
+        f"print(local.run(local.Order(({path!r},), catalog.detections(), {{}}, datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC))).read)"  # noqa: E501
     )
     return {
         name: _timed(program)

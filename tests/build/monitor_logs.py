@@ -32,7 +32,7 @@ class Case(NamedTuple):
 
     rows: dict[str, list[Row]]
     hits: list[tuple[Any, ...]]
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}  # noqa: RUF012 -- never changed
 
 
 def at(hours: float = 0, minutes: float = 0, **more: float) -> datetime:

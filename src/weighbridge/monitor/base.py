@@ -86,7 +86,9 @@ class Detection(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """One hit of a detection. First, last and window are UTC as text; `times` is `count` in JSON; `entities` and `details` are output columns as text."""
+    """One hit of a detection. First, last and window are UTC as text; `times` is `count` in JSON; `entities`
+    and `details` are output columns as text.
+    """
 
     detection: str
     severity: Severity

@@ -1,7 +1,8 @@
 """The sequential test behind the detections of drift, as SQL and as KQL: a two-sided CUSUM of hourly values.
 
 Every hour of one key has a value x, the mean of ln(1 + measurement). The first `reference_hours` hours say what is
-normal: the mean of x at each hour of the day, and the standard deviation of what remains, which is taken to be at least
+normal: the mean of x at each hour of the day, of working days and of weekends, and the standard deviation of what
+remains, which is taken to be at least
 0.02. From then on z = (x - mean) / deviation is summed, upwards and downwards:
 
     S(i) = max(0, S(i-1) + z(i) - k)     told when S > h     with k = drift_slack, h = drift_limit
@@ -19,6 +20,9 @@ estimated and hours are neither independent nor normal: the generator of logs in
 from __future__ import annotations
 
 import math
+
+_OF_DAY = "(hour({0}) + case when isodow({0}) >= 6 then 24 else 0 end)"
+_OF_DAY_KQL = "hourofday(Hour) + iff(dayofweek(Hour) in (0d, 6d), 24, 0)"
 
 
 def average_run_length(slack: float, limit: float) -> float:
@@ -41,11 +45,11 @@ with hours as (
 placed as (
   select *, row_number() over (partition by {by} order by Hour) as I from hours),
 usual as (
-  select {by}, hour(Hour) as OfDay, avg(X) as Mean from placed where I <= $reference_hours group by all),
+  select {by}, {_OF_DAY.format("Hour")} as OfDay, avg(X) as Mean from placed where I <= $reference_hours group by all),
 spread as (
   select h.*, coalesce(r.Mean, avg(h.X) filter (I <= $reference_hours)
                                over (partition by {_prefixed("h", keys)})) as Mean
-  from placed h left join usual r on {same} and r.OfDay = hour(h.Hour)),
+  from placed h left join usual r on {same} and r.OfDay = {_OF_DAY.format("h.Hour")}),
 scored as (
   select *, (X - Mean) / greatest(0.02, sqrt(avg((X - Mean) * (X - Mean)) filter (I <= $reference_hours)
                                              over (partition by {by}))) as Z
@@ -79,10 +83,10 @@ def drift_kql(table: str, keys: tuple[str, ...], measured: str, condition: str) 
 | extend Key = strcat({key})
 | sort by Key asc, Hour asc
 | extend I = row_number(1, prev(Key) != Key);
-let usual = hours | where I <= reference_hours | summarize Mean = avg(X) by Key, OfDay = hourofday(Hour);
+let usual = hours | where I <= reference_hours | summarize Mean = avg(X) by Key, OfDay = {_OF_DAY_KQL};
 let level = hours | where I <= reference_hours | summarize Level = avg(X) by Key;
 let spread = hours
-| extend OfDay = hourofday(Hour)
+| extend OfDay = {_OF_DAY_KQL}
 | join kind=leftouter usual on Key, OfDay
 | join kind=inner level on Key
 | extend Mean = coalesce(Mean, Level)

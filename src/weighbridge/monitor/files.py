@@ -179,7 +179,8 @@ def _expand(packed: BinaryIO, name: str) -> bool:
 def _lines_of_csv(name: str) -> int:
     """Write the rows of a CSV file as JSON lines in its place; gives how many were malformed, or -1 if it is no CSV.
 
-    Python's reader takes one row at a time, whatever the file is; a file of one line with 100,000 separators makes others
+    Python's reader takes one row at a time, whatever the file is; a file of one line with 100,000 separators
+    makes others
     take all memory.
     """
     lost = 0
