@@ -162,6 +162,18 @@ def test_any_changed_part_is_refused() -> None:
         refused("evidence-malformed", json.dumps({**document, "header": {"x5c": chain}}).encode())
 
 
+def test_any_byte_is_refused_or_changes_nothing() -> None:
+    """The root that comes with it is not believed, so its bytes may change: that of the trust store counts."""
+    good, said = verified(), set()
+    for place in range(len(SIGNED)):
+        changed_byte = SIGNED[:place] + bytes([SIGNED[place] ^ (1 << place % 8)]) + SIGNED[place + 1 :]
+        try:
+            assert verified(changed_byte) == good
+        except Rejected as error:
+            said.add(error.code)
+    assert said >= {"signature-invalid", "signer-unknown", "evidence-malformed"}
+
+
 def test_who_may_sign_is_what_the_trust_store_says() -> None:
     for entry in (
         HOUSE._replace(sources=("**",)),

@@ -232,6 +232,25 @@ def test_evidence_outlives_its_certificate_only_with_a_timestamp():
     assert by_certificate(HOUSE, TIMED, now=later, made_by=stamped(NOW)).signer_name == "house"
 
 
+def test_any_byte_of_a_dated_bundle_by_certificate():
+    """It is refused for a reason, or it is the same statement by the same signer (a name of a field that nobody reads)."""
+    made_by = Dated(CertifiedKey(signer(1), (ADA.der,), lambda: NOW), lambda message: timestamp(CLOCK, message, NOW))
+    made = seal(write_statement([Subject("x", MODEL)], SCAN, {}), PAYLOAD_TYPE, made_by)
+    policy = TrustPolicy((), authorities=(HOUSE, TIMED))
+    later = END + timedelta(days=1)
+    good = verify(made, policy, predicate_type=SCAN, subject=MODEL, now=later)
+    same, codes = 0, set()
+    for place in range(0, len(made), 3):
+        changed = made[:place] + bytes([made[place] ^ (1 << place % 8)]) + made[place + 1 :]
+        try:
+            assert verify(changed, policy, predicate_type=SCAN, subject=MODEL, now=later) == good
+            same += 1
+        except Rejected as error:
+            codes.add(error.code)
+    assert codes >= {"signature-invalid", "signer-unknown", "evidence-stale", "evidence-malformed"}
+    assert same < len(made) / 30
+
+
 def test_an_authority_that_was_superseded_counts_for_what_is_proven_to_be_older():
     gone = Validity(revoked_at=NOW + timedelta(days=1), reason="superseded")
     later = NOW + timedelta(days=2)

@@ -52,6 +52,7 @@ def proven_time(bundle: Bundle, authorities: Sequence[TrustedAuthority]) -> date
 def _says(response: TimeStampResponse, message: bytes, authority: TrustedAuthority) -> bool:
     import rfc3161_client
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
@@ -69,9 +70,14 @@ def _says(response: TimeStampResponse, message: bytes, authority: TrustedAuthori
             builder = builder.add_root_certificate(certificate)
         else:
             builder = builder.add_intermediate_certificate(certificate)
+    # What the library and the one below it raise on hostile bytes.
+    hostile = (
+        *(rfc3161_client.VerificationError, ValueError, TypeError, LookupError, InvalidSignature, UnsupportedAlgorithm),
+        *(x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
+    )
     try:
         builder.build().verify_message(response, message)
-    except (rfc3161_client.VerificationError, ValueError, TypeError, LookupError, x509.ExtensionNotFound):
+    except hostile:
         return False
     return True
 
