@@ -103,6 +103,7 @@ def database(
 def _prepare(connection: duckdb.DuckDBPyConnection, path: str, tables: Mapping[str, Sequence[str]]) -> None:
     for statement in (
         "set TimeZone = 'UTC'",
+        "set enable_progress_bar = false",
         *_STATE,
         *(create_sql(table, columns) for table, columns in tables.items()),
         *_MACROS,
