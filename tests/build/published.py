@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from weighbridge.gate.decision import Decision
     from weighbridge.registry.base import Reference
 
-POLICY = DEFAULT_STAGES["production"]._replace(max_scan_age_days=36500)
-"""The scan's own time is that of this machine; how old it may be is not what these tests are about."""
+POLICY = DEFAULT_STAGES["production"]._replace(max_scan_age_days=36500, registries=(), facts=False)
+"""Production, wherever the model lies and however old its scan is: what these tests are not about."""
 ROOT = authority(60, "House root")
 HOUSE = TrustedAuthority("house", ROOT.pem, ("ada@example.org",), (EVIDENCE,))
 CHAIN = certified(signer(2), holder(ROOT, 2).pem + ROOT.pem, "chain.pem", lambda: NOW)

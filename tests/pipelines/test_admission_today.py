@@ -88,7 +88,16 @@ def test_a_good_model_is_allowed_and_recorded(project: Path) -> None:
     assert not_met(decision) == {}
     assert decision.recorded is not None
     assert decision.recorded.sequence == 1
-    assert {one.kind for one in decision.evidence} == {"scan", "facts", "provenance", "sbom", "model-signature"}
+    assert {one.kind for one in decision.evidence} == {
+        "scan",
+        "facts",
+        "provenance",
+        "sbom",
+        "model-signature",
+        "test-result",
+        "slsa-provenance",
+        "evidence-list",
+    }
     assert command("decisions", "verify").status == 0
 
 
@@ -138,8 +147,8 @@ def test_a_tag_that_moves_meanwhile_is_denied(project: Path, monkeypatch: pytest
     other = store.put_manifest(store.get_manifest(model.manifest) + b" ", model.manifest.media_type)
     load = admission.load_model
 
-    def and_then_move(store: Store, reference: Reference) -> StoredModel:
-        found = load(store, reference)
+    def and_then_move(store: Store, reference: Reference, *also: str) -> StoredModel:
+        found = load(store, reference, *also)
         store.tag(other, "v1")
         return found
 

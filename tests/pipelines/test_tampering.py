@@ -81,7 +81,7 @@ def verdict(there: InRegistry, before: Case) -> str:
 def test_the_model_passes_as_it_is(there: InRegistry) -> None:
     decision, case = there.judged()
     assert decision.allowed
-    assert len(case.proofs()) == 7
+    assert len(case.proofs()) == 8
     assert len(case.summaries) == 1
     assert not case.problems
 

@@ -66,6 +66,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 def _work(given: argparse.Namespace) -> int:
     from weighbridge.azure.deployments import read_deployment
     from weighbridge.pipelines.deployment import Asked, gate
+    from weighbridge.pipelines.gate_two import surroundings_of
     from weighbridge.registry.open import open_store
 
     settings = common.settings_for(given)
@@ -80,6 +81,7 @@ def _work(given: argparse.Namespace) -> int:
         tuple(given.ml_registry) or _registries(settings, given.stage),
         given.bytes,
         _policies(given) if given.policy else (),
+        surroundings_of(settings, given.stage),
     )
     decision = gate(read_deployment(_read(given.deployment)), asked)
     if given.format == "json":

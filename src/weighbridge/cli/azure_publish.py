@@ -44,6 +44,7 @@ def add(nouns: Any) -> None:
 def _work(given: argparse.Namespace) -> int:
     from weighbridge.azure.assets import Place
     from weighbridge.pipelines.asset import plan, publish
+    from weighbridge.pipelines.gate_two import surroundings_of
     from weighbridge.registry.base import parse_reference
     from weighbridge.registry.open import open_store
 
@@ -62,6 +63,7 @@ def _work(given: argparse.Namespace) -> int:
         policy=common.stage_policy(settings, given.stage),
         trust=common.trust_policy(settings),
         now=moment(given.now),
+        surroundings=surroundings_of(settings, given.stage),
     )
     allowed = planned.decision.allowed
     if allowed and not dry:

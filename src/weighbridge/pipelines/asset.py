@@ -13,7 +13,7 @@ from weighbridge.azure.deployments import DIGEST, REFERENCE, Asset, parse_asset
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.pipelines.admission import admit
+from weighbridge.pipelines.admission import NOTHING_ELSE, Surroundings, admit
 from weighbridge.registry.base import Descriptor
 from weighbridge.registry.read import load_model
 
@@ -65,11 +65,12 @@ def plan(
     policy: StagePolicy,
     trust: TrustPolicy,
     now: datetime,
+    surroundings: Surroundings = NOTHING_ELSE,
 ) -> Plan:
     """Ask gate two, and say what would be published. Raises UsageError for names that Azure does not take."""
     digest = store.resolve(reference).digest
     by_digest = reference._replace(tag=None, digest=digest)
-    decision, _ = admit(store, by_digest, stage=stage, policy=policy, trust=trust, now=now)
+    decision, _ = admit(store, by_digest, stage=stage, policy=policy, trust=trust, now=now, surroundings=surroundings)
     model = load_model(store, by_digest)
     called = name or reference.name.rpartition("/")[2]
     counted = version or digest.hex[:12]

@@ -18,11 +18,9 @@ from weighbridge.azure.deployments import DECISION, DIGEST, REFERENCE, Asset, De
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes, parse_digest
 from weighbridge.core.errors import UsageError, WeighbridgeError
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.gate.decision import decide
 from weighbridge.gate.reason import Reason, Result
-from weighbridge.pipelines.admission import assemble
+from weighbridge.pipelines.admission import NOTHING_ELSE, Surroundings, admit
 from weighbridge.registry.base import Reference, parse_reference
-from weighbridge.registry.read import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.azure.assets import Stored
     from weighbridge.core.settings import StagePolicy
     from weighbridge.gate.case import Case
+    from weighbridge.gate.decision import Decision
     from weighbridge.registry.base import Store
 
 SCHEMA = "weighbridge.azure-gate/1"
@@ -56,6 +55,7 @@ class Asked(NamedTuple):
     registries: tuple[str, ...] = ()
     bytes_at: str = ""
     policies: Sequence[Callable[[Mapping[str, Any]], Reason]] = ()
+    surroundings: Surroundings = NOTHING_ELSE
 
 
 class GateDecision(NamedTuple):
@@ -112,14 +112,15 @@ def gate(deployment: Deployment, asked: Asked) -> GateDecision:
     reasons.append(_resolved(deployment, stored, why))
     digest = _digest_of(stored)
     reference = _reference(stored, digest, asked)
-    case, problem = _case(reference, asked)
+    judged, problem = _judged(reference, asked)
+    case = judged[1] if judged else None
     reasons.append(_bound(deployment, stored, digest))
     reasons.append(_bytes(case, asked))
-    if case is None:
+    if judged is None:
         needs = "a model of the internal registry with this digest"
         reasons.append(Reason("evidence", Result.UNKNOWN, problem, needs))
     else:
-        reasons += decide(case, asked.stage, asked.policy, asked.now).reasons
+        reasons += judged[0].reasons
     reasons += [judge(deployment.body) for judge in asked.policies]
     return GateDecision(
         all(reason.result is Result.MET for reason in reasons),
@@ -199,11 +200,21 @@ def _reference(stored: Stored | None, digest: Digest | None, asked: Asked) -> Re
     return said._replace(tag=None, digest=digest)
 
 
-def _case(reference: Reference | None, asked: Asked) -> tuple[Case | None, str]:
+def _judged(reference: Reference | None, asked: Asked) -> tuple[tuple[Decision, Case] | None, str]:
     if reference is None:
         return None, f"the asset's {REFERENCE} names nothing in the internal registry"
     try:
-        return assemble(load_model(asked.open_store(reference), reference), asked.trust, asked.now), ""
+        store = asked.open_store(reference)
+        judged = admit(
+            store,
+            reference,
+            stage=asked.stage,
+            policy=asked.policy,
+            trust=asked.trust,
+            now=asked.now,
+            surroundings=asked.surroundings,
+        )
+        return judged, ""
     except WeighbridgeError as error:
         return None, error.cause
 

@@ -75,16 +75,8 @@ class Gate(NamedTuple):
             trust=trust_of(self.settings, now=moment),
             now=moment,
             read_bytes=read_bytes,
-            surroundings=Surroundings(
-                internal=internal_place(self.settings.registry) if self.settings.registry else "",
-                exemptions=read_folder(self.settings.exemptions),
-                feeds=self.settings.feeds,
-                feeds_signed=self.settings.feeds_signed,
-                runtime=tuple(runtime),
-                advisories=with_newer(self.settings.advisories),
-                newest=newest,
-                newest_of=newest_of,
-                stricter=self.settings.stages.get(policy.warn_as),
+            surroundings=surroundings_of(self.settings, stage)._replace(
+                runtime=tuple(runtime), newest=newest, newest_of=newest_of
             ),
         )
         decision = self.record(decision)
@@ -111,6 +103,18 @@ class Gate(NamedTuple):
             return None, ""
         made = json.loads(entries[0].document).get("madeAt", "")
         return datetime.fromisoformat(made), f"entry {entries[0].sequence} of the log of decisions"
+
+
+def surroundings_of(settings: Settings, stage: str) -> Surroundings:
+    """What a decision for a stage rests on beside the model, read anew from where the settings say that it is."""
+    return Surroundings(
+        internal=internal_place(settings.registry) if settings.registry else "",
+        exemptions=read_folder(settings.exemptions),
+        feeds=settings.feeds,
+        feeds_signed=settings.feeds_signed,
+        advisories=with_newer(settings.advisories),
+        stricter=settings.stages.get(settings.stages[stage].warn_as),
+    )
 
 
 def open_gate(

@@ -177,6 +177,8 @@ def case_of(model: Model, now: datetime, advisories: Advisories) -> Case:
         problems=(),
         provenance=kept.get("provenance"),
         facts=kept.get("facts"),
+        lists=(Proof("this machine", MANIFEST, {"references": [{"name": "scan", "digest": {"sha256": digest}}]}),),
+        attached=frozenset((digest,)),
         place="registry.internal/model" if model.registry == "internal" else model.registry,
         internal="registry.internal",
         model=MODEL,

@@ -8,6 +8,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.pipelines.admission import admit
+from weighbridge.pipelines.gate_two import surroundings_of
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
 
@@ -60,6 +61,7 @@ def decide_on(site: Site, text: str, stage: str, *, pinned: bool) -> Decision:
         policy=site.settings.stages[stage],
         trust=site.trust(),
         now=site.now(),
+        surroundings=surroundings_of(site.settings, stage),
     )
     return decision
 
