@@ -280,6 +280,7 @@ def test_intake_takes_a_model_from_one_registry_to_another(docker, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert command("init").status == 0
     push(open_remote(docker.host, "strangers/net", {}), [(b'{"model_type": "net"}', RAW, {TITLE: "config.json"})])
+    monkeypatch.setenv("WEIGHBRIDGE_REGISTRY", f"{docker.host}/verified")
     target = f"{docker.host}/verified/net:v1"
     outcome = command("intake", f"oci://{docker.host}/strangers/net:v1", "--to", target, "--format", "json")
     assert outcome.status == 0, outcome
