@@ -40,7 +40,7 @@ intake: .venv/.run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/intake.sh "$(MODEL)"
 
 test: .venv/.dev lint types floors
-	$(BIN)/python -m pytest --cov --cov-report=term
+	@sh tools/test.sh $(BIN)/python
 
 check: lint types floors
 
