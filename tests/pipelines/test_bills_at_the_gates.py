@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,9 @@ from build.bill_models import write_full_model
 from build.running import command
 from build.spdx_documents import check_spdx
 from weighbridge.core.digests import digest_bytes
+from weighbridge.core.settings import DEFAULT_STAGES
+from weighbridge.gate.case import Case, Proof
+from weighbridge.gate.contents import sbom_complete
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.layout import open_layout
 from weighbridge.registry.read import load_model
@@ -83,3 +87,14 @@ def test_gate_two_goes_by_the_cyclonedx_bill(stored: StoredModel) -> None:
     assert outcome.json()["decision"] == "allow"
     told = {one["requirement"]: one["why"] for one in outcome.json()["reasons"]}
     assert told["sbom-present"].endswith(f"names {len(stored.files)} of {len(stored.files)} files")
+
+
+def test_a_stage_can_ask_for_a_bill_that_tells_enough(stored: StoredModel) -> None:
+    bill = Proof("builder", stored.manifest.digest, predicate(stored, "sbom"))
+    case = Case(stored.manifest.digest, frozenset(), {}, None, bill, None, ())
+    policy = DEFAULT_STAGES["production"]
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    asked = {
+        share: sbom_complete(case, policy._replace(sbom_completeness=share), now).result.value for share in (1, 100)
+    }
+    assert asked == {1: "met", 100: "unmet"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PLAIN = frozenset(("none", "opaque"))
 """What stands where no format does: judged by the verdict."""
-COMPLETENESS = ("completeness", "completeness:score", "sbom:completeness")
+COMPLETENESS = ("completeness", "completeness:score", "score:g7 minimum elements")
 """Ends of the names of properties in which a bill says how complete it is, in percent or from 0 to 1."""
 
 
@@ -175,11 +175,13 @@ def _completeness(bill: Mapping[str, Any]) -> float | None:
     places = [bill.get("properties"), metadata.get("properties") if isinstance(metadata, dict) else None]
     for entry in (entry for place in places for entry in _records(place)):
         if str(entry.get("name", "")).lower().endswith(COMPLETENESS):
+            told = str(entry.get("value"))
             try:
-                score = float(str(entry.get("value")).removesuffix("%"))
+                score = float(told.removesuffix("%").removesuffix(" of 100"))
             except ValueError:
                 return None
-            score = score * 100 if score <= 1 else score
+            if score <= 1 and not told.endswith((" of 100", "%")):
+                score *= 100  # a share, as some generators write it
             return score if 0 <= score <= 100 else None
     return None
 
