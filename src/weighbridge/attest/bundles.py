@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from weighbridge.attest.dsse import decoded
+from weighbridge.attest.dsse import decoded, envelope_of
 from weighbridge.attest.signers import digest_signature_holds, pae, signature_holds
 from weighbridge.attest.statement import PAYLOAD_TYPE, field, malformed, strict_object
 from weighbridge.core.plain import plain
@@ -110,15 +110,9 @@ def _content(top: dict[str, Any]) -> tuple[bytes, str, bytes]:
         if len(value) != 64:
             raise malformed("a digest of another length", "32 bytes")
         return b"", value, decoded(field(message, "signature", str, "a signature"), "signature")
-    envelope = field(top, "dsseEnvelope", dict, "a bundle")
-    payload_type = field(envelope, "payloadType", str, "an envelope")
-    if payload_type != PAYLOAD_TYPE:
-        raise malformed(f"an envelope of type {plain(payload_type, 80)}", PAYLOAD_TYPE)
-    signatures = field(envelope, "signatures", list, "an envelope")
-    if len(signatures) != 1 or not isinstance(signatures[0], dict):
-        raise malformed(f"an envelope with {len(signatures)} signatures", "exactly one signature")
+    envelope, said = envelope_of(top)
     payload = decoded(field(envelope, "payload", str, "an envelope"), "payload")
-    return payload, "", decoded(field(signatures[0], "sig", str, "a signature"), "signature")
+    return payload, "", decoded(field(said, "sig", str, "a signature"), "signature")
 
 
 def _timestamps(material: dict[str, Any]) -> tuple[bytes, ...]:

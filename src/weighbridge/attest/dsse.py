@@ -28,6 +28,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from weighbridge.attest.signers import Signer
     from weighbridge.attest.trust import TrustedKey
@@ -80,28 +81,34 @@ def open_bundle(bundle: bytes, trusted: Mapping[str, TrustedKey], *, keyid_optio
     if "publicKey" not in material:
         raise Rejected("signer-unknown", "a signature without a public key hint", "a signature by a trusted public key")
     hint = field(field(material, "publicKey", dict, "a bundle"), "hint", str, "a public key")
-    envelope = field(top, "dsseEnvelope", dict, "a bundle")
+    envelope, said = envelope_of(top)
+    key_id = said.get("keyid", "")
+    if key_id != hint and not (keyid_optional and key_id == ""):
+        raise malformed(f"the keyid {plain(str(key_id), 80)!r} beside the hint {plain(hint, 80)!r}", "the same in both")
+    payload = decoded(field(envelope, "payload", str, "an envelope"), "payload")
+    signature = decoded(field(said, "sig", str, "a signature"), "signature")
+    key = trusted.get(hint)
+    if key is None:
+        raise Rejected("signer-unknown", f"a signature by the key {plain(hint, 80)!r}", "a signature by a trusted key")
+    if not signature_holds(key.pem, pae(PAYLOAD_TYPE, payload), signature):
+        raise Rejected(
+            "signature-invalid",
+            f"a signature that the key {plain(key.name, 80)!r} did not make over this payload",
+            "a valid signature",
+        )
+    return Opened(payload, hint, PAYLOAD_TYPE)
+
+
+def envelope_of(top: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The envelope of a bundle and its only signature. Raises Rejected (evidence-malformed) for one of another kind."""
+    envelope: dict[str, Any] = field(top, "dsseEnvelope", dict, "a bundle")
     payload_type = field(envelope, "payloadType", str, "an envelope")
     if payload_type != PAYLOAD_TYPE:
         raise malformed(f"an envelope of type {plain(payload_type, 80)}", PAYLOAD_TYPE)
     signatures = field(envelope, "signatures", list, "an envelope")
     if len(signatures) != 1 or not isinstance(signatures[0], dict):
         raise malformed(f"an envelope with {len(signatures)} signatures", "exactly one signature")
-    key_id = signatures[0].get("keyid", "")
-    if key_id != hint and not (keyid_optional and key_id == ""):
-        raise malformed(f"the keyid {plain(str(key_id), 80)!r} beside the hint {plain(hint, 80)!r}", "the same in both")
-    payload = decoded(field(envelope, "payload", str, "an envelope"), "payload")
-    signature = decoded(field(signatures[0], "sig", str, "a signature"), "signature")
-    key = trusted.get(hint)
-    if key is None:
-        raise Rejected("signer-unknown", f"a signature by the key {plain(hint, 80)!r}", "a signature by a trusted key")
-    if not signature_holds(key.pem, pae(payload_type, payload), signature):
-        raise Rejected(
-            "signature-invalid",
-            f"a signature that the key {plain(key.name, 80)!r} did not make over this payload",
-            "a valid signature",
-        )
-    return Opened(payload, hint, payload_type)
+    return envelope, signatures[0]
 
 
 def check_size(bundle: bytes) -> None:

@@ -19,6 +19,7 @@ import stat
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
+from weighbridge.core.whole_files import sync_folder
 
 if TYPE_CHECKING:
     from typing import Any
@@ -125,7 +126,7 @@ def create_key(path: str, passphrase: bytes | None) -> LocalKey:
     try:
         for name, content, mode in ((path, text, 0o600), (f"{path}.pub", key.public_pem(), 0o644)):
             _write_new(name, content, mode, made)
-        _sync_folder(os.path.dirname(path) or ".")
+        sync_folder(os.path.dirname(path) or ".")
     except OSError as error:
         for name in made:
             os.unlink(name)
@@ -261,11 +262,3 @@ def _write_new(path: str, content: bytes, mode: int, made: list[str]) -> None:
         file.write(content)
         file.flush()
         os.fsync(fd)
-
-
-def _sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

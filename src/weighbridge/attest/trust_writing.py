@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from weighbridge.attest.trust_store import check_entry, parse_store, text_of
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,23 +91,7 @@ def _replace(path: str, text: str) -> None:
         if name.startswith(beginning):
             # Left by a writer that was killed: there is no other one now.
             os.unlink(os.path.join(folder, name))
-    fd, beside = tempfile.mkstemp(prefix=beginning, dir=folder)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(text.encode())
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
+    write_whole(path, text.encode(), mode, beginning=beginning)
 
 
 def _written(entry: TrustEntry) -> str:

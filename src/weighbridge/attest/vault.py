@@ -15,6 +15,7 @@ import hashlib
 import re
 
 from weighbridge.attest.signers import Vouched, by_key, digest_signature_holds, key_id_of
+from weighbridge.core.azure_identity import azure_identity
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
@@ -88,9 +89,7 @@ def open_vault_key(address: str, credential: TokenCredential | None = None) -> V
             "a key in Azure Key Vault needs the library azure-keyvault-keys", "pip install 'weighbridge[azure]'"
         ) from error
     if credential is None:
-        from azure.identity import DefaultAzureCredential
-
-        credential = DefaultAzureCredential()
+        credential = azure_identity()
     options: dict[str, Any] = {"retry_total": RETRIES}
     try:
         with KeyClient(vault, credential, **options) as client:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 
-from weighbridge.core.errors import AzureError, UsageError
+from weighbridge.core.azure_identity import azure_identity
+from weighbridge.core.errors import AzureError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import RegistrySetting
@@ -117,11 +118,7 @@ class Service:
 
 def connect(host: str = MANAGEMENT) -> Service:
     """A service that goes by the identity of Azure here. Raises UsageError if the extra is not installed."""
-    try:
-        from azure.identity import DefaultAzureCredential
-    except ImportError:
-        raise UsageError("azure-identity is not installed", "pip install 'weighbridge[azure]'") from None
-    credential = DefaultAzureCredential()
+    credential = azure_identity()
 
     def token(_again: bool) -> str:
         from azure.core.exceptions import AzureError as Refused

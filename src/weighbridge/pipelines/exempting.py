@@ -7,8 +7,6 @@ lose one, or have it kept from us, and then the other still speaks.
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
@@ -18,6 +16,7 @@ from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.evidence import EXEMPTION_PREDICATE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.whole_files import write_whole
 from weighbridge.gate.case import Problem
 from weighbridge.gate.exemption import Exemption, Revocation, read_exemption, with_revocations
 
@@ -122,18 +121,7 @@ def write_bundle(folder: str, name: str, bundle: bytes) -> str:
     path = os.path.join(folder, f"{name}.json")
     try:
         os.makedirs(folder, exist_ok=True)
-        fd, beside = tempfile.mkstemp(prefix=".writing-", dir=folder)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(bundle)
-                os.fchmod(file.fileno(), 0o644)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(beside)
-            raise
+        write_whole(path, bundle)
     except OSError as error:
         raise UsageError(f"{plain(path)} cannot be written: {error.strerror}", "choose a folder of yours") from error
     return path

@@ -22,7 +22,8 @@ import os
 import re
 import subprocess
 
-from weighbridge.core.errors import RegistryError, UsageError
+from weighbridge.core.azure_identity import azure_identity
+from weighbridge.core.errors import RegistryError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, Protocol
 from weighbridge.registry.tokens import Credential, Sender, exchange
@@ -176,15 +177,7 @@ def _from_helper(name: str, key: str, environ: Mapping[str, str]) -> Credential 
 
 
 def _default_identity() -> Identity:
-    try:
-        from azure.identity import DefaultAzureCredential
-    except ImportError as error:
-        raise UsageError(
-            "this registry takes the identity of Azure, and the library for it is not installed",
-            "pip install 'weighbridge[azure]', or log in with docker login",
-        ) from error
-    found: Identity = DefaultAzureCredential()
-    return found
+    return azure_identity("log in with docker login")
 
 
 def _entra_token(identity: Identity) -> str:

@@ -29,6 +29,7 @@ from weighbridge.core.digests import Digest, canonical_json, parse_digest
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.whole_files import sync_folder
 from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag, taken
 from weighbridge.registry.layout_index import SUBJECT, Entry, enter, is_meant, read_index, ref_name_of
 from weighbridge.registry.manifests import (
@@ -112,7 +113,7 @@ class LayoutStore:
                 drain(stored)
             with suppress(OSError):
                 os.utime(path)  # young again, so that nobody clears it away before a manifest names it
-            _sync_folder(os.path.dirname(path))  # whoever stored it may have been killed before doing so
+            sync_folder(os.path.dirname(path))  # whoever stored it may have been killed before doing so
             return blob
         with on_disk(f"store {expect}"), _ingest(self.folder, path, 0o444) as file:
             state, count = hashlib.sha256(), 0
@@ -264,7 +265,7 @@ def _create(folder: str) -> None:
             if not os.path.exists(os.path.join(folder, name)):
                 with _ingest(folder, os.path.join(folder, name), 0o644) as file:
                     file.write(content)
-        _sync_folder(os.path.join(folder, "blobs"))
+        sync_folder(os.path.join(folder, "blobs"))
 
 
 def _sweep_ingest(folder: str, before: float) -> None:
@@ -292,7 +293,7 @@ def _ingest(folder: str, target: str, mode: int) -> Iterator[BinaryIO]:
         with suppress(OSError):
             os.unlink(path)
         raise
-    _sync_folder(os.path.dirname(target))
+    sync_folder(os.path.dirname(target))
 
 
 @contextmanager
@@ -341,11 +342,3 @@ def _begin_writing(file: BinaryIO, count: int) -> None:
 def _without_links(path: str, flags: int) -> int:
     # O_NONBLOCK: a named pipe under a blob's name must not be waited for.
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

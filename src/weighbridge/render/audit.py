@@ -8,6 +8,7 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render.documents import document_json
 from weighbridge.render.markdown import span
+from weighbridge.render.page import page_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,32 +118,16 @@ def audit_markdown(audited: Audited) -> str:
     return "\n".join([*lines, ""])
 
 
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Weighbridge audit</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-caption { text-align: left; font-weight: bold; padding: .3rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }
-code { overflow-wrap: anywhere; }
-.pass { color: #1a7f37; } .fail { color: #cf222e; } .unknown { color: #9a6700; }
-</style>
-</head>
-<body>
-<main>
-<h1>Weighbridge audit</h1>
+_STYLES = """.pass { color: #1a7f37; } .fail { color: #cf222e; } .unknown { color: #9a6700; }
 """
 
 
 def audit_html(audited: Audited) -> str:
     """The audit as one page: no script, nothing loaded from anywhere."""
-    parts = [_HEAD, f"<p><strong>{'Holds' if audited.holds else 'Does not hold'}</strong>: "]
+    parts = [
+        page_head("Weighbridge audit", _STYLES),
+        f"<p><strong>{'Holds' if audited.holds else 'Does not hold'}</strong>: ",
+    ]
     parts.append(f"{_text(counted(audited.controls))}. Judged {_text(audited.made_at)}.</p>\n")
     rows = [
         (

@@ -6,6 +6,7 @@ from html import escape
 
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.render.page import page_head
 from weighbridge.render.terminal import size_text
 
 if TYPE_CHECKING:
@@ -13,31 +14,12 @@ if TYPE_CHECKING:
 
     from weighbridge.scan.report import ScanReport
 
-_HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Weighbridge report</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-caption { text-align: left; font-weight: bold; padding: .3rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8888; }
-code { overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<main>
-<h1>Weighbridge report</h1>
-"""
-
 
 def scan_html(reports: Sequence[ScanReport]) -> str:
     """All reports on one page."""
-    return _HEAD + "".join(_report(report) for report in reports) + "</main>\n</body>\n</html>\n"
+    return (
+        page_head("Weighbridge report") + "".join(_report(report) for report in reports) + "</main>\n</body>\n</html>\n"
+    )
 
 
 def _report(report: ScanReport) -> str:

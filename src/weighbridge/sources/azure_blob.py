@@ -22,6 +22,7 @@ import time
 from urllib.parse import unquote
 
 from weighbridge.core.artifact import escape_name
+from weighbridge.core.azure_identity import azure_identity
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.origin import FileOrigin, Origin, Told
 from weighbridge.core.plain import plain
@@ -250,10 +251,8 @@ def _client(account: str) -> BlobServiceClient:
         if client.account_name == account:
             return client
         client.close()
-    from azure.identity import DefaultAzureCredential
-
     host = account if "." in account else f"{account}{HOST_END}"
-    return BlobServiceClient(f"https://{host}", credential=DefaultAzureCredential(), **options)
+    return BlobServiceClient(f"https://{host}", credential=azure_identity(), **options)
 
 
 def _listed(found: BlobProperties, blob: str, path: str, version: str) -> Listed:
