@@ -104,6 +104,29 @@ def folder(path: str, size: int) -> None:
             file.write(content)
 
 
+def tokenizer(path: str, size: int) -> None:
+    """A `tokenizer.json` of about `size` bytes: half a vocabulary of byte pairs, half merges, one entry on a line."""
+    chance = random.Random(5)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    vocabulary: dict[str, int] = {}
+    merges: list[str] = []
+    while 44 * len(vocabulary) < size:
+        word = chance.choice(("", "\u0120")) + "".join(chance.choices(letters, k=chance.randrange(2, 12)))
+        if word not in vocabulary:
+            vocabulary[word] = len(vocabulary)
+            merges.append(f"{word[: len(word) // 2]} {word[len(word) // 2 :]}")
+    special = [{"id": number, "content": f"<|reserved_{number}|>", "special": True} for number in range(200)]
+    model = {"type": "BPE", "vocab": vocabulary, "merges": merges}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"version": "1.0", "added_tokens": special, "model": model}, file, ensure_ascii=False, indent=2)
+
+
+def one_line(path: str, size: int) -> None:
+    """Python source of about `size` bytes in one line, with nothing in it that reaches outside."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("table = [" + "(1, 'a'), " * (size // 10) + "]\n")
+
+
 def _config(chance: random.Random) -> dict[str, Any]:
     return {
         "architectures": ["BertForSequenceClassification"],
@@ -239,6 +262,8 @@ BUILDERS: dict[str, tuple[Callable[[str, int], None], str]] = {
     "pickle-dict": (pickle_dict, ".pkl"),
     "pickle-tuples": (pickle_tuples, ".pkl"),
     "folder": (folder, ""),
+    "tokenizer": (tokenizer, ".json"),
+    "one-line": (one_line, ".py"),
     "safetensors": (safetensors, ".safetensors"),
     "torch-zip": (torch_zip, ".pt"),
     "onnx": (onnx, ".onnx"),
@@ -250,6 +275,8 @@ PER_UNIT = {
     "pickle-dict": 8,
     "pickle-tuples": 5,
     "folder": 4096,
+    "tokenizer": 2,
+    "one-line": 2,
     "forest": 60_000,
     "safetensors": 1,
     "torch-zip": 1,

@@ -92,6 +92,15 @@ ROWS = (
         FOLDER,
         (Against("picklescan", 1.5), Against("modelaudit", 1 / 15), Against("modelscan"), Against("model-signing")),
     ),
+    Row("tokenizer", "tokenizer.json of 5 MB", Input("tokenizer", 5_000_000, 500_000), cpu=0.3, memory=150),
+    Row(
+        "one-line",
+        "Python source of 1 MB in one line",
+        Input("one-line", 1_000_000, 100_000),
+        cpu=5,
+        memory=600,
+        verdict="incomplete",
+    ),
     Row(
         "safetensors",
         "2 GB safetensors: scan and hash in one read",

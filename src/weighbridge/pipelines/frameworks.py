@@ -60,9 +60,8 @@ def read_runtime(path: str) -> Runtime:
             raw = file.read(MOST + 1)
         text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{plain(path)} cannot be read: {plain(str(error), 120)}", "name the requirements of the image"
-        ) from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{plain(path)} cannot be read: {why}", "name the requirements of the image") from error
     if len(raw) > MOST:
         raise UsageError(f"{plain(path)} has more than {MOST} bytes", "name a requirements file")
     return parse_runtime(text)

@@ -16,7 +16,7 @@ from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.shard_index import shards
 from weighbridge.formats.config.tool_commands import commands
 from weighbridge.formats.config.values import Values, keys_of
-from weighbridge.formats.grammars.json_tree import parse_json
+from weighbridge.formats.grammars.json_tree import parse_json_text, utf8
 from weighbridge.formats.keras.config import is_keras, keras_facts
 from weighbridge.formats.templates.template import is_template_key, looks_like_template, template_uses
 from weighbridge.formats.texts.embedded import SHORTEST, objects_in_text
@@ -64,11 +64,11 @@ class HubConfig:
                 yield Limit("document", budget.limits.document)
             return
         raw = data.read(0, data.size)
-        mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
-        tree, duplicates = parse_json(raw[mark:], mark)
+        text = utf8(raw)
+        mark = len("\ufeff") if text.startswith("\ufeff") else 0
+        tree, duplicates = parse_json_text(text[mark:] if mark else text, 3 * mark)
         for key in duplicates:
             yield Oddity("duplicate-key", f"{key!r} stands twice; readers disagree on which counts", 0)
-        text = raw.decode("utf-8", "replace")  # that it is UTF-8 is known by now
         yield from searched(text, "text", 0, budget)
         yield from searched_people(text, "text", budget)
         yield from shards(tree)

@@ -17,6 +17,19 @@ def parse_json(raw: bytes, offset: int = 0) -> tuple[Any, tuple[str, ...]]:
 
     Raises FormatError for anything but one JSON value in UTF-8: NaN, trailing data, lone bytes, nesting too deep.
     """
+    return parse_json_text(utf8(raw, offset), offset)
+
+
+def utf8(raw: bytes, offset: int = 0) -> str:
+    """Bytes that stand at `offset` of their blob as text. Raises FormatError where they are not UTF-8."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError("the text is not UTF-8", offset + error.start) from None
+
+
+def parse_json_text(text: str, offset: int = 0) -> tuple[Any, tuple[str, ...]]:
+    """As `parse_json`, for a text that was decoded already."""
     import json
 
     duplicates: list[str] = []
@@ -34,12 +47,10 @@ def parse_json(raw: bytes, offset: int = 0) -> tuple[Any, tuple[str, ...]]:
     def refuse(name: str) -> Any:
         raise FormatError(f"{name} is not JSON", offset)
 
-    if raw.count(b"[") + raw.count(b"{") > CONTAINERS:
+    if text.count("[") + text.count("{") > CONTAINERS:
         raise FormatError(f"the JSON has more than {CONTAINERS} lists and objects", offset)
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=pairs, parse_constant=refuse), tuple(duplicates)
-    except UnicodeDecodeError as error:
-        raise FormatError("the text is not UTF-8", offset + error.start) from None
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse), tuple(duplicates)
     except json.JSONDecodeError as error:
         raise FormatError(f"the JSON is broken: {error.msg}", offset + error.pos) from None
     except RecursionError:
