@@ -8,7 +8,7 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
-	@echo "make intake MODEL=path   take your own folder through the same gates"
+	@echo "make demo MODEL=path     take your own folder through the same gates, and see the tree of what is stored (or: make intake)"
 	@echo "make test                everything that must be green"
 	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser; needs npm, 400 MB)"
 	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
@@ -33,7 +33,7 @@ help:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@ .venv/.run
 
 demo: .venv/.run
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/$(if $(MODEL),intake.sh "$(MODEL)",demo.sh)
 
 intake: .venv/.run
 	@test -n "$(MODEL)" || { echo "name a folder: make intake MODEL=path" >&2; exit 2; }
