@@ -23,6 +23,7 @@ from weighbridge.provenance.signals import publisher_of
 from weighbridge.sbom.bill import DataSet
 from weighbridge.sbom.collect import collect
 from weighbridge.sbom.documents import FRAMEWORKS, HYPERPARAMETERS, CardPassage, CardSays, CardValue, Documents
+from weighbridge.sbom.environments import ENVIRONMENT, PROJECT
 from weighbridge.sbom.origins import TRAINING
 from weighbridge.sbom.training_args import LARGEST as LARGEST_ARGUMENTS
 from weighbridge.scan.engine import Watcher, inspect
@@ -148,7 +149,7 @@ def read_documents(folder: str, files: Mapping[str, str], claims: Sequence[Claim
     trees = {path: quarantine.json(path, LARGEST_TEXT) for path in quarantine.paths(lambda name: name in TREES)}
     lists = {
         path: (quarantine.read(path, LARGEST_TEXT) or b"").decode("utf-8", "replace")
-        for path in quarantine.paths(lambda name: REQUIREMENTS.fullmatch(name) is not None)
+        for path in quarantine.paths(_lists_packages)
     }
     arguments = {
         path: quarantine.read(path, LARGEST_ARGUMENTS) or b""
@@ -158,6 +159,10 @@ def read_documents(folder: str, files: Mapping[str, str], claims: Sequence[Claim
     card = _card(read_card(raw)) if raw is not None else None
     problems = tuple(claim.evidence for claim in quarantine.problems())
     return Documents(trees, lists, arguments, card, tuple(claims), problems)
+
+
+def _lists_packages(name: str) -> bool:
+    return name == PROJECT or any(pattern.fullmatch(name) for pattern in (REQUIREMENTS, ENVIRONMENT))
 
 
 def _moment(text: str) -> str:

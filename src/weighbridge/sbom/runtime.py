@@ -12,6 +12,7 @@ from weighbridge.core.facts import Call, Import, Metadata, Operator, OperatorSet
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sbom.bill import Dependency, OperatorUse, Said
 from weighbridge.sbom.documents import FRAMEWORKS, LONGEST, MOST, text_of
+from weighbridge.sbom.environments import ENVIRONMENT, PROJECT, environment, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +188,7 @@ def custom_code(blobs: tuple[BlobFacts, ...]) -> tuple[Said, ...]:
 
 def _all(blobs: tuple[BlobFacts, ...], documents: Documents) -> Iterator[Dependency]:
     for path, text in sorted(documents.requirements.items()):
-        yield from _required(text, path)
+        yield from _listed(text, path)
     for name, key, package in IN_TREES:
         for path, tree in documents.named(name):
             version = tree.get(key)
@@ -205,6 +206,25 @@ def _all(blobs: tuple[BlobFacts, ...], documents: Documents) -> Iterator[Depende
             yield _package(QUANTIZED_WITH[kind], path)
     yield from _of_card(documents)
     yield from _of_formats(blobs)
+
+
+def _listed(text: str, path: str) -> Iterator[Dependency]:
+    """What a list asks for, whoever it is written for."""
+    name = path.rpartition("/")[2]
+    if name == PROJECT:
+        yield from _required("\n".join(project(text)), path)
+    elif ENVIRONMENT.fullmatch(name):
+        for asked, pip in environment(text):
+            for one in _required(asked, path):
+                known = _PACKAGES.get(one.name, one.name)
+                yield one if pip or one.kind != "package" else _of_conda(one, known)
+    else:
+        yield from _required(text, path)
+
+
+def _of_conda(one: Dependency, name: str) -> Dependency:
+    """A package of conda: the same one as PyPI's only where the name is one that is known on both."""
+    return one._replace(name=name, purl=_package(name, "", version=one.version).purl if name in KNOWN else "")
 
 
 def _required(text: str, path: str) -> Iterator[Dependency]:

@@ -1,0 +1,80 @@
+"""Lists of packages for conda and for projects: what they ask for, and nothing that they do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from build.bill_models import bill_of
+from weighbridge.sbom.environments import environment, project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONDA = """name: mlflow-env
+channels:
+- conda-forge
+dependencies:
+- python=3.10.13
+- numpy>=1.24   # as it was trained
+- conda-forge::pytorch=2.1=py310_0
+- cudatoolkit=11.8
+- libgcc
+- pip:
+  - mlflow==2.9.2
+  - "scikit-learn==1.3.0"
+  - git+https://example.invalid/own.git
+- pandas ==2.0.3
+variables:
+- not=1.0
+"""
+
+
+def needed(folder: Path) -> set[tuple[str, str, str, str]]:
+    return {(one.name, one.version, one.wanted, one.purl) for one in bill_of(folder).dependencies}
+
+
+def test_an_environment_of_conda(tmp_path: Path) -> None:
+    (tmp_path / "conda.yaml").write_text(CONDA)
+    assert needed(tmp_path) == {
+        ("Python", "3.10.13", "==3.10.13", ""),
+        ("numpy", "", ">=1.24", "pkg:pypi/numpy"),
+        ("torch", "2.1", "==2.1", "pkg:pypi/torch@2.1"),
+        ("cudatoolkit", "", "==11.8.*", ""),
+        ("libgcc", "", "", ""),
+        ("mlflow", "2.9.2", "==2.9.2", "pkg:pypi/mlflow@2.9.2"),
+        ("scikit-learn", "1.3.0", "==1.3.0", "pkg:pypi/scikit-learn@1.3.0"),
+        ("pandas", "2.0.3", "==2.0.3", ""),
+    }
+
+
+def test_the_python_of_mlflow(tmp_path: Path) -> None:
+    text = "python: 3.11.4\nbuild_dependencies:\n- pip==23.3\ndependencies:\n- -r requirements.txt\n"
+    (tmp_path / "python_env.yaml").write_text(text)
+    (tmp_path / "requirements.txt").write_text("torch==2.4.0\n")
+    assert {(name, version) for name, version, _, _ in needed(tmp_path)} == {("Python", "3.11.4"), ("torch", "2.4.0")}
+
+
+def test_a_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nrequires-python = ">=3.11"\ndependencies = ["torch==2.4.0", "numpy[a]>=1", "x @ https://x"]\n'
+    )
+    assert {(name, version, wanted) for name, version, wanted, _ in needed(tmp_path)} == {
+        ("Python", "", ">=3.11"),
+        ("torch", "2.4.0", "==2.4.0"),
+        ("numpy", "", ">=1"),
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[project", "project = 1", "[project]\ndependencies = 5", "a" * 10_000])
+def test_what_is_no_project_asks_for_nothing(text: str) -> None:
+    assert list(project(text)) == []
+
+
+@given(st.text(alphabet="dependcis:- =<>pythonum.1\n#\"'", max_size=300))
+def test_any_text_is_read(text: str) -> None:
+    list(environment(text))
+    list(project(text))
