@@ -44,6 +44,7 @@ def test_an_environment_of_conda(tmp_path: Path) -> None:
         ("numpy", "", ">=1.24", "pkg:pypi/numpy"),
         ("torch", "2.1", "==2.1", "pkg:pypi/torch@2.1"),
         ("cudatoolkit", "", "==11.8.*", ""),
+        ("CUDA", "11.8", "", ""),
         ("libgcc", "", "", ""),
         ("mlflow", "2.9.2", "==2.9.2", "pkg:pypi/mlflow@2.9.2"),
         ("scikit-learn", "1.3.0", "==1.3.0", "pkg:pypi/scikit-learn@1.3.0"),
@@ -67,6 +68,21 @@ def test_a_project(tmp_path: Path) -> None:
         ("torch", "2.4.0", "==2.4.0"),
         ("numpy", "", ">=1"),
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "version"),
+    [
+        ("torch==2.1.0+cu118", "11.8"),
+        ("nvidia-cuda-runtime-cu12==12.4.99", "12"),
+        ("cupy-cuda12x", "12"),
+        ("torch", ""),
+    ],
+)
+def test_names_and_versions_tell_the_cuda_that_is_needed(tmp_path: Path, asked: str, version: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{asked}\n")
+    told = [one.version for one in bill_of(tmp_path).dependencies if one.kind == "platform"]
+    assert told == ([version] if version else [])
 
 
 @pytest.mark.parametrize("text", ["", "[project", "project = 1", "[project]\ndependencies = 5", "a" * 10_000])

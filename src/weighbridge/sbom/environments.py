@@ -72,6 +72,5 @@ def _wanted(rest: str) -> str:
     if not re.fullmatch(r"={1,2}[\w.!+*-]+(?:=[\w.*-]+)?", rest):
         return rest
     version = rest.lstrip("=").partition("=")[0]
-    return (
-        f"=={version}" if rest.startswith("==") or rest.count("=") > 1 or version.count(".") > 1 else f"=={version}.*"
-    )
+    exact = rest.startswith("==") or rest.count("=") > 1 or version.count(".") > 1
+    return f"=={version}" if exact else f"=={version}.*"

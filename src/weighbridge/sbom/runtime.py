@@ -27,6 +27,8 @@ _EXACT = re.compile(r"===?\s*([0-9][A-Za-z0-9.!+_-]*)")
 _VERSION = re.compile(r"v?[0-9][A-Za-z0-9.!+_-]{0,60}")
 _MADE_WITH = re.compile(r"[-*\s]*([A-Za-z][A-Za-z0-9 ._-]{0,40}?)[\s:=]+v?([0-9][A-Za-z0-9.!+_-]{0,60})\.?")
 _CUDA = re.compile(r"\+cu(\d{2,3})\b")
+_CUDA_NAME = re.compile(r"(?:nvidia-[a-z-]+-cu|cupy-cuda|tensorrt-cu)(\d\d)x?")
+CUDA_OF_CONDA = frozenset(("cudatoolkit", "cuda-toolkit", "cuda-runtime", "cuda-version", "pytorch-cuda"))
 _PACKAGES = {
     "pytorch": "torch",
     "sentence transformers": "sentence-transformers",
@@ -136,14 +138,23 @@ def dependencies(blobs: tuple[BlobFacts, ...], documents: Documents) -> tuple[De
     found: dict[tuple[str, str, str, str], Dependency] = {}
     for one in _all(blobs, documents):
         found.setdefault((one.kind, one.name.lower(), one.version, one.wanted), one)
-        for cuda in _CUDA.findall(one.version) + _CUDA.findall(one.wanted):
-            version = f"{cuda[:-1]}.{cuda[-1]}"
+        for version in _cuda(one):
             found.setdefault(("platform", "CUDA", version, ""), Dependency("CUDA", one.where, "platform", version))
         if len(found) >= MOST:
             break
     exact = {(one.kind, one.name) for one in found.values() if one.version or one.wanted}
     kept = [one for one in found.values() if one.version or one.wanted or (one.kind, one.name) not in exact]
     return tuple(sorted(kept, key=lambda one: (one.kind, one.name.lower(), one.version, one.wanted)))
+
+
+def _cuda(one: Dependency) -> Iterator[str]:
+    """Versions of CUDA that a package was built for, as its version, its name or conda says."""
+    for cuda in _CUDA.findall(one.version) + _CUDA.findall(one.wanted):
+        yield f"{cuda[:-1]}.{cuda[-1]}"
+    if match := _CUDA_NAME.fullmatch(one.name):
+        yield match[1]
+    if one.name in CUDA_OF_CONDA:
+        yield one.version or one.wanted.lstrip("=").removesuffix(".*")
 
 
 def operators(blobs: tuple[BlobFacts, ...]) -> tuple[OperatorUse, ...]:
