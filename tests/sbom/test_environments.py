@@ -1,7 +1,8 @@
-"""Lists of packages for conda and for projects: what they ask for, and nothing that they do not."""
+"""Lists of packages for conda and for projects, and versions in pickles: what they say, and nothing that they do not."""
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from build.bill_models import bill_of
 from weighbridge.sbom.environments import environment, project
+from weighbridge.sbom.pickled_versions import pickled_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +90,27 @@ def test_names_and_versions_tell_the_cuda_that_is_needed(tmp_path: Path, asked: 
 @pytest.mark.parametrize("text", ["", "[project", "project = 1", "[project]\ndependencies = 5", "a" * 10_000])
 def test_what_is_no_project_asks_for_nothing(text: str) -> None:
     assert list(project(text)) == []
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_pickled_estimator_tells_its_version(tmp_path: Path, protocol: int) -> None:
+    import sklearn
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit([[0.0], [1.0]], [0, 1])
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps(fitted, protocol))
+    told = {(one.name, one.version) for one in bill_of(tmp_path).dependencies}
+    assert ("scikit-learn", sklearn.__version__) in told
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"_sklearn_version", b"\x8c\x10_sklearn_version\x94\x8c\x09latest", b"\x8c\x10_sklearn_version\x8c\x401.0"],
+)
+def test_what_is_no_version_is_not_told(raw: bytes) -> None:
+    assert list(pickled_versions(raw)) == []
 
 
 @given(st.text(alphabet="dependcis:- =<>pythonum.1\n#\"'", max_size=300))

@@ -215,6 +215,9 @@ def _all(blobs: tuple[BlobFacts, ...], documents: Documents) -> Iterator[Depende
         kind = text_of(quantized.get("quant_method")).lower() if isinstance(quantized, dict) else ""
         if kind in QUANTIZED_WITH:
             yield _package(QUANTIZED_WITH[kind], path)
+    for path, versions in sorted(documents.versions.items()):
+        for name, version in versions:
+            yield _package(name, path, version=version)
     yield from _of_card(documents)
     yield from _of_formats(blobs)
 
