@@ -7,7 +7,7 @@ import pickle
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build import gguf_files as g
@@ -209,7 +209,6 @@ def test_what_is_no_such_file_tells_nothing(raw: bytes) -> None:
     assert found is None or "seed" not in dict(found.fields) or raw == training_args(seed=42)[:-1]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 255), st.sampled_from([0, 1]))
 def test_a_changed_byte_never_raises(place: int, value: int, which: int) -> None:
     zipped = torch_zip([("FloatStorage", "0", bytes(8))], {"FloatStorage": 4})

@@ -6,7 +6,7 @@ import pickle
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from build.bill_models import bill_of
@@ -113,7 +113,6 @@ def test_what_is_no_version_is_not_told(raw: bytes) -> None:
     assert list(pickled_versions(raw)) == []
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="dependcis:- =<>pythonum.1\n#\"'", max_size=300))
 def test_any_text_is_read(text: str) -> None:
     list(environment(text))
