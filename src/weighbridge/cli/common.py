@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.attest.open import OpenedSigner
-    from weighbridge.attest.training_data import TrainedOn
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.cli.progress import Progress
     from weighbridge.core.settings import StagePolicy
@@ -144,25 +143,6 @@ def attestations(options: argparse.Namespace) -> list[tuple[str, bytes]]:
                 f"the attestation {path!r} cannot be read: {error.strerror}", "name another file"
             ) from error
     return found
-
-
-def fingerprints(paths: list[str], trust: TrustPolicy, now: datetime) -> tuple[TrainedOn, ...]:
-    """The data sets of signed fingerprints. Raises UsageError for a file that cannot be read, Rejected for one that
-    nobody trusted signed.
-    """
-    from weighbridge.attest.bundles import MAX_SIGNATURE_FILE
-    from weighbridge.attest.training_data import read_fingerprint
-
-    found = []
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                raw = file.read(MAX_SIGNATURE_FILE + 1)
-        except OSError as error:
-            cause = f"the fingerprint {path!r} cannot be read: {error.strerror}"
-            raise UsageError(cause, "make it with weighbridge dataset fingerprint DATA --sign FILE") from error
-        found.append(read_fingerprint(raw, trust, now))
-    return tuple(found)
 
 
 def progress_for(options: argparse.Namespace) -> Progress:

@@ -8,7 +8,6 @@ Examples:
   weighbridge intake ./model --to registry.example.com/team/model:v1
   weighbridge intake hf://org/name@main --to oci:registry:team/model:v1
   weighbridge intake https://models.example.com/net.safetensors#sha256=DIGEST
-  weighbridge intake ./model --dataset reviews.intoto.json
   weighbridge intake ./model --format json --output intake.json
 """
 
@@ -50,13 +49,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="REFERENCE", help="where to store it (default: the registry of the settings)")
     parser.add_argument("--replace", action="store_true", help="let the tag name this model if it names another one")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
-    parser.add_argument(
-        "--dataset",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="data that it was trained on: a file of weighbridge dataset fingerprint --sign (repeatable)",
-    )
     common.add_attestations(parser)
     common.add_output(parser, ("text", "json"))
 
@@ -68,14 +60,13 @@ def run(options: argparse.Namespace) -> int:
     destination = _destination(options, settings)
     progress = common.progress_for(options)
     now = datetime.now(UTC)
-    trust = common.publisher_trust(settings, now)
     try:
         outcome = take_in(
             open_source(options.source, settings),
             destination,
             signer=signer,
             notary=signer.certified,
-            trust=trust,
+            trust=common.publisher_trust(settings, now),
             policy=common.stage_policy(settings, options.stage),
             knowledge=load_knowledge(),
             limits=settings.limits,
@@ -85,7 +76,6 @@ def run(options: argparse.Namespace) -> int:
             settings=settings.quarantine,
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
             find=partial(_repository, settings, destination.store),
-            data=common.fingerprints(options.dataset, trust, now),
         )
     finally:
         progress.finish()

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from weighbridge.attest.trust import TrustPolicy
     from weighbridge.render.terminal import Style
     from weighbridge.sbom.bill import DataSet, ModelBill
     from weighbridge.sbom.read import ReadBill
@@ -65,11 +64,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--released", metavar="TIME", help="when it was released (RFC 3339)")
     parser.add_argument(
         "--dataset",
-        metavar="DATA",
+        metavar="NAME[@VERSION][=SHA256]",
         action="append",
         default=[],
-        help="data that it was trained on: a file of weighbridge dataset fingerprint --sign, or NAME[@VERSION][=SHA256]"
-        " (repeatable)",
+        help="data that it was trained on, with its version and the fingerprint of weighbridge dataset (repeatable)",
     )
     parser.add_argument("--made-at", metavar="TIME", help=f"the time of the bill (default: now, or {EPOCH})")
     parser.add_argument("--spec-version", choices=("1.7", "1.6"), default="1.7", help="of CycloneDX (default: 1.7)")
@@ -138,14 +136,12 @@ def _bill(options: argparse.Namespace, path: str, scanned_at: str) -> ModelBill:
 
     settings = common.settings_for(options, [path])
     now = datetime.now(UTC)
-    trust = common.publisher_trust(settings, now)
-    data = tuple(_data_set(text, trust, now) for text in options.dataset)
     progress = common.progress_for(options)
     try:
         bill = bill_of_path(
             path,
             Origin("path", options.source or "", revision=options.revision or ""),
-            trust=trust,
+            trust=common.publisher_trust(settings, now),
             policy=common.stage_policy(settings, "sandbox"),
             knowledge=load_knowledge(),
             limits=settings.limits,
@@ -154,20 +150,16 @@ def _bill(options: argparse.Namespace, path: str, scanned_at: str) -> ModelBill:
             attestations=common.attestations(options),
             supplier=options.supplier or "",
             released=_rfc3339(options.released) if options.released else "",
-            data_sets=data,
+            data_sets=tuple(map(_data_set, options.dataset)),
         )
     finally:
         progress.finish()
     return bill._replace(scanned_at=scanned_at) if scanned_at else bill
 
 
-def _data_set(text: str, trust: TrustPolicy, now: datetime) -> DataSet:
+def _data_set(text: str) -> DataSet:
     from weighbridge.sbom.bill import DataSet
 
-    if os.path.isfile(text):
-        from weighbridge.pipelines.materials import trained_on
-
-        return trained_on(*common.fingerprints([text], trust, now))
     match = _DATA.fullmatch(text)
     if match is None:
         raise UsageError(f"{text!r} is no reference to data", "write NAME, NAME@VERSION or NAME@VERSION=SHA256")

@@ -15,7 +15,6 @@ from weighbridge.attest.notary import ENVELOPE_TYPE, THUMBPRINTS, Target, notary
 from weighbridge.attest.slsa import Byproduct, ImportProvenance
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
 from weighbridge.attest.test_result import ScanResult
-from weighbridge.attest.training_data import TrainingData
 from weighbridge.convert.folder import stamps
 from weighbridge.core.artifact import unescape_name
 from weighbridge.core.digests import canonical_json, digest_bytes
@@ -25,7 +24,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import Settled, without_pickles
-from weighbridge.pipelines.materials import bill_of, trained_on
+from weighbridge.pipelines.materials import bill_of
 from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
     from weighbridge.attest.certified import CertifiedKey
     from weighbridge.attest.signers import Signer
-    from weighbridge.attest.training_data import TrainedOn
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.artifact import InspectedFile
@@ -55,7 +53,7 @@ if TYPE_CHECKING:
     from weighbridge.core.settings import StagePolicy
     from weighbridge.registry.base import Descriptor, Store
     from weighbridge.sbom.bill import ModelBill
-    from weighbridge.scan.report import ScanReport
+    from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.sources.base import Fetched, Source
 
 
@@ -109,7 +107,6 @@ def take_in(
     kept: Callable[[str], None] | None = None,
     find: Callable[[str], Store | None] | None = None,
     notary: CertifiedKey | None = None,
-    data: tuple[TrainedOn, ...] = (),
 ) -> Intake:
     """Run gate one. `now` is the time of the bill of materials and of the provenance report; `trust` says who may
     vouch for the model; `attestations` (name, content) come from beside the source.
@@ -117,8 +114,7 @@ def take_in(
     `settings` say where the quarantine is; `kept` is told its folder if it stays. `find` gives the repository that a
     base model of some name has here, if any.
 
-    `notary` signs the manifest as the Notary Project does too; `data` is what the model was trained on, as far as it is
-    known to whoever takes it in.
+    `notary` signs the manifest as the Notary Project does too.
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
     with quarantine(settings) as place:
@@ -159,21 +155,12 @@ def take_in(
         if refusal:
             return Intake(report, provenance, refusal, None, "")
         records: tuple[Evidence, ...] = (settled.record,) if settled.record else ()
-        stamp = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-        records += (TrainingData(report.artifact.digest, data, stamp),) if data else ()
         tag = destination.tag or report.artifact.digest.hex[:12]
         came = tuple((file.path, file.sha256.hex) for file in inspection.report.artifact.files)
         built = _built(settled, fetched.origin, came, policy, now)
         records = (*records, ScanResult(report), built)
         signers = Signers(signer, notary)
-        bill = bill_of(
-            settled.inspection,
-            settled.fetched.folder,
-            settled.fetched.origin,
-            provenance.claims,
-            data_sets=tuple(map(trained_on, data)),
-        )
-        published = _publish(settled, bill, provenance, records, destination, tag, signers, now)
+        published = _publish(settled.inspection, provenance, settled.fetched, records, destination, tag, signers, now)
         return Intake(report, provenance, "", published, tag, settled.record)
 
 
@@ -226,17 +213,17 @@ def _refusal(report: ScanReport, policy: StagePolicy) -> str:
 
 
 def _publish(
-    settled: Settled,
-    bill: ModelBill,
+    inspection: Inspection,
     provenance: ProvenanceReport,
+    fetched: Fetched,
     more: Sequence[Evidence],
     destination: Destination,
     tag: str,
     signers: Signers,
     now: datetime,
 ) -> Published:
-    inspection, fetched, signer = settled.inspection, settled.fetched, signers.signer
-    report = inspection.report
+    report, signer = inspection.report, signers.signer
+    bill = bill_of(inspection, fetched.folder, fetched.origin, provenance.claims)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)

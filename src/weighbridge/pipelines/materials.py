@@ -21,11 +21,9 @@ from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.provenance.quarantined import Quarantined
 from weighbridge.provenance.report import provenance_report
 from weighbridge.provenance.signals import publisher_of
-from weighbridge.sbom.bill import DataSet
 from weighbridge.sbom.collect import collect
 from weighbridge.sbom.documents import FRAMEWORKS, HYPERPARAMETERS, MOST, CardPassage, CardSays, CardValue, Documents
 from weighbridge.sbom.environments import ENVIRONMENT, PROJECT
-from weighbridge.sbom.origins import TRAINING
 from weighbridge.sbom.pickled_versions import LARGEST as LARGEST_PICKLE
 from weighbridge.sbom.pickled_versions import NAME as PICKLES
 from weighbridge.sbom.pickled_versions import pickled_versions
@@ -37,7 +35,6 @@ from weighbridge.sources.base import Fetched
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from weighbridge.attest.training_data import TrainedOn
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.claims import Claim
     from weighbridge.core.digests import Digest
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
     from weighbridge.provenance.card_text import Card
-    from weighbridge.sbom.bill import ModelBill
+    from weighbridge.sbom.bill import DataSet, ModelBill
     from weighbridge.scan.report import Inspection
 
 TREES = frozenset(
@@ -139,12 +136,6 @@ def bill_of(
         released=released or next((when for key in RELEASED if (when := _moment(told.get(key, "")))), ""),
         data_sets=data_sets,
     )
-
-
-def trained_on(data: TrainedOn) -> DataSet:
-    """A data set of a signed fingerprint as it stands in a bill."""
-    where = f"a fingerprint signed by {data.signer}, sha256:{data.bundle.hex}"
-    return DataSet(data.name, TRAINING, where, data.revision, data.root.hex)
 
 
 def read_documents(folder: str, files: Mapping[str, str], claims: Sequence[Claim]) -> Documents:
