@@ -8,7 +8,7 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
-	@echo "make intake MODEL=path   take your own folder through the same gates"
+	@echo "make demo MODEL=path     take your own folder through the same gates, and see the tree of what is stored (or: make intake)"
 	@echo "make test                everything that must be green"
 	@echo "make coverage            the same tests, and which lines they reach"
 	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser; needs npm, 400 MB)"
@@ -34,7 +34,7 @@ help:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@ .venv/.run
 
 demo: .venv/.run
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/$(if $(MODEL),intake.sh "$(MODEL)",demo.sh)
 
 intake: .venv/.run
 	@test -n "$(MODEL)" || { echo "name a folder: make intake MODEL=path" >&2; exit 2; }
@@ -95,9 +95,10 @@ SECONDS ?= 600
 fuzz: .venv/.dev
 	PYTHONPATH=src:tests $(BIN)/python -m fuzz.harness --seconds $(SECONDS) --seed $$(date +%s) $(if $(FORMAT),--format $(FORMAT))
 
-# The suite walks a sample of the bytes; this walks all of them, which takes some minutes.
+# The suite walks a sample of the bytes; this walks all of them, in two processes, which takes some minutes.
 tamper: .venv/.dev
-	TAMPER=whole $(BIN)/python -m pytest -s tests/pipelines/test_tampering.py
+	@TAMPER=1/2 $(BIN)/python -m pytest -s tests/pipelines/test_tampering.py & other=$$!; \
+	TAMPER=2/2 $(BIN)/python -m pytest -s tests/pipelines/test_tampering.py; one=$$?; wait $$other && [ $$one -eq 0 ]
 
 bench: .venv/.dev
 	$(BIN)/python bench/run.py

@@ -267,13 +267,16 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_had_written(store, tmp_pa
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environ)
         assert process.stdout.readline() == "ready\n"
+        # Half of them are known to have written something, however busy the machine is.
+        first_line = process.stdout.readline() if attempt % 2 else ""
         time.sleep(dice.random() * 0.15)
         process.send_signal(signal.SIGKILL)
         said, _ = process.communicate()
+        said = first_line + said
         written |= {f"e{first + int(line)}" for line in said.split()}
         there = {entry.id for entry in read_store(store)} if os.path.exists(store) else set()
         assert written <= there
         written = there
-    assert len(written) > 12
+    assert len(written) >= 6
     add_entry(store, CI)
     assert os.listdir(tmp_path) == ["trust.toml"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from build.models import TINY
 from build.repositories import Repository, needs, repository
 from build.running import Outcome, command
+from weighbridge.registry.layout import open_layout
+from weighbridge.registry.read import load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +51,11 @@ def claim(outcome: Outcome, name: str) -> dict[str, object]:
             return one
         stack.extend(one["parts"])
     raise AssertionError(name)
+
+
+def claim_source(document: dict[str, Any]) -> dict[str, Any]:
+    """Where the model of an intake came from, as its provenance report says."""
+    return document["provenance"]["source"]
 
 
 def test_a_tag_that_moved_since_the_last_intake_is_refused(upstream: Repository) -> None:
@@ -99,6 +108,15 @@ def test_a_base_model_that_is_here_is_known_by_its_digest(upstream: Repository, 
     step = claim(outcome, "lineage/base-model")
     assert base["report"]["artifact"]["digest"] in str(step["value"])
     assert "it is here as org/base" in str(step["evidence"])
+    assert claim(outcome, "lineage/base-revision")["value"] == claim_source(base)["revision"]
+
+    store = open_layout("registry", "org/derived")
+    stored = load_model(store, store.reference(tag="v1"))
+    (bundle,) = (item.bundle for item in stored.evidence if item.kind == "sbom")
+    bill = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))["predicate"]
+    (ancestor,) = bill["metadata"]["component"]["pedigree"]["ancestors"]
+    assert (ancestor["name"], ancestor["version"]) == ("org/base", claim_source(base)["revision"])
+    assert f"sha256:{ancestor['hashes'][0]['content']}" == base["report"]["artifact"]["digest"]
 
 
 def test_a_repository_of_the_same_name_is_no_base_model(upstream: Repository, tmp_path: Path) -> None:

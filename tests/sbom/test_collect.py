@@ -86,6 +86,33 @@ def test_a_base_that_our_store_knows_has_its_digest() -> None:
     assert bases(documents, Declared()) == (BaseModel("org/base", "it is here", "adapter", digest),)
 
 
+def test_a_line_of_models_has_each_with_its_commit_and_what_it_is_to_the_next() -> None:
+    def step(name: str, *parts: Claim) -> Claim:
+        return Claim("lineage/base-model", Status.DECLARED, "", name, parts=parts)
+
+    commit = Claim("lineage/base-revision", Status.DECLARED, "", "0123abc")
+    parts = (
+        Claim("lineage/relation", Status.DECLARED, "", "finetune"),
+        step("org/base@sha256:00", commit, step("org/first")),
+        step("org/other"),
+    )
+    found = bases(Documents(claims=(Claim("lineage", Status.DECLARED, "", parts=parts),)), Declared())
+    assert found == (
+        BaseModel("org/base", "", "finetune", "sha256:00", "0123abc"),
+        BaseModel("org/first", "", "base of org/base"),
+        BaseModel("org/other", "", "finetune"),
+    )
+
+
+def test_an_adapter_names_the_commit_of_its_base() -> None:
+    tree = {"base_model_name_or_path": "org/base", "revision": "0123abc"}
+    claims = (
+        Claim("lineage", Status.DECLARED, "", parts=(Claim("lineage/base-model", Status.DECLARED, "", "org/base"),)),
+    )
+    (found,) = bases(Documents(trees={"adapter_config.json": tree}, claims=claims), Declared())
+    assert found.revision == "0123abc"
+
+
 def test_the_text_of_a_licence_is_concluded(tmp_path: Path) -> None:
     text = "MIT License\n\nCopyright (c) 2026 Ada\n\n" + MIT
     (tmp_path / "LICENSE").write_text(text)

@@ -70,6 +70,7 @@ def test_what_is_no_fact_of_this_version_is_refused(predicate: dict[str, Any]) -
         ("pickle", 10_000, "version 10000"),
         ("gone", 1, "gone (no longer"),
         ("opaque", 1, ""),
+        ("empty", 1, ""),
     ],
 )
 def test_a_parser_of_another_version_is_told(name: str, version: int, told: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from itertools import islice
 
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.records import TYPE_CHECKING
@@ -21,7 +22,11 @@ from weighbridge.provenance.quarantined import Quarantined
 from weighbridge.provenance.report import provenance_report
 from weighbridge.provenance.signals import publisher_of
 from weighbridge.sbom.collect import collect
-from weighbridge.sbom.documents import FRAMEWORKS, HYPERPARAMETERS, CardPassage, CardSays, CardValue, Documents
+from weighbridge.sbom.documents import FRAMEWORKS, HYPERPARAMETERS, MOST, CardPassage, CardSays, CardValue, Documents
+from weighbridge.sbom.environments import ENVIRONMENT, PROJECT
+from weighbridge.sbom.pickled_versions import LARGEST as LARGEST_PICKLE
+from weighbridge.sbom.pickled_versions import NAME as PICKLES
+from weighbridge.sbom.pickled_versions import pickled_versions
 from weighbridge.sbom.training_args import LARGEST as LARGEST_ARGUMENTS
 from weighbridge.scan.engine import Watcher, inspect
 from weighbridge.scan.walk import walk
@@ -139,16 +144,24 @@ def read_documents(folder: str, files: Mapping[str, str], claims: Sequence[Claim
     trees = {path: quarantine.json(path, LARGEST_TEXT) for path in quarantine.paths(lambda name: name in TREES)}
     lists = {
         path: (quarantine.read(path, LARGEST_TEXT) or b"").decode("utf-8", "replace")
-        for path in quarantine.paths(lambda name: REQUIREMENTS.fullmatch(name) is not None)
+        for path in quarantine.paths(_lists_packages)
     }
     arguments = {
         path: quarantine.read(path, LARGEST_ARGUMENTS) or b""
         for path in quarantine.paths(lambda name: name == "training_args.bin")
     }
+    pickles = quarantine.paths(lambda name: PICKLES.fullmatch(name) is not None)
+    versions = {
+        path: tuple(islice(pickled_versions(quarantine.read(path, LARGEST_PICKLE) or b""), MOST)) for path in pickles
+    }
     raw = quarantine.read(CARD, LARGEST_CARD)
     card = _card(read_card(raw)) if raw is not None else None
     problems = tuple(claim.evidence for claim in quarantine.problems())
-    return Documents(trees, lists, arguments, card, tuple(claims), problems)
+    return Documents(trees, lists, arguments, card, tuple(claims), problems, versions)
+
+
+def _lists_packages(name: str) -> bool:
+    return name == PROJECT or any(pattern.fullmatch(name) for pattern in (REQUIREMENTS, ENVIRONMENT))
 
 
 def _moment(text: str) -> str:

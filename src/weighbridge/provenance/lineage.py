@@ -132,8 +132,11 @@ class _Walk:
         if not known.digest:
             sentence = f"{said}; it is known here, its digest is not"
             return Claim(claim, Status.DECLARED, sentence, name, confirm=True, parts=parts)
-        commit = f", commit {plain(known.revision, 64)}" if known.revision else ""
-        sentence = f"{said}; it is here as {plain(known.name, 120)}, {plain(known.digest, 80)}{commit}"
+        sentence = f"{said}; it is here as {plain(known.name, 120)}, {plain(known.digest, 80)}"
+        if known.revision:
+            shown = plain(known.revision, 64)
+            told = Claim("lineage/base-revision", Status.DECLARED, f"taken in at the commit {shown}", known.revision)
+            parts = (told, *parts)
         return Claim(claim, Status.DECLARED, sentence, f"{name}@{known.digest}", parts=parts)
 
 

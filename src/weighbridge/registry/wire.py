@@ -239,13 +239,17 @@ class Wire:
         if proxy not in self._pools:
             import urllib3
 
+            from weighbridge.registry.whole_answers import POOLS
+
             options: dict[str, Any] = {
                 "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=IDLE_SECONDS),
                 "maxsize": 8,
                 "blocksize": PIECE,
                 **({"ca_certs": self._ca_file} if self._ca_file else {}),
             }
-            self._pools[proxy] = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+            pools = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+            pools.pool_classes_by_scheme = POOLS
+            self._pools[proxy] = pools
         return self._pools[proxy]
 
 

@@ -61,6 +61,8 @@ class Documents(NamedTuple):
     card: CardSays | None = None
     claims: tuple[Claim, ...] = ()
     problems: tuple[str, ...] = ()
+    versions: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    """Packages and versions that are written in pickles, by the path of the pickle."""
 
     def named(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Objects of files with this name, with their paths."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SIGNATURES = ("model-signature", "commit-signature", "build-provenance")
 TRAINING, EVALUATION = "training", "evaluation"
+ADAPTER = "adapter_config.json"
+"""Where PEFT writes which commit of the base model an adapter was made for."""
+BROKEN = Status.CONTRADICTED
 _GGUF_SET = re.compile(r"general\.dataset\.(\d{1,4})\.(name|version|repo_url|organization)")
 _RESULT = re.compile(
     r"model-index\.(\d{1,4})\.results\.(\d{1,4})\.(?:(dataset|task)|metrics\.(\d{1,4}))\.([\w-]{1,40})"
@@ -32,17 +35,29 @@ _RESULT = re.compile(
 
 def bases(documents: Documents, declared: Declared) -> tuple[BaseModel, ...]:
     """Models that this one was made of; with a digest where our own store knows the model of that name."""
-    relation = ""
     found: dict[str, BaseModel] = {}
-    for claim in every(documents.claims):
-        if claim.claim == "lineage/relation" and claim.status is not Status.CONTRADICTED:
-            relation = claim.value
-        elif claim.claim == "lineage/base-model" and claim.value:
-            name, _, digest = claim.value.partition("@")
-            found.setdefault(name, BaseModel(name[:LONGEST], claim.evidence[:LONGEST], "", digest))
+    for claim in documents.claims:
+        if claim.claim == "lineage":
+            said = (one.value for one in claim.parts if one.claim == "lineage/relation" and one.status is not BROKEN)
+            _ancestors(claim.parts, next(said, ""), found)
     if not documents.claims and declared.base_model:
         found[declared.base_model] = BaseModel(declared.base_model, "config.json")
-    return tuple(one._replace(relation=relation) for one in list(found.values())[:MOST])
+    revisions = {text_of(tree.get("base_model_name_or_path")): tree for _, tree in documents.named(ADAPTER)}
+    return tuple(
+        one._replace(revision=one.revision or text_of(revisions.get(one.name, {}).get("revision"))[:100])
+        for one in list(found.values())[:MOST]
+    )
+
+
+def _ancestors(claims: Iterable[Claim], relation: str, found: dict[str, BaseModel]) -> None:
+    """Models that this one was made of, and those that these were made of, as far as our own store knows them."""
+    for claim in claims:
+        if claim.claim != "lineage/base-model" or not claim.value:
+            continue
+        name, _, digest = claim.value.partition("@")
+        told = (part.value for part in claim.parts if part.claim == "lineage/base-revision")
+        found.setdefault(name, BaseModel(name[:LONGEST], claim.evidence[:LONGEST], relation, digest, next(told, "")))
+        _ancestors(claim.parts, f"base of {name}"[:LONGEST], found)
 
 
 def from_scratch(documents: Documents) -> bool:

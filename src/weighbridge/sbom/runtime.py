@@ -12,6 +12,7 @@ from weighbridge.core.facts import Call, Import, Metadata, Operator, OperatorSet
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sbom.bill import Dependency, OperatorUse, Said
 from weighbridge.sbom.documents import FRAMEWORKS, LONGEST, MOST, text_of
+from weighbridge.sbom.environments import ENVIRONMENT, PROJECT, environment, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,8 @@ _EXACT = re.compile(r"===?\s*([0-9][A-Za-z0-9.!+_-]*)")
 _VERSION = re.compile(r"v?[0-9][A-Za-z0-9.!+_-]{0,60}")
 _MADE_WITH = re.compile(r"[-*\s]*([A-Za-z][A-Za-z0-9 ._-]{0,40}?)[\s:=]+v?([0-9][A-Za-z0-9.!+_-]{0,60})\.?")
 _CUDA = re.compile(r"\+cu(\d{2,3})\b")
+_CUDA_NAME = re.compile(r"(?:nvidia-[a-z-]+-cu|cupy-cuda|tensorrt-cu)(\d\d)x?")
+CUDA_OF_CONDA = frozenset(("cudatoolkit", "cuda-toolkit", "cuda-runtime", "cuda-version", "pytorch-cuda"))
 _PACKAGES = {
     "pytorch": "torch",
     "sentence transformers": "sentence-transformers",
@@ -135,14 +138,23 @@ def dependencies(blobs: tuple[BlobFacts, ...], documents: Documents) -> tuple[De
     found: dict[tuple[str, str, str, str], Dependency] = {}
     for one in _all(blobs, documents):
         found.setdefault((one.kind, one.name.lower(), one.version, one.wanted), one)
-        for cuda in _CUDA.findall(one.version) + _CUDA.findall(one.wanted):
-            version = f"{cuda[:-1]}.{cuda[-1]}"
+        for version in _cuda(one):
             found.setdefault(("platform", "CUDA", version, ""), Dependency("CUDA", one.where, "platform", version))
         if len(found) >= MOST:
             break
     exact = {(one.kind, one.name) for one in found.values() if one.version or one.wanted}
     kept = [one for one in found.values() if one.version or one.wanted or (one.kind, one.name) not in exact]
     return tuple(sorted(kept, key=lambda one: (one.kind, one.name.lower(), one.version, one.wanted)))
+
+
+def _cuda(one: Dependency) -> Iterator[str]:
+    """Versions of CUDA that a package was built for, as its version, its name or conda says."""
+    for cuda in _CUDA.findall(one.version) + _CUDA.findall(one.wanted):
+        yield f"{cuda[:-1]}.{cuda[-1]}"
+    if match := _CUDA_NAME.fullmatch(one.name):
+        yield match[1]
+    if one.name in CUDA_OF_CONDA:
+        yield one.version or one.wanted.lstrip("=").removesuffix(".*")
 
 
 def operators(blobs: tuple[BlobFacts, ...]) -> tuple[OperatorUse, ...]:
@@ -187,7 +199,7 @@ def custom_code(blobs: tuple[BlobFacts, ...]) -> tuple[Said, ...]:
 
 def _all(blobs: tuple[BlobFacts, ...], documents: Documents) -> Iterator[Dependency]:
     for path, text in sorted(documents.requirements.items()):
-        yield from _required(text, path)
+        yield from _listed(text, path)
     for name, key, package in IN_TREES:
         for path, tree in documents.named(name):
             version = tree.get(key)
@@ -203,8 +215,30 @@ def _all(blobs: tuple[BlobFacts, ...], documents: Documents) -> Iterator[Depende
         kind = text_of(quantized.get("quant_method")).lower() if isinstance(quantized, dict) else ""
         if kind in QUANTIZED_WITH:
             yield _package(QUANTIZED_WITH[kind], path)
+    for path, versions in sorted(documents.versions.items()):
+        for name, version in versions:
+            yield _package(name, path, version=version)
     yield from _of_card(documents)
     yield from _of_formats(blobs)
+
+
+def _listed(text: str, path: str) -> Iterator[Dependency]:
+    """What a list asks for, whoever it is written for."""
+    name = path.rpartition("/")[2]
+    if name == PROJECT:
+        yield from _required("\n".join(project(text)), path)
+    elif ENVIRONMENT.fullmatch(name):
+        for asked, pip in environment(text):
+            for one in _required(asked, path):
+                known = _PACKAGES.get(one.name, one.name)
+                yield one if pip or one.kind != "package" else _of_conda(one, known)
+    else:
+        yield from _required(text, path)
+
+
+def _of_conda(one: Dependency, name: str) -> Dependency:
+    """A package of conda: the same one as PyPI's only where the name is one that is known on both."""
+    return one._replace(name=name, purl=_package(name, "", version=one.version).purl if name in KNOWN else "")
 
 
 def _required(text: str, path: str) -> Iterator[Dependency]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weighbridge.core.facts import Fact
 
 SCHEMA = "weighbridge.facts/1"
-NO_FORMAT = frozenset((("none", 1), ("opaque", 1)))
+NO_FORMAT = frozenset((("none", 1), ("opaque", 1), ("empty", 1)))
 """What the engine writes where no format read anything."""
 
 
