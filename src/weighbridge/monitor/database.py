@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when what the state holds changes its meaning: an old state is then refused, never misread."""
 
 _MACROS = (
@@ -52,7 +52,7 @@ _MACROS = (
 
 _STATE = (
     "create table if not exists wb_meta (key VARCHAR, value VARCHAR)",
-    "create table if not exists wb_seen (id UHUGEINT, noted TIMESTAMP)",
+    "create table if not exists wb_seen (name VARCHAR, TimeGenerated TIMESTAMP, id UUID, noted TIMESTAMP)",
     "create table if not exists wb_files (path VARCHAR, size BIGINT, changed BIGINT)",
     "create table if not exists wb_newest (name VARCHAR, newest TIMESTAMP)",
     "create table if not exists wb_told (id VARCHAR, noted TIMESTAMP)",

@@ -45,6 +45,11 @@ class LogFile(NamedTuple):
     changed: int
 
     @property
+    def name(self) -> str:
+        """What the file is known by from one run to the next."""
+        return os.path.abspath(self.path)
+
+    @property
     def hint(self) -> str:
         """The table or the category that the path names, as exports of Azure write it; empty if it names none."""
         found = _IN_NAME.search(self.path.replace(os.sep, "/"))

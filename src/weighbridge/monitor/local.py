@@ -13,6 +13,7 @@ from weighbridge.monitor.catalog import bound, values_of
 from weighbridge.monitor.database import database
 from weighbridge.monitor.files import log_files
 from weighbridge.monitor.ingest import Ingest
+from weighbridge.monitor.once import Once
 from weighbridge.monitor.tables import needed
 
 if TYPE_CHECKING:
@@ -147,7 +148,6 @@ def _remember(
     if not order.state:
         return
     now = order.now.replace(tzinfo=None)
-    oldest = now - timedelta(days=order.keep_days)
     connection.execute("begin")
     for alert in alerts:
         connection.execute("insert into wb_told values (?, ?)", [identity(alert), now])
@@ -157,10 +157,8 @@ def _remember(
             f'insert into wb_newest select ?, max(TimeGenerated) from "{name}" having count(*) > 0',  # noqa: S608
             [name],
         )
-        connection.execute(f'delete from "{name}" where TimeGenerated < ?', [oldest])  # noqa: S608
-    for name in ("wb_seen", "wb_told"):
-        # What comes again later than that would be too old to be kept.
-        connection.execute(f"delete from {name} where noted < ?", [oldest - timedelta(days=order.keep_days)])  # noqa: S608
+    Once(connection, tuple(tables)).forget(now, order.keep_days)
+    connection.execute("delete from wb_told where noted < ?", [now - timedelta(days=2 * order.keep_days)])
     connection.execute("commit")
     connection.execute("checkpoint")
 
