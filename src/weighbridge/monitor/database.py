@@ -1,7 +1,7 @@
 """The DuckDB database behind one run: bounded in memory, without extensions, with the macros of the detections.
 
 State between runs is one DuckDB file: the records that are young enough to be looked back at, which records and files
-were seen, and which alerts were told. Without one, the database is a file that goes away.
+were seen, and which alerts were told. Without one, the database is in memory, and what does not fit goes to `scratch`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _STATE = (
 def database(
     path: str, scratch: str, memory_mb: int, threads: int, tables: Mapping[str, Sequence[str]]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the state at `path`, or to one in the folder `scratch` if it is empty.
+    """A connection to the state at `path`, or to one in memory if it is empty.
 
     Raises UsageError if DuckDB is not installed, or the state cannot be used.
     """
@@ -82,9 +82,8 @@ def database(
         "allow_community_extensions": False,
         "preserve_insertion_order": False,
     }
-    place = path or os.path.join(scratch, "run.duckdb")
     try:
-        connection = duckdb.connect(place, config=options)
+        connection = duckdb.connect(path or ":memory:", config=options)
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise UsageError(f"the state {path!r} is in use by another run", "wait for it to end") from None

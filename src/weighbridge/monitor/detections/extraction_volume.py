@@ -17,7 +17,7 @@ DETECTION = Detection(
             "AmlOnlineEndpointTrafficLog",
             (
                 *("TimeGenerated", "IdentityData", "AuthType", "EndpointName", "DeploymentName"),
-                *("ResponsePayloadSize", "TotalDurationMs", "ResponseCode"),
+                *("ResponsePayloadSize", "ResponseCode"),
             ),
         ),
     ),
