@@ -8,12 +8,13 @@
   learn    make that set: ask the questions of a file and keep the answers as the fingerprint
 
 LOGS are files and folders as Azure exports them: diagnostic settings, data export of Log Analytics, Event Hub records,
-the output of az, CSV, Parquet. With --state FILE each record is judged once, and each alert told once, however often
+the output of az, CSV, Parquet; or az://ACCOUNT/CONTAINER/PREFIX, where Azure puts them. With --state FILE each record is judged once, and each alert told once, however often
 it runs. Parameters of detections stand under [monitor.parameters] in weighbridge.toml.
 
 Examples:
   weighbridge monitor run logs/
   weighbridge monitor run logs/ --state monitor.duckdb --webhook https://hooks.example.com/alerts --format json
+  weighbridge monitor run az://wblogs/insights-logs-azfwapplicationrule --state monitor.duckdb
   weighbridge monitor run traffic.csv --table AmlOnlineEndpointTrafficLog --detection extraction-volume
   weighbridge monitor explain vault-enumeration
   weighbridge monitor render --as sentinel --format bicep --output rules.bicep
@@ -47,7 +48,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `monitor` takes."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     sub = verbs.add_parser("run", allow_abbrev=False)
-    sub.add_argument("logs", metavar="LOGS", nargs="+", help="a file or a folder of exported logs")
+    sub.add_argument(
+        "logs", metavar="LOGS", nargs="+", help="a file or a folder of exported logs, or az://ACCOUNT/CONTAINER/PREFIX"
+    )
     _add_detections(sub)
     sub.add_argument("--table", metavar="NAME", default="", help="the table of records that do not say it themselves")
     sub.add_argument("--state", metavar="FILE", help="what is kept between runs")
@@ -110,7 +113,8 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the verb says and give its status."""
-    settings = common.settings_for(options, options.logs if options.verb == "run" else ())
+    here = [path for path in options.logs if "://" not in path] if options.verb == "run" else ()
+    settings = common.settings_for(options, here)
     verbs = {"run": _run, "list": _list, "explain": _explain, "render": _render, "learn": _learn, "probe": _probe}
     return verbs[options.verb](options, settings)
 
@@ -146,6 +150,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         table=options.table,
         memory_mb=settings.monitor.memory_mb,
         keep_days=settings.monitor.keep_days,
+        settings=settings,
     )
     report = local.run(order, progress.note, send)
     progress.finish()

@@ -16,7 +16,7 @@ import os
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.monitor import flat
 from weighbridge.monitor.base import ReadCounts, Unread
-from weighbridge.monitor.files import Readable, prepared
+from weighbridge.monitor.files import CHANGED, Readable, prepared
 from weighbridge.monitor.once import Once
 from weighbridge.monitor.tables import ID, log_tables, paths_to, value_sql
 
@@ -102,9 +102,12 @@ class Ingest(NamedTuple):
     def _batch(self, files: Sequence[LogFile], unread: list[Unread], note: Callable[[str], None]) -> ReadCounts:
         together: dict[str, list[Readable]] = {}
         counts = ReadCounts()
+        done: list[LogFile] = []
         for number, file in enumerate(files):
             note(file.path)
             ready = prepared(file, self.scratch, number)
+            if not isinstance(ready, Unread) or ready.why != CHANGED:
+                done.append(file)
             if isinstance(ready, Unread):
                 unread.append(ready)
             elif ready is not None:
@@ -118,15 +121,15 @@ class Ingest(NamedTuple):
             counts = _sum(counts, self._group(key, group, unread))
             for ready in group:
                 os.remove(ready.name)
-        paths = [file.name for file in files]
+        paths = [file.name for file in done]
         self.connection.execute("begin")
         self.connection.execute("delete from wb_files where path in (select unnest($paths))", {"paths": paths})
         self.connection.execute(
             "insert into wb_files select unnest($paths), unnest($sizes), unnest($changed)",
-            {"paths": paths, "sizes": [file.size for file in files], "changed": [file.changed for file in files]},
+            {"paths": paths, "sizes": [file.size for file in done], "changed": [file.changed for file in done]},
         )
         self.connection.execute("commit")
-        return counts._replace(files=len(files))
+        return counts._replace(files=len(done))
 
     def _group(self, key: str, group: Sequence[Readable], unread: list[Unread]) -> ReadCounts:
         """The records of some files of one kind: those that lie flat at once, all others the general way."""
@@ -142,7 +145,8 @@ class Ingest(NamedTuple):
             self.connection.execute("rollback" if counts is None else "commit")
             if counts is not None:
                 return counts
-        counts, batch = ReadCounts(), list[Readable]()
+        counts = ReadCounts()
+        batch: list[Readable] = []
         for ready in group:
             batch.append(ready)
             if sum(other.file.size for other in batch) >= BATCH_BYTES:
