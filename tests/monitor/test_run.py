@@ -327,10 +327,22 @@ def capture(path: Path, bodies: list[bytes | None], codec: str = "null") -> byte
 @pytest.mark.parametrize("codec", ["null", "deflate"])
 def test_captures_of_event_hub(tmp_path: Path, codec: str) -> None:
     def body(*records: dict, indent: int | None = None) -> bytes:
-        return json.dumps({"records": [record | {"Type": "AZFWApplicationRule"} for record in records]}, indent=indent).encode()
+        return json.dumps(
+            {"records": [record | {"Type": "AZFWApplicationRule"} for record in records]}, indent=indent
+        ).encode()
 
-    two = lines([asked(5, "e.example") | {"Type": "AZFWApplicationRule"}, asked(6, "f.example") | {"Type": "AZFWApplicationRule"}])
-    bodies = [body(asked(1, "a.example"), asked(2, "b.example")), None, body(asked(3, "c.example"), indent=1), two.encode()]
+    two = lines(
+        [
+            asked(5, "e.example") | {"Type": "AZFWApplicationRule"},
+            asked(6, "f.example") | {"Type": "AZFWApplicationRule"},
+        ]
+    )
+    bodies = [
+        body(asked(1, "a.example"), asked(2, "b.example")),
+        None,
+        body(asked(3, "c.example"), indent=1),
+        two.encode(),
+    ]
     whole = capture(tmp_path / "00.avro", [*bodies, b"no json"], codec)
     report = run(tmp_path)
     assert {alert.entities["Fqdn"][0] for alert in report.alerts} == set("abcef")
