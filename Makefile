@@ -7,7 +7,7 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 .PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
 
 help:
-	@echo "make demo                see a good model admitted and a trojan stopped"
+	@echo "make demo                see a good model admitted, a trojan stopped, an estate audited, its logs judged"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
 	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser; needs npm, 400 MB)"
