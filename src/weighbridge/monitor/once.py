@@ -84,10 +84,9 @@ class Once(NamedTuple):
 
     def _settle(self, name: str, day: date, part: int, parts: int) -> int:
         """One part of one day. Rows keep their numbers within a transaction, and only there."""
-        within = (
-            "t.TimeGenerated >= $day and t.TimeGenerated < $day::timestamp + interval 1 day "
-            f"and hash(t.{ID}) % {parts} = {part}"
-        )
+        within = "t.TimeGenerated >= $day and t.TimeGenerated < $day::timestamp + interval 1 day"
+        if parts > 1:
+            within += f" and hash(t.{ID}) % {parts} = {part}"
         self.connection.execute("begin")
         self.connection.execute(
             f"create or replace temp table twice as select {ID}, min(rowid) as kept "  # noqa: S608 -- names of ours
