@@ -10,14 +10,14 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from weighbridge.monitor import catalog, flat, local, once
 from weighbridge.monitor.database import database
 from weighbridge.monitor.tables import needed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_flat_and_general_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_file_that_changes_meanwhile_is_taken_the_general_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export(tmp_path, [record(1), record(2)] + ODD[:2])
+    export(tmp_path, [record(1), record(2), *ODD[:2]])
     real = flat.read_flat
 
     def miscounted(*given: object) -> flat.Flat:

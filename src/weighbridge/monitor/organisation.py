@@ -1,11 +1,11 @@
 """What the rest of the settings say that detections have to know, so that nobody writes it twice.
 
-    [azure.admitted]                    approved_sources: these assets, and no others
-    [azure] registries, models          approved_sources, where no assets are named: all of these registries, and these
-                                        models of Foundry
+    [azure.admitted]               approved_sources: these assets, and no others
+    [azure] registries, models     approved_sources, where no assets are named: all of these registries, and these
+                                   models of Foundry
 
-What [monitor.parameters] names itself goes before all of it. Who may deploy ([azure] deployers) is not taken for who may
-push: these are different identities, or should be.
+What [monitor.parameters] names itself goes before all of it. Who may deploy ([azure] deployers) is not taken for who
+may push: these are different identities, or should be.
 """
 
 from __future__ import annotations
