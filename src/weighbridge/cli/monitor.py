@@ -7,10 +7,11 @@
   probe    ask an endpoint a stored set of questions and compare the answers; status 1 if they changed
   learn    make that set: ask the questions of a file and keep the answers as the fingerprint
 
-LOGS are files and folders as Azure exports them: diagnostic settings, data export of Log Analytics, Event Hub records,
-the output of az, CSV, Parquet; or az://ACCOUNT/CONTAINER/PREFIX, where Azure puts them. With --state FILE each record is judged once, and each alert told once, however often
-it runs. Parameters of detections stand under [monitor.parameters] in weighbridge.toml; which models may be deployed is
-known from [azure] as well, and with --registry from the registry itself.
+LOGS are files and folders as Azure exports them: diagnostic settings, data export of Log Analytics, Event Hub records
+and captures, the output of az, CSV, Parquet; or az://ACCOUNT/CONTAINER/PREFIX, where Azure puts them. With --state FILE
+each record is judged once, and each alert told once, however often it runs. Parameters of detections stand under
+[monitor.parameters] in weighbridge.toml; which models may be deployed is known from [azure] as well, and with
+--registry from the registry itself.
 
 Examples:
   weighbridge monitor run logs/

@@ -1,6 +1,6 @@
-"""Captures of Event Hubs: Avro files whose records hold what was sent, in `Body`.
+r"""Captures of Event Hubs: Avro files whose records hold what was sent, in `Body`.
 
-    file    magic "Obj\\1" · metadata, with the schema and the codec · 16 bytes that end each block
+    file    magic "Obj\1" · metadata, with the schema and the codec · 16 bytes that end each block
     block   how many records · their bytes, as they are or by deflate · the 16 bytes
 
 The container is read with fastavro, too, as records of the two schemas below, so that a block can be measured before it

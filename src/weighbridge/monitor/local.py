@@ -34,7 +34,10 @@ _NAMED = re.compile(r"\$([a-z_]+)\b(?!::)")
 
 
 class Order(NamedTuple):
-    """What one run shall do. `paths` are files, folders, and places as az://ACCOUNT/CONTAINER/PREFIX. `state` is a DuckDB file, or empty for none; `table` is what unnamed records are."""
+    """What one run shall do. `paths` are files, folders, and places as az://ACCOUNT/CONTAINER/PREFIX.
+
+    `state` is a DuckDB file, or empty for none; `table` is what unnamed records are.
+    """
 
     paths: tuple[str, ...]
     known: tuple[Detection, ...]

@@ -29,7 +29,7 @@ APPROVED_SOURCES = Parameter(
     "approved_sources",
     "sources",
     (),
-    "model assets that may be deployed, whole or as beginnings that end in a slash; if none are named, those of [azure]",
+    "model assets to deploy, whole or as beginnings that end in a slash; if none are named, those in [azure]",
 )
 PIPELINE_IDENTITIES = Parameter(
     "pipeline_identities", "texts", (), "object ids or names of the identities that may write to the registry"
