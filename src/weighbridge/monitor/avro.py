@@ -20,6 +20,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from typing import Any, BinaryIO
 
 MOST_BLOCK = 64 * 1024 * 1024
@@ -81,14 +82,14 @@ def lines_of_avro(name: str) -> Captured | None:
     return None if cut and not written and not lost else Captured(lost, cut)
 
 
-def _records(library: Any, opened: BinaryIO) -> Iterator[Any]:
+def _records(library: Any, opened: BufferedReader) -> Iterator[Any]:
     file = _Bounded(opened)
     header = library.schemaless_reader(file, _HEADER, None)
     schema = library.parse_schema(json.loads(header["metadata"]["avro.schema"]))
     codec = header["metadata"].get("avro.codec", b"null")
     if codec not in (b"null", b"deflate"):
         raise ValueError(codec)
-    while opened.peek(1):  # type: ignore[attr-defined] -- a buffered file has it
+    while opened.peek(1):
         block = library.schemaless_reader(file, _BLOCK, None)
         if block["end"] != header["end"]:
             raise ValueError("a block that does not end as the others do")

@@ -149,7 +149,13 @@ def audit_html(audited: Audited) -> str:
     sources = sorted(
         {(m.framework, m.source, m.date, m.checked or "no: unverified") for ms in audited.mappings.values() for m in ms}
     )
-    parts.append(_table("Sources", ("Framework", "Source", "Published", "Clauses compared with"), [tuple(map(_text, row)) for row in sources]))
+    parts.append(
+        _table(
+            "Sources",
+            ("Framework", "Source", "Published", "Clauses compared with"),
+            [tuple(map(_text, row)) for row in sources],
+        )
+    )
     return "".join([*parts, "</main>\n</body>\n</html>\n"])
 
 
