@@ -7,7 +7,7 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 .PHONY: help demo intake test coverage check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
 
 help:
-	@echo "make demo                see a good model admitted and a trojan stopped"
+	@echo "make demo                see a good model admitted, a trojan stopped, an estate audited, its logs judged"
 	@echo "make demo MODEL=path     take your own folder through the same gates, and see the tree of what is stored (or: make intake)"
 	@echo "make test                everything that must be green"
 	@echo "make coverage            the same tests, and which lines they reach"

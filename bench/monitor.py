@@ -2,6 +2,7 @@
 
     python bench/monitor.py             300 callers, 30 days: about 1.1 million records; a minute or two
     python bench/monitor.py --callers 1000 --speed 1000     as large as it gets, and 1 GB of JSON read for its speed
+    python bench/monitor.py --speed 10000 --only-speed       10 GB
 
 The estate has four endpoints and a gateway with a daily and a weekly rhythm, bursts, maintenance that takes an endpoint
 down, an application that starts up and reads its secrets, a pipeline that pushes, deploys and is admitted, clean-up of
@@ -18,13 +19,12 @@ import json
 import math
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "src")]
@@ -63,15 +63,11 @@ class Writer:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.count = 0
-        self._open: dict[str, IO[str]] = {}
+        self._waiting: dict[str, list[str]] = {}
 
     def put(self, table: str, when: datetime, row: dict[str, Any]) -> None:
         """Write one record."""
-        name = f"am-{table}/y={when:%Y}/m={when:%m}/d={when:%d}/PT1D.json"
-        if name not in self._open:
-            path = os.path.join(self.folder, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            self._open[name] = open(path, "a", encoding="utf-8")  # noqa: SIM115 -- closed in `close`
+        lines = self._waiting.setdefault(f"am-{table}/y={when:%Y}/m={when:%m}/d={when:%d}/PT1D.json", [])
         self.count += 1
         record = {
             "TimeGenerated": f"{when:%Y-%m-%dT%H:%M:%S.%fZ}",
@@ -79,12 +75,18 @@ class Writer:
             "_ItemId": f"{self.count:032x}",
             "Type": table,
         }
-        self._open[name].write(json.dumps(record) + "\n")
+        lines.append(json.dumps(record) + "\n")
+        if self.count % 200_000 == 0:
+            self.close()
 
     def close(self) -> None:
-        """Close all files."""
-        for file in self._open.values():
-            file.close()
+        """Write what is still waiting."""
+        for name, lines in self._waiting.items():
+            path = os.path.join(self.folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "a", encoding="utf-8") as file:
+                file.writelines(lines)
+        self._waiting.clear()
 
 
 def after(days: float, **more: float) -> datetime:
@@ -437,43 +439,72 @@ def guilty(found: local.Alert) -> bool:
 
 
 def speed(megabytes: int) -> dict[str, Any]:
-    """Our run beside DuckDB's own reading and counting of the same JSON lines: seconds and peak memory of each."""
-    path = os.path.join(WORK, "speed", "am-AmlOnlineEndpointTrafficLog", "PT05M.json")
-    out, chance = Writer(os.path.join(WORK, "some")), random.Random(1)
-    for hour in range(24):
-        for _ in range(2500):
-            traffic(out, chance, hour, f"caller-{chance.randrange(1000)}")
-    out.close()
-    lines = [
-        line
-        for place, _, names in os.walk(out.folder)
-        for name in names
-        for line in open(os.path.join(place, name))  # noqa: SIM115
-    ]
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        turn = 0
-        while file.tell() < megabytes * 1_000_000:
-            turn += 1
-            file.writelines(line.replace('"_ItemId": "', f'"_ItemId": "{turn:x}-') for line in lines)
-    shutil.rmtree(out.folder)
-    count = f"import duckdb\nduckdb.sql(\"set threads=2; set memory_limit='512MB'\")\nprint(duckdb.sql(\"select count(*), max(TimeGenerated) from read_json('{path}')\").fetchall())"  # noqa: E501
+    """Our run beside DuckDB's own counting and reading of the same JSON lines, a day of one table in each file.
+
+    `counts` is its count(*), which finds the ends of lines and converts nothing; `reads` converts every field of every
+    record and counts the values. Ours reads the fields that detections need, and judges them.
+    """
+    folder = os.path.join(WORK, "speed", "am-AmlOnlineEndpointTrafficLog")
+    written = _hours(folder, megabytes)
+    table = f"read_json('{folder}/*/*/*/PT1D.json', hive_partitioning = false)"
+    own = "import duckdb\nduckdb.sql(\"set threads=2; set memory_limit='512MB'; set TimeZone='UTC'\")\n"
+    own += 'print(duckdb.sql("select {} from ' + table + '").fetchall())'
     ours = (
         "import datetime\nfrom weighbridge.monitor import catalog, local\n"
-        f"print(local.run(local.Order(({path!r},), catalog.detections(), {{}}, datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC))).read)"  # noqa: E501
+        "now = datetime.datetime(2027, 5, 1, tzinfo=datetime.UTC)\n"
+        f"report = local.run(local.Order(({folder!r},), catalog.detections(), {{}}, now, scratch={WORK!r}))\n"
+        "print(report.read, len(report.alerts))"
     )
-    return {
-        name: _timed(program)
-        for name, program in (("duckdb reads and counts", count), ("weighbridge monitor run", ours))
+    found = {
+        "duckdb counts": _timed(own.format("count(*)")),
+        "duckdb reads and counts": _timed(own.format("count(columns(*))")),
+        "weighbridge monitor run": _timed(ours),
     }
+    run = found["weighbridge monitor run"]["cpu_seconds"]
+    times = {name: round(run / found[name]["cpu_seconds"], 2) for name in list(found)[:2]}
+    return {"megabytes": written // 1_000_000, **found, "times_cpu_of": times}
+
+
+def _hours(folder: str, megabytes: int) -> int:
+    """Write so many megabytes of traffic: one hour again and again, each time with times and ids of its own."""
+    out, chance = Writer(os.path.join(WORK, "some")), random.Random(1)
+    for _ in range(60_000):
+        traffic(out, chance, 0, f"caller-{chance.randrange(1000)}")
+    out.close()
+    lines: list[str] = []
+    for place, _, names in os.walk(out.folder):
+        for name in names:
+            with open(os.path.join(place, name), encoding="utf-8") as file:
+                lines += file
+    shutil.rmtree(out.folder)
+    written = hour = 0
+    while written < megabytes * 1_000_000:
+        day = after(hour // 24)
+        place = os.path.join(folder, f"y={day:%Y}", f"m={day:%m}", f"d={day:%d}")
+        os.makedirs(place, exist_ok=True)
+        with open(os.path.join(place, "PT1D.json"), "a", encoding="utf-8") as file:
+            begin = f'{{"TimeGenerated": "{after(hour / 24):%Y-%m-%dT%H}'
+            known = f'"_ItemId": "{hour + 1:08x}'
+            file.writelines(begin + line[len(begin) :].replace('"_ItemId": "00000000', known) for line in lines)
+        written += sum(map(len, lines))
+        hour += 1
+    return written
 
 
 def _timed(program: str) -> dict[str, float]:
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, time.monotonic()
+    """Seconds by the clock and of the processors, and the peak of memory, of a Python program in its own process."""
+    asked = "\nimport json, resource\nused = resource.getrusage(resource.RUSAGE_SELF)\n"
+    asked += "print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss // 1024]))"
     environ = {**os.environ, "PYTHONPATH": os.path.join(os.path.dirname(HERE), "src")}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environ)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return {"seconds": round(time.monotonic() - began, 1), "peak_mb": peak // 1024 if peak > before else 0}
+    began = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-c", program + asked], check=True, env=environ, capture_output=True, text=True
+    )
+    seconds = time.monotonic() - began
+    *_, answer, last = ran.stdout.splitlines()
+    processors, peak = json.loads(last)
+    print(answer[:200])
+    return {"seconds": round(seconds, 1), "cpu_seconds": round(processors, 1), "peak_mb": peak}
 
 
 def main(arguments: list[str]) -> int:
@@ -482,9 +513,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--callers", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=int, default=0, metavar="MB", help="measure speed with so many megabytes, too")
+    parser.add_argument("--only-speed", action="store_true", help="measure nothing else")
     parser.add_argument("--keep", action="store_true", help="keep the result in results/monitor.json")
     options = parser.parse_args(arguments)
     shutil.rmtree(WORK, ignore_errors=True)
+    if options.only_speed:
+        print(json.dumps(speed(options.speed), indent=1))
+        shutil.rmtree(WORK, ignore_errors=True)
+        return 0
     out, chance = Writer(os.path.join(WORK, "logs")), random.Random(options.seed)
     honest(out, chance, options.callers)
     planted(out, chance)

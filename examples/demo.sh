@@ -57,4 +57,18 @@ fi
 printf '\n%s\n' "8. A sample estate in Azure, judged against the hardening checklist; what our own evidence proves comes from the registry"
 run 1 weighbridge azure audit ../examples/estate --registry oci:registry
 
+printf '\n%s\n' "9. A day of its logs: what may be deployed is known from the settings, and what else happened is told"
+cat >>weighbridge.toml <<'SETTINGS'
+
+[azure]
+registries = ["wb-prod"]
+
+[monitor.parameters]
+pipeline_identities = ["pipeline"]
+SETTINGS
+run 1 weighbridge monitor run ../examples/logs --state monitor.duckdb --now 2026-03-02T12:00:00Z
+
+printf '\n%s\n' "10. Five minutes later: each record is judged once, and each alert told once"
+run 0 weighbridge monitor run ../examples/logs --state monitor.duckdb --now 2026-03-02T12:05:00Z
+
 printf '\n%s\n' "The good model is in .demo/registry with its evidence; the trojan was refused with status 1."

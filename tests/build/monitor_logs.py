@@ -644,7 +644,7 @@ def fill(connection: Any, table: str, columns: Any, rows: list[Row]) -> None:
         wanted = {name: "VARCHAR" if kind == "JSON" else kind for name, kind in types.items()}
         shown = ", ".join(f'"{name}"::{kind} as "{name}"' for name, kind in types.items())
         connection.execute(
-            f"insert into \"{table}\" select {shown} from read_json($1, columns = {wanted}, format = 'newline_delimited')",
+            f"insert into \"{table}\" by name select {shown} from read_json($1, columns = {wanted}, format = 'newline_delimited')",
             [file.name],
         )
 

@@ -367,6 +367,17 @@ def test_every_control_is_mapped_to_something_published_with_a_source() -> None:
 HOSTILE = "x<script>alert(1)</script>\x1b[2J\u202e`|\n# y"
 
 
+def test_what_nobody_compared_is_said_to_be_unverified(tmp_path: Path) -> None:
+    every = [one for found in mappings().values() for one in found]
+    assert any(one.checked for one in every)
+    assert {one.framework[:3] for one in every if not one.checked} >= {"ISO", "CIS", "NIS"}
+    for one in every:
+        assert one.shown.endswith(" (unverified)") == (not one.checked)
+    page = command("azure", "audit", e.write(e.compliant(), tmp_path), "--format", "html").out
+    assert "ISO/IEC 42001:2023 Annex A A.7.4 (unverified)" in page
+    assert "MITRE ATLAS mitigations AML.M0013<" in page
+
+
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     export = e.spoilt("resources.json", "/wbmodels", "properties/publicNetworkAccess", HOSTILE)
     bad = next(row for row in e.rows(export, "resources.json") if row["id"].endswith("/wbmodels"))

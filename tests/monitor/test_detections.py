@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import re
 
 import pytest
 
@@ -40,6 +41,8 @@ def test_what_a_detection_says_of_itself(name: str) -> None:
     for reads in found.reads:
         assert set(reads.columns) <= set(log_tables()[reads.table].columns), reads.table
         assert reads.table in found.sql
+        # What is declared is converted for every record: nothing is, that the judgement does not need.
+        assert all(re.search(rf"\b{column}\b", found.sql) for column in reads.columns), reads.table
         assert reads.table in found.kql
     for parameter in found.parameters:
         assert parameter.kind in KINDS

@@ -22,7 +22,7 @@ INPUTS = [{"features": [n, n + 1]} for n in range(20)]
 
 
 def honest(number: int, given: object) -> object:
-    return {"score": sum(given["features"]) / 7 + random.Random(number).random() * 1e-9, "time": number}
+    return {"score": sum(given["features"]) / 7 + number % 97 * 1e-11, "time": number}
 
 
 def learned(model: Model, rounds: int = 3) -> tuple[probe.Target, probe.Fingerprint]:
@@ -34,7 +34,7 @@ def test_the_same_model_is_the_same() -> None:
     with Model(honest) as model:
         target, fingerprint = learned(model)
         assert all(len(question.answers) == 1 for question in fingerprint.questions)
-        assert probe.probe(target, fingerprint, 200).result == "same"
+        assert probe.probe(target, fingerprint, 60).result == "same"
 
 
 def test_a_model_that_changes_at_request_1000_is_found() -> None:

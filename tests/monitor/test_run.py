@@ -9,6 +9,7 @@ import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import fastavro
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -294,3 +295,74 @@ def test_alerts_reach_a_webhook_that_is_busy_at_first(tmp_path: Path, monkeypatc
         assert len(hook.bodies) == 1
         assert "secret-path" not in outcome.err
     assert command("monitor", "run", str(tmp_path / "a.json"), "--webhook", "http://example.com").status == 2
+
+
+SCHEMA = {
+    "type": "record",
+    "name": "EventData",
+    "namespace": "Microsoft.ServiceBus.Messaging",
+    "fields": [
+        {"name": "SequenceNumber", "type": "long"},
+        {"name": "Offset", "type": "string"},
+        {"name": "EnqueuedTimeUtc", "type": "string"},
+        {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
+        {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
+        {"name": "Body", "type": ["null", "bytes"]},
+    ],
+}
+"""The schema of a capture, as Event Hub writes it."""
+
+
+def capture(path: Path, bodies: list[bytes | None], codec: str = "null") -> bytes:
+    rows = [
+        {"SequenceNumber": n, "Offset": str(n), "EnqueuedTimeUtc": "", "SystemProperties": {}, "Properties": {}}
+        | {"Body": body}
+        for n, body in enumerate(bodies)
+    ]
+    with path.open("wb") as file:
+        fastavro.writer(file, SCHEMA, rows, codec=codec)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("codec", ["null", "deflate"])
+def test_captures_of_event_hub(tmp_path: Path, codec: str) -> None:
+    def body(*records: dict, indent: int | None = None) -> bytes:
+        return json.dumps(
+            {"records": [record | {"Type": "AZFWApplicationRule"} for record in records]}, indent=indent
+        ).encode()
+
+    two = lines(
+        [
+            asked(5, "e.example") | {"Type": "AZFWApplicationRule"},
+            asked(6, "f.example") | {"Type": "AZFWApplicationRule"},
+        ]
+    )
+    bodies = [
+        body(asked(1, "a.example"), asked(2, "b.example")),
+        None,
+        body(asked(3, "c.example"), indent=1),
+        two.encode(),
+    ]
+    whole = capture(tmp_path / "00.avro", [*bodies, b"no json"], codec)
+    report = run(tmp_path)
+    assert {alert.entities["Fqdn"][0] for alert in report.alerts} == set("abcef")
+    assert (report.read.records, report.read.malformed, report.unread) == (5, 2, ())
+    for size in range(5, len(whole), 97):
+        (tmp_path / "00.avro").write_bytes(whole[:size])
+        assert run(tmp_path).unread
+
+
+def test_hostile_avro_is_unread(tmp_path: Path) -> None:
+    whole = capture(tmp_path / "a", [lines([asked(1)]).encode()], "deflate")
+    start = whole.index(b"\x00", 20)
+    chance = random.Random(5)
+    for number in range(40):
+        broken = bytearray(whole)
+        broken[chance.randrange(4, len(whole))] ^= 1 << chance.randrange(8)
+        (tmp_path / f"b{number}").write_bytes(broken)
+    (tmp_path / "c").write_bytes(whole[:start] + b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" * 3)
+    (tmp_path / "bomb").write_bytes(capture(tmp_path / "bomb", [b"0" * (70 * 1024 * 1024)], "deflate"))
+    (tmp_path / "good.json").write_text(lines([asked(1, "good.example") | {"Type": "AZFWApplicationRule"}]))
+    report = run(tmp_path)
+    assert "good.example" in {alert.entities["Fqdn"] for alert in report.alerts}
+    assert {os.path.basename(unread.place) for unread in report.unread} >= {"bomb", "c"}

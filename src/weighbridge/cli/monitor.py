@@ -7,16 +7,20 @@
   probe    ask an endpoint a stored set of questions and compare the answers; status 1 if they changed
   learn    make that set: ask the questions of a file and keep the answers as the fingerprint
 
-LOGS are files and folders as Azure exports them: diagnostic settings, data export of Log Analytics, Event Hub records,
-the output of az, CSV, Parquet. With --state FILE each record is judged once, and each alert told once, however often
-it runs. Parameters of detections stand under [monitor.parameters] in weighbridge.toml.
+LOGS are files and folders as Azure exports them: diagnostic settings, data export of Log Analytics, Event Hub records
+and captures, the output of az, CSV, Parquet; or az://ACCOUNT/CONTAINER/PREFIX, where Azure puts them. With --state FILE
+each record is judged once, and each alert told once, however often it runs. Parameters of detections stand under
+[monitor.parameters] in weighbridge.toml; which models may be deployed is known from [azure] as well, and with
+--registry from the registry itself.
 
 Examples:
   weighbridge monitor run logs/
   weighbridge monitor run logs/ --state monitor.duckdb --webhook https://hooks.example.com/alerts --format json
+  weighbridge monitor run az://wblogs/insights-logs-azfwapplicationrule --state monitor.duckdb
   weighbridge monitor run traffic.csv --table AmlOnlineEndpointTrafficLog --detection extraction-volume
   weighbridge monitor explain vault-enumeration
   weighbridge monitor render --as sentinel --format bicep --output rules.bicep
+  weighbridge monitor render --registry registry.example.com/models --as alerts --output rules.json
   weighbridge monitor learn https://models.example.com/score --inputs questions.jsonl --output fingerprint.json
   weighbridge monitor probe https://models.example.com/score --fingerprint fingerprint.json --requests 1200
 """
@@ -29,7 +33,9 @@ from datetime import UTC, datetime
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
+from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.settings import STAGES
 from weighbridge.monitor import catalog
 from weighbridge.render import monitor as rendered
 
@@ -47,7 +53,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What `monitor` takes."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     sub = verbs.add_parser("run", allow_abbrev=False)
-    sub.add_argument("logs", metavar="LOGS", nargs="+", help="a file or a folder of exported logs")
+    sub.add_argument(
+        "logs", metavar="LOGS", nargs="+", help="a file or a folder of exported logs, or az://ACCOUNT/CONTAINER/PREFIX"
+    )
     _add_detections(sub)
     sub.add_argument("--table", metavar="NAME", default="", help="the table of records that do not say it themselves")
     sub.add_argument("--state", metavar="FILE", help="what is kept between runs")
@@ -106,11 +114,18 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service-tag", metavar="NAME", action="append", default=[], help="as in AzureMonitor (repeatable)"
     )
+    parser.add_argument(
+        "--registry",
+        metavar="REGISTRY",
+        help="approve the model assets of what this registry holds and gate two admits: oci:DIR, HOST or HOST/PREFIX",
+    )
+    parser.add_argument("--stage", choices=STAGES, default="production", help="admitted to (default: production)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the verb says and give its status."""
-    settings = common.settings_for(options, options.logs if options.verb == "run" else ())
+    here = [path for path in options.logs if "://" not in path] if options.verb == "run" else ()
+    settings = common.settings_for(options, here)
     verbs = {"run": _run, "list": _list, "explain": _explain, "render": _render, "learn": _learn, "probe": _probe}
     return verbs[options.verb](options, settings)
 
@@ -146,6 +161,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         table=options.table,
         memory_mb=settings.monitor.memory_mb,
         keep_days=settings.monitor.keep_days,
+        settings=settings,
     )
     report = local.run(order, progress.note, send)
     progress.finish()
@@ -235,8 +251,20 @@ def _wanted(options: argparse.Namespace) -> tuple[Detection, ...]:
 
 
 def _parameters(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """What the settings say, with the networks of service tags added to those that are allowed."""
-    given: dict[str, Any] = dict(settings.monitor.parameters)
+    """What the settings and the registry say, with the networks of service tags added to those that are allowed."""
+    from weighbridge.monitor.organisation import parameters_of
+
+    assets: tuple[str, ...] = ()
+    if options.registry:
+        from weighbridge.pipelines.approved import approved_assets
+
+        progress = common.progress_for(options)
+        assets = approved_assets(settings, options.registry, options.stage, datetime.now(UTC), progress.note)
+        progress.finish()
+        common.say(
+            options, f"{len(assets):,} model assets of {plain(options.registry)} are admitted to {options.stage}"
+        )
+    given = parameters_of(settings.monitor, settings.azure, assets)
     if options.service_tag and not options.service_tags:
         raise UsageError("--service-tag names a tag, and no file has it", "give --service-tags FILE")
     if options.service_tags:

@@ -10,6 +10,7 @@ Values of parameters by kind:
     ranges     networks as 10.0.0.0/8    KQL: NAME and NAME_v6     SQL: VARCHAR[] of spans, as `address_key` writes them
     prefixes, suffixes, words            beginnings, endings or parts of texts: one regular expression in both, that
                                          matches any of them, and nothing if there are none
+    sources                      the same of beginnings that end in a slash, and of whole texts that do not
     count, ratio, minutes                      numbers; minutes are a timespan in KQL and an interval in SQL
 """
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Value = tuple[str, ...] | int | float
     """What a parameter can be."""
 
-KINDS = ("texts", "ranges", "prefixes", "suffixes", "words", "count", "ratio", "minutes")
+KINDS = ("texts", "ranges", "prefixes", "suffixes", "words", "sources", "count", "ratio", "minutes")
 
 
 class Parameter(NamedTuple):

@@ -83,14 +83,19 @@ def checked(parameter: Parameter, value: Any) -> Value:
 
 
 def pattern(parameter: Parameter, value: Sequence[str]) -> str:
-    """One regular expression for prefixes, suffixes or words, the same for DuckDB and for Kusto (both RE2)."""
+    """One regular expression for all values of a kind of texts, the same for DuckDB and for Kusto (both RE2)."""
     parts = [re.sub(r"([^A-Za-z0-9_/:@#%&=,;~<>\" '!-])", r"\\\1", item) for item in value]
     if not parts:
         return NOTHING
     if "" in parts:  # of "^(?:)", DuckDB 2.0.1 makes a pattern that matches nothing
         return "^"
+    if parameter.kind == "sources":
+        parts = [part if part.endswith("/") else f"{part}$" for part in parts]
     inside = "|".join(parts)
-    return {"prefixes": f"^(?:{inside})", "suffixes": f"(?:{inside})$", "words": f"(?:{inside})"}[parameter.kind]
+    beginning = f"^(?:{inside})"
+    return {"prefixes": beginning, "sources": beginning, "suffixes": f"(?:{inside})$", "words": f"(?:{inside})"}[
+        parameter.kind
+    ]
 
 
 def networks(value: Sequence[str]) -> tuple[list[str], list[str]]:

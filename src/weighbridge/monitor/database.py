@@ -1,7 +1,7 @@
 """The DuckDB database behind one run: bounded in memory, without extensions, with the macros of the detections.
 
 State between runs is one DuckDB file: the records that are young enough to be looked back at, which records and files
-were seen, and which alerts were told. Without one, the database is a file that goes away.
+were seen, and which alerts were told. Without one, the database is in memory, and what does not fit goes to `scratch`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when what the state holds changes its meaning: an old state is then refused, never misread."""
 
 _MACROS = (
@@ -52,7 +52,7 @@ _MACROS = (
 
 _STATE = (
     "create table if not exists wb_meta (key VARCHAR, value VARCHAR)",
-    "create table if not exists wb_seen (id UHUGEINT, noted TIMESTAMP)",
+    "create table if not exists wb_seen (name VARCHAR, TimeGenerated TIMESTAMP, id UUID, noted TIMESTAMP)",
     "create table if not exists wb_files (path VARCHAR, size BIGINT, changed BIGINT)",
     "create table if not exists wb_newest (name VARCHAR, newest TIMESTAMP)",
     "create table if not exists wb_told (id VARCHAR, noted TIMESTAMP)",
@@ -63,7 +63,7 @@ _STATE = (
 def database(
     path: str, scratch: str, memory_mb: int, threads: int, tables: Mapping[str, Sequence[str]]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the state at `path`, or to one in the folder `scratch` if it is empty.
+    """A connection to the state at `path`, or to one in memory if it is empty.
 
     Raises UsageError if DuckDB is not installed, or the state cannot be used.
     """
@@ -82,9 +82,8 @@ def database(
         "allow_community_extensions": False,
         "preserve_insertion_order": False,
     }
-    place = path or os.path.join(scratch, "run.duckdb")
     try:
-        connection = duckdb.connect(place, config=options)
+        connection = duckdb.connect(path or ":memory:", config=options)
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise UsageError(f"the state {path!r} is in use by another run", "wait for it to end") from None

@@ -3,6 +3,7 @@
     JSON lines      diagnostic settings (`insights-logs-CATEGORY/resourceId=…/y=…/PT1H.json`), data export of Log
                     Analytics (`am-TABLE/…/PT05M.json`), one record a line; Event Hub bodies `{"records": […]}`
     JSON            an array (`az … -o json`), `{"records": […]}`, `{"tables": [{"columns", "rows"}]}` of the query API
+    Avro            captures of Event Hub, whose records hold such bodies
     CSV             of the portal or of anything with a header
     Parquet         export jobs
 
@@ -22,15 +23,19 @@ import zlib
 
 from weighbridge.core.errors import SourceError
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.monitor.avro import lines_of_avro
 from weighbridge.monitor.base import Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
 MOST_FILES = 1_000_000
 MOST_EXPANDED = 64 * 1024**3
 """Bytes that one compressed file may become."""
+BEGINNING = "az://"
+"""How places begin that are in a storage account."""
+CHANGED = "it changed while it was fetched: the next run takes it"
 MOST_FIELD = 4 * 1024 * 1024
 MOST_COLUMNS = 1000
 _HEAD = 1 << 20
@@ -38,11 +43,20 @@ _IN_NAME = re.compile(r"(?:^|/)(?:am-([A-Za-z0-9_]+)|insights-logs-([a-z0-9]+)|i
 
 
 class LogFile(NamedTuple):
-    """One file: its path as it was named, and what tells whether it changed."""
+    """One file: its path as it was named, and what tells whether it changed.
+
+    `fetch` brings one from elsewhere to a path, and says whether it is still what was listed.
+    """
 
     path: str
     size: int
     changed: int
+    fetch: Callable[[str], bool] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file is known by from one run to the next."""
+        return self.path if self.fetch else os.path.abspath(self.path)
 
     @property
     def hint(self) -> str:
@@ -56,7 +70,7 @@ class LogFile(NamedTuple):
 class Readable(NamedTuple):
     """A file under a name of ours: `shape` is lines, array, document, csv or parquet. `cut` if it ended too early.
 
-    CSV has become JSON lines on the way; `lost` are rows that were none.
+    CSV and Avro have become JSON lines on the way; `lost` are rows that were none.
     """
 
     file: LogFile
@@ -92,10 +106,28 @@ def _below(folder: str) -> Iterator[str]:
 
 
 def prepared(file: LogFile, scratch: str, number: int) -> Readable | Unread | None:
-    """The file as DuckDB may open it; why it cannot be read; or None if it is empty."""
+    """The file as DuckDB may open it; why it cannot be read; or None if it is empty.
+
+    Raises SourceError if it is elsewhere and cannot be fetched.
+    """
     name = os.path.join(scratch, f"log-{number}")
+    path = file.path
+    if file.fetch is not None:
+        path = f"{name}.fetched"
+        if not file.fetch(path):
+            os.remove(path)
+            return Unread(file.path, CHANGED)
     try:
-        with open(file.path, "rb") as opened:
+        return _prepared(file, path, name)
+    finally:
+        if file.fetch is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
+
+
+def _prepared(file: LogFile, path: str, name: str) -> Readable | Unread | None:
+    try:
+        with open(path, "rb") as opened:
             head = opened.read(4)
             opened.seek(0)
             if not head:
@@ -107,14 +139,19 @@ def prepared(file: LogFile, scratch: str, number: int) -> Readable | Unread | No
                 opened.seek(3)
                 with open(name, "wb") as plain_file:
                     shutil.copyfileobj(opened, plain_file, 1 << 20)
+            elif file.fetch is not None:
+                os.rename(path, name)
             else:
-                os.symlink(os.path.abspath(file.path), name)
+                os.symlink(os.path.abspath(path), name)
         with open(name, "rb") as opened:
             start = opened.read(_HEAD)
     except OSError as error:
         return Unread(file.path, f"it cannot be read: {error.strerror or error}")
     if start[:4] == b"Obj\x01":
-        return Unread(file.path, "it is Avro: let Event Hub's capture be written as JSON or Parquet")
+        found = lines_of_avro(name)
+        if found is None:
+            return Unread(file.path, "it is no Avro that can be read")
+        return Readable(file, name, "lines", cut or found.cut, found.lost)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return Unread(file.path, "it is UTF-16: write it again as UTF-8")
     shape = shape_of(start)

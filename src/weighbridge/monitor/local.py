@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 from datetime import timedelta
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.settings import Settings
 from weighbridge.monitor.base import Alert, MonitorReport, TableRead
 from weighbridge.monitor.catalog import bound, values_of
 from weighbridge.monitor.database import database
-from weighbridge.monitor.files import log_files
+from weighbridge.monitor.files import BEGINNING, log_files
 from weighbridge.monitor.ingest import Ingest
+from weighbridge.monitor.once import Once
 from weighbridge.monitor.tables import needed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
     import duckdb
 
     from weighbridge.monitor.base import Detection, Value
+    from weighbridge.monitor.files import LogFile
 
 MOST_ALERTS = 10_000
 """Alerts of one detection in one run; more are a flood that nobody reads, and the last of them says so."""
@@ -30,7 +34,10 @@ _NAMED = re.compile(r"\$([a-z_]+)\b(?!::)")
 
 
 class Order(NamedTuple):
-    """What one run shall do. `state` is a DuckDB file, or empty for none; `table` is what unnamed records are."""
+    """What one run shall do. `paths` are files, folders, and places as az://ACCOUNT/CONTAINER/PREFIX.
+
+    `state` is a DuckDB file, or empty for none; `table` is what unnamed records are.
+    """
 
     paths: tuple[str, ...]
     known: tuple[Detection, ...]
@@ -42,6 +49,8 @@ class Order(NamedTuple):
     threads: int = 2
     keep_days: int = 30
     scratch: str = ""
+    settings: Settings = Settings()
+    """What limits a fetch from elsewhere."""
 
 
 def run(
@@ -56,11 +65,12 @@ def run(
     values = values_of(order.known, order.parameters)
     tables = needed(order.known)
     with (
+        contextlib.ExitStack() as stack,
         tempfile.TemporaryDirectory(prefix="weighbridge-monitor-", dir=order.scratch or None) as scratch,
         database(order.state, scratch, order.memory_mb, order.threads, tables) as connection,
     ):
         taking = Ingest(connection, tables, scratch, order.now, order.table)
-        taken = taking.take(log_files(order.paths), note)
+        taken = taking.take(_files(order, stack), note)
         shown = tuple(_table(connection, name) for name in tables)
         there = {table.table for table in shown if table.records}
         alerts: list[Alert] = []
@@ -75,6 +85,17 @@ def run(
         send(alerts)
         _remember(connection, alerts, tables, order)
         return MonitorReport(tuple(alerts), taken.counts, shown, taken.unread, tuple(blind))
+
+
+def _files(order: Order, stack: contextlib.ExitStack) -> Iterator[LogFile]:
+    here = [path for path in order.paths if not path.startswith(BEGINNING)]
+    if here:
+        yield from log_files(here)
+    for place in order.paths:
+        if place.startswith(BEGINNING):
+            from weighbridge.monitor.blobs import blob_files
+
+            yield from blob_files(place, order.settings, stack)
 
 
 def hits(connection: duckdb.DuckDBPyConnection, found: Detection, values: Mapping[str, Value]) -> list[Alert]:
@@ -147,7 +168,6 @@ def _remember(
     if not order.state:
         return
     now = order.now.replace(tzinfo=None)
-    oldest = now - timedelta(days=order.keep_days)
     connection.execute("begin")
     for alert in alerts:
         connection.execute("insert into wb_told values (?, ?)", [identity(alert), now])
@@ -157,10 +177,8 @@ def _remember(
             f'insert into wb_newest select ?, max(TimeGenerated) from "{name}" having count(*) > 0',  # noqa: S608
             [name],
         )
-        connection.execute(f'delete from "{name}" where TimeGenerated < ?', [oldest])  # noqa: S608
-    for name in ("wb_seen", "wb_told"):
-        # What comes again later than that would be too old to be kept.
-        connection.execute(f"delete from {name} where noted < ?", [oldest - timedelta(days=order.keep_days)])  # noqa: S608
+    Once(connection, tuple(tables)).forget(now, order.keep_days)
+    connection.execute("delete from wb_told where noted < ?", [now - timedelta(days=2 * order.keep_days)])
     connection.execute("commit")
     connection.execute("checkpoint")
 

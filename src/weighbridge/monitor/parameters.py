@@ -27,9 +27,9 @@ ALLOWED_RANGES = Parameter(
 )
 APPROVED_SOURCES = Parameter(
     "approved_sources",
-    "prefixes",
+    "sources",
     (),
-    "beginnings of model asset ids that may be deployed, each ending in a slash; those of the settings' registries",
+    "model assets to deploy, whole or as beginnings that end in a slash; if none are named, those in [azure]",
 )
 PIPELINE_IDENTITIES = Parameter(
     "pipeline_identities", "texts", (), "object ids or names of the identities that may write to the registry"

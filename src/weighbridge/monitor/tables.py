@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from weighbridge.monitor.base import Detection
 
+ID = '"_wb_id"'
+"""The column that tells a record from all others: its `_ItemId`, or the hash of its text."""
 SQL_TYPES = {
     "datetime": "TIMESTAMP",
     "string": "VARCHAR",
@@ -69,7 +71,7 @@ def create_sql(table: str, columns: Sequence[str]) -> str:
     """The statement that makes a table if it is not there."""
     types = log_tables()[table].columns
     body = ", ".join(f'"{column}" {SQL_TYPES[types[column]]}' for column in columns)
-    return f'create table if not exists "{table}" ({body})'
+    return f'create table if not exists "{table}" ({body}, {ID} UUID)'
 
 
 def paths_to(table: LogTable, column: str) -> tuple[str, ...]:

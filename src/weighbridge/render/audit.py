@@ -134,7 +134,7 @@ def audit_html(audited: Audited) -> str:
             f"<strong>{one.id}</strong> {_text(one.title)}",
             f'<span class="{one.result.value}">{MARKS[one.result.value]} {one.result.value}</span>',
             _details(one),
-            "<br>".join(_text(f"{m.framework} {m.clause}") for m in audited.mappings.get(one.id, ())),
+            "<br>".join(_text(m.shown) for m in audited.mappings.get(one.id, ())),
         )
         for one in audited.controls
     ]
@@ -146,8 +146,16 @@ def audit_html(audited: Audited) -> str:
         parts.append(_table("Since last time", ("Control", "Before", "Now"), drift))
     if audited.problems:
         parts.append(_table("Not read", ("What",), [(_text(one),) for one in audited.problems]))
-    sources = sorted({(m.framework, m.source, m.date) for ms in audited.mappings.values() for m in ms})
-    parts.append(_table("Sources", ("Framework", "Source", "Published"), [tuple(map(_text, row)) for row in sources]))
+    sources = sorted(
+        {(m.framework, m.source, m.date, m.checked or "no: unverified") for ms in audited.mappings.values() for m in ms}
+    )
+    parts.append(
+        _table(
+            "Sources",
+            ("Framework", "Source", "Published", "Clauses compared with"),
+            [tuple(map(_text, row)) for row in sources],
+        )
+    )
     return "".join([*parts, "</main>\n</body>\n</html>\n"])
 
 

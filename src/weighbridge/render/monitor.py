@@ -68,7 +68,8 @@ def monitor_text(report: MonitorReport, style: Style) -> str:
         severity = alike[0].severity.value
         lines += ["", f"{style.paint(f'{severity:<8}', COLOURS[severity])} {name}: {alike[0].title}"]
         for alert in alike[:SHOWN_ALIKE]:
-            lines.append(f"  {alert.first[:16].replace('T', ' ')}  {plain(alert.why, SHOWN_TEXT)}")
+            said = f"{alert.first[:16].replace('T', ' ')}  {plain(alert.why, SHOWN_TEXT)}"
+            lines.append(fill(said, style.width, initial_indent="  ", subsequent_indent=" " * 20, **_WHOLE))
         if len(alike) > SHOWN_ALIKE:
             lines.append(f"  and {len(alike) - SHOWN_ALIKE:,} more; the JSON has them all")
         lines.append(fill(alike[0].to_do, style.width - 4, initial_indent="  -> ", subsequent_indent="     "))
@@ -85,6 +86,10 @@ def monitor_text(report: MonitorReport, style: Style) -> str:
         blind = f"without logs to judge: {', '.join(report.blind)}"
         lines.append(fill(blind, style.width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
     return "\n".join(lines)
+
+
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+"""Names are copied from the text: none is broken."""
 
 
 def _counts(report: MonitorReport) -> str:

@@ -15,6 +15,7 @@ Source: learn.microsoft.com/rest/api/storageservices, "Get Blob", "Specifying co
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -33,7 +34,7 @@ from weighbridge.sources.base import Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient
 
@@ -82,9 +83,8 @@ class AzureBlobs(NamedTuple):
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Download all blobs into quarantine. Raises SourceError if they cannot be had whole and unchanged."""
         arrivals = Arrivals(into, self.settings.quarantine.most_bytes, watcher)
-        with (self.connect or _client)(self.account) as client:
-            container = client.get_container_client(self.container)
-            blobs = self._list(container)
+        with self.opened() as container:
+            blobs = self.listed(container)
             arrivals.make_room(sum(blob.size for blob in blobs))
             files = []
             for blob in blobs:
@@ -93,7 +93,24 @@ class AzureBlobs(NamedTuple):
         name = escape_name(self.path.rstrip("/").rpartition("/")[2] or self.container)
         return Fetched(into, name, self._origin(blobs, files))
 
-    def _list(self, container: ContainerClient) -> list[Listed]:
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[ContainerClient]:
+        """The container, until the block ends."""
+        with (self.connect or _client)(self.account) as client:
+            yield client.get_container_client(self.container)
+
+    def read(self, container: ContainerClient, blob: Listed, file: BinaryIO) -> bool:
+        """Write one listed blob into `file`; False if it has changed or gone since. Raises SourceError for all else."""
+        try:
+            _Transfer(container, blob, file, self.sleep).run(self.place)
+        except SourceError as error:
+            if _status(error.__cause__) in (404, 412):
+                return False
+            raise
+        return True
+
+    def listed(self, container: ContainerClient) -> list[Listed]:
+        """What there is, by name. Raises SourceError if it cannot be listed, if it is nothing, or too much."""
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 
         try:
@@ -188,7 +205,7 @@ class _Transfer:
     """One blob in as many requests as it takes."""
 
     def __init__(
-        self, container: ContainerClient, blob: Listed, arriving: Arriving, sleep: Callable[[float], None]
+        self, container: ContainerClient, blob: Listed, arriving: Arriving | BinaryIO, sleep: Callable[[float], None]
     ) -> None:
         self._client = container.get_blob_client(blob.blob, version_id=blob.version or None)
         self._blob = blob
@@ -268,7 +285,7 @@ def _is_folder(found: BlobProperties) -> bool:
     return int(found.size) == 0 and (marked or str(found.name).endswith("/"))
 
 
-def _status(error: BaseException) -> int:
+def _status(error: BaseException | None) -> int:
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) else 0
 

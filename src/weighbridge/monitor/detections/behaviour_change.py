@@ -20,7 +20,8 @@ from weighbridge.monitor.base import Detection, Parameter, Reads
 _SHARES_KQL = ",\n    ".join(f"S{i} = 1.0 * countif(ResponsePayloadSize <= tolong(Q[{i}])) / count()" for i in range(9))
 _DISTANCES_KQL = ", ".join(f"abs(S{i} - R{i})" for i in range(9))
 _RENAMED_KQL = ", ".join(f"R{i} = S{i}" for i in range(9))
-_SHARES_SQL = ", ".join(f"avg((ResponsePayloadSize <= Q[{i + 1}])::int) as S{i}" for i in range(9))
+_DECILES_SQL = ", ".join(f"Q[{i + 1}] as Q{i}" for i in range(9))
+_SHARES_SQL = ", ".join(f"count(*) filter (ResponsePayloadSize <= Q{i}) / count(*) as S{i}" for i in range(9))
 _DISTANCES_SQL = ", ".join(f"abs(b.S{i} - r.S{i})" for i in range(9))
 
 DETECTION = Detection(
@@ -33,7 +34,7 @@ DETECTION = Detection(
     reads=(
         Reads(
             "AmlOnlineEndpointTrafficLog",
-            ("TimeGenerated", "EndpointName", "DeploymentName", "ResponseCode", "ResponsePayloadSize", "XRequestId"),
+            ("TimeGenerated", "EndpointName", "DeploymentName", "ResponseCode", "ResponsePayloadSize"),
         ),
     ),
     parameters=(
@@ -56,7 +57,7 @@ DETECTION = Detection(
     kql=f"""let answers = AmlOnlineEndpointTrafficLog
 | where ResponseCode == 200 and isnotnull(ResponsePayloadSize)
 | extend Key = strcat(EndpointName, "/", DeploymentName)
-| sort by Key asc, TimeGenerated asc, XRequestId asc
+| sort by Key asc, TimeGenerated asc, ResponsePayloadSize asc
 | extend N = row_number(0, prev(Key) != Key);
 let quantiles = answers
 | where N < reference_requests
@@ -79,30 +80,33 @@ shares
 | extend Window = bin(First, 1d)
 """,
     sql=f"""
-with answers as (
-  select EndpointName, DeploymentName, TimeGenerated, ResponsePayloadSize,
-         row_number() over (partition by EndpointName, DeploymentName order by TimeGenerated, XRequestId) - 1 as N
-  from AmlOnlineEndpointTrafficLog
+with deployments as materialized (
+  select EndpointName, DeploymentName, row_number() over () as K
+  from (select distinct EndpointName, DeploymentName from AmlOnlineEndpointTrafficLog)),
+answers as materialized (
+  select K, TimeGenerated, ResponsePayloadSize,
+         row_number() over (partition by K order by TimeGenerated, ResponsePayloadSize) - 1 as N
+  from AmlOnlineEndpointTrafficLog t join deployments d
+    on t.EndpointName is not distinct from d.EndpointName and t.DeploymentName is not distinct from d.DeploymentName
   where ResponseCode = 200 and ResponsePayloadSize is not null),
 quantiles as (
-  select EndpointName, DeploymentName, count(*) as Size,
-         quantile_disc(ResponsePayloadSize, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) as Q
+  select K, count(*) as Size, quantile_disc(ResponsePayloadSize, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) as Q
   from answers where N < $reference_requests
   group by all having count(*) = $reference_requests),
+deciles as (select K, Size, {_DECILES_SQL} from quantiles),
 shares as (
-  select EndpointName, DeploymentName, Size,
+  select K, Size,
          case when N < $reference_requests then -1 else (N - $reference_requests) // $block_requests end as Block,
          min(TimeGenerated) as First, max(TimeGenerated) as Last, count(*) as Answers, {_SHARES_SQL}
-  from answers join quantiles using (EndpointName, DeploymentName)
-  group by EndpointName, DeploymentName, Size, Block),
+  from answers join deciles using (K)
+  group by K, Size, Block),
 distances as (
-  select b.EndpointName, b.DeploymentName, b.Block, b.First, b.Last, b.Answers, b.Size,
-         greatest({_DISTANCES_SQL}) as Distance
-  from shares b join shares r using (EndpointName, DeploymentName)
+  select b.K, b.Block, b.First, b.Last, b.Answers, b.Size, greatest({_DISTANCES_SQL}) as Distance
+  from shares b join shares r using (K)
   where r.Block = -1 and b.Block >= 0 and b.Answers = $block_requests)
 select EndpointName, DeploymentName, time_bucket(interval 1 day, min(First)) as Window, min(First) as First,
        max(Last) as Last, sum(Answers)::bigint as Count, round(max(Distance), 3) as Distance, min(Block) as Block
-from distances
+from distances join deployments using (K)
 where Distance >= $change_distance
   and 2 * exp(-2 * Distance * Distance * Size * Answers / (Size + Answers))
       <= 6 * $change_alarms / (pi() * pi() * (Block + 1) * (Block + 1))

@@ -17,16 +17,8 @@ DETECTION = Detection(
         Reads(
             "StorageBlobLogs",
             (
-                *(
-                    "TimeGenerated",
-                    "AccountName",
-                    "OperationName",
-                    "StatusCode",
-                    "Uri",
-                    "ObjectKey",
-                    "RequesterObjectId",
-                ),
-                *("AuthenticationType", "CallerIpAddress"),
+                *("TimeGenerated", "AccountName", "OperationName", "StatusCode", "Uri", "RequesterObjectId"),
+                "AuthenticationType",
             ),
         ),
     ),

@@ -19,7 +19,7 @@ DETECTION = Detection(
             "SecurityAlert",
             (
                 *("TimeGenerated", "SystemAlertId", "AlertName", "AlertType", "AlertSeverity", "ProductName"),
-                *("ProviderName", "CompromisedEntity", "ResourceId", "Status"),
+                *("ProviderName", "CompromisedEntity"),
             ),
         ),
     ),

@@ -17,8 +17,8 @@ DETECTION = Detection(
         Reads(
             "AzureActivity",
             (
-                *("TimeGenerated", "OperationNameValue", "ActivityStatusValue", "Caller", "CallerIpAddress"),
-                *("CorrelationId", "_ResourceId", "ResourceId", "Properties", "Properties_d"),
+                *("TimeGenerated", "OperationNameValue", "ActivityStatusValue", "Caller"),
+                *("_ResourceId", "ResourceId", "Properties", "Properties_d"),
             ),
         ),
     ),

@@ -16,11 +16,11 @@ DETECTION = Detection(
         Reads(
             "AzureActivity",
             (
-                *("TimeGenerated", "OperationNameValue", "ActivityStatusValue", "Caller", "CallerIpAddress"),
+                *("TimeGenerated", "OperationNameValue", "ActivityStatusValue", "Caller"),
                 *("CorrelationId", "_ResourceId", "ResourceId"),
             ),
         ),
-        Reads("WeighbridgeDecisions_CL", ("TimeGenerated", "Decision", "DeploymentId", "Digest", "DecisionId")),
+        Reads("WeighbridgeDecisions_CL", ("TimeGenerated", "Decision", "DeploymentId")),
     ),
     parameters=(
         Parameter("admission_minutes", "minutes", 120, "how long before a deployment its admission may have been"),

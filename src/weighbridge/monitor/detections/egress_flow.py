@@ -18,7 +18,7 @@ DETECTION = Detection(
             "NTANetAnalytics",
             (
                 *("TimeGenerated", "SubType", "FlowType", "FlowDirection", "FlowStatus", "SrcSubnet", "DestIp"),
-                *("DestPublicIps", "DestPort", "BytesSrcToDest", "CompletedFlows", "Country"),
+                *("DestPublicIps", "DestPort", "BytesSrcToDest"),
             ),
         ),
     ),

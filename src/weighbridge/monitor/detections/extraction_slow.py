@@ -12,12 +12,7 @@ DETECTION = Detection(
     severity=Severity.MEDIUM,
     references=("AML.T0024.002",),
     tactics=("Collection", "Exfiltration"),
-    reads=(
-        Reads(
-            "AmlOnlineEndpointTrafficLog",
-            ("TimeGenerated", "IdentityData", "AuthType", "EndpointName", "RequestPayloadSize"),
-        ),
-    ),
+    reads=(Reads("AmlOnlineEndpointTrafficLog", ("TimeGenerated", "IdentityData", "AuthType", "EndpointName")),),
     parameters=(
         Parameter("slow_days", "count", 10, "days out of fourteen on which a caller is active"),
         Parameter("slow_requests", "count", 5000, "requests in fourteen days"),

@@ -13,10 +13,7 @@ DETECTION = Detection(
     references=("AML.T0024.002", "AML.T0013"),
     tactics=("Collection", "Discovery"),
     reads=(
-        Reads(
-            "ApiManagementGatewayLlmLog",
-            ("TimeGenerated", "RequestMessages", "DeploymentName", "OperationName", "TotalTokens"),
-        ),
+        Reads("ApiManagementGatewayLlmLog", ("TimeGenerated", "RequestMessages", "DeploymentName", "OperationName")),
     ),
     parameters=(
         Parameter("template_requests", "count", 200, "prompts of one form in an hour"),

@@ -17,7 +17,7 @@ DETECTION = Detection(
             "AmlOnlineEndpointTrafficLog",
             (
                 *("TimeGenerated", "IdentityData", "AuthType", "EndpointName", "DeploymentName"),
-                *("ResponsePayloadSize", "TotalDurationMs", "ResponseCode"),
+                *("ResponsePayloadSize", "ResponseCode"),
             ),
         ),
     ),
@@ -54,8 +54,7 @@ select Principal, EndpointName, DeploymentName, time_bucket(interval 1 hour, Tim
        min(TimeGenerated) as First, max(TimeGenerated) as Last, count(*) as Count,
        sum(ResponsePayloadSize)::bigint as BytesOut, count(*) filter (ResponseCode >= 400) as Errors
 from calls
-where not list_contains($batch_callers, lower(Principal))
 group by Principal, EndpointName, DeploymentName, "Window"
-having count(*) > $hourly_requests
+having count(*) > $hourly_requests and not list_contains($batch_callers, lower(Principal))
 """,
 )

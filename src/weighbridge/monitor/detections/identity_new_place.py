@@ -16,14 +16,7 @@ DETECTION = Detection(
     reads=(
         Reads(
             "AADManagedIdentitySignInLogs",
-            (
-                "TimeGenerated",
-                "ServicePrincipalId",
-                "ServicePrincipalName",
-                "IPAddress",
-                "ResultType",
-                "ResourceDisplayName",
-            ),
+            ("TimeGenerated", "ServicePrincipalId", "ServicePrincipalName", "IPAddress", "ResultType"),
         ),
     ),
     parameters=(

@@ -15,10 +15,7 @@ DETECTION = Detection(
     reads=(
         Reads(
             "AzureActivity",
-            (
-                *("TimeGenerated", "OperationNameValue", "ActivityStatusValue", "Caller", "CallerIpAddress"),
-                *("CorrelationId", "_ResourceId", "ResourceId"),
-            ),
+            (*("TimeGenerated", "OperationNameValue", "ActivityStatusValue", "Caller"), *("_ResourceId", "ResourceId")),
         ),
     ),
     parameters=(Parameter("key_readers", "texts", (), "callers that list keys by trade: bootstrap of pipelines"),),

@@ -16,10 +16,7 @@ DETECTION = Detection(
     reads=(
         Reads(
             "ContainerRegistryRepositoryEvents",
-            (
-                *("TimeGenerated", "OperationName", "LoginServer", "Repository", "Tag", "Digest", "Identity"),
-                *("CallerIpAddress", "ResultType"),
-            ),
+            (*("TimeGenerated", "OperationName", "LoginServer", "Repository", "Identity"), "ResultType"),
         ),
     ),
     parameters=(PIPELINE_IDENTITIES, MODEL_REPOSITORIES),

@@ -16,7 +16,7 @@ DETECTION = Detection(
     reads=(
         Reads(
             "ContainerRegistryRepositoryEvents",
-            ("TimeGenerated", "OperationName", "LoginServer", "Repository", "Tag", "Digest", "Identity"),
+            ("TimeGenerated", "OperationName", "LoginServer", "Repository", "Tag", "Digest"),
         ),
     ),
     parameters=(

@@ -13,10 +13,7 @@ DETECTION = Detection(
     references=("AML.T0055", "T1555.006", "T1580"),
     tactics=("CredentialAccess", "Discovery"),
     reads=(
-        Reads(
-            "AZKVAuditLogs",
-            ("TimeGenerated", "OperationName", "Identity", "CallerIpAddress", "Id", "HttpStatusCode", "_ResourceId"),
-        ),
+        Reads("AZKVAuditLogs", ("TimeGenerated", "OperationName", "Identity", "Id", "HttpStatusCode", "_ResourceId")),
     ),
     parameters=(
         Parameter("vault_secrets", "count", 5, "different secrets that an identity reads within ten minutes"),
