@@ -68,7 +68,8 @@ def _fingerprint(options: argparse.Namespace) -> int:
     from weighbridge.attest.dsse import seal
     from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, statement
     from weighbridge.dataset.fingerprint import fingerprint
-    from weighbridge.sources.open import is_remote, open_source
+    from weighbridge.dataset.places import open_data
+    from weighbridge.sources.open import is_remote
 
     settings = common.settings_for(options, [] if is_remote(options.source) else [options.source])
     key = common.signing_key(settings) if options.sign else None
@@ -76,7 +77,7 @@ def _fingerprint(options: argparse.Namespace) -> int:
     progress = common.progress_for(options)
     try:
         name, found = fingerprint(
-            open_source(options.source, settings),
+            open_data(options.source, settings),
             trust=common.publisher_trust(settings, now),
             most=settings.limits.files,
             watcher=progress,
@@ -94,7 +95,7 @@ def _fingerprint(options: argparse.Namespace) -> int:
             raise UsageError(f"{options.sign!r} cannot be written: {error.strerror}", "name another file") from error
     text = rendered.fingerprint_text(name, found) if options.format == "text" else document_json(found.predicate())
     common.write(options, text)
-    return 1 if found.incomplete else 0
+    return 1 if found.incomplete or found.contradicted else 0
 
 
 def _diff(options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ import os
 
 from weighbridge.attest.model_signing import SIGNATURE_FILE, root_digest
 from weighbridge.core.artifact import escape_name
+from weighbridge.core.claims import Claim, Status
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import SourceError
 from weighbridge.core.evidence import DATASET_PREDICATE, Tool
@@ -23,7 +24,9 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.canonical import FORM, Leaves
 from weighbridge.dataset.database import guarded, opened
 from weighbridge.dataset.files import data_files
-from weighbridge.dataset.reading import Troubles, text_records
+from weighbridge.dataset.places import storage_claims, storage_lacks
+from weighbridge.dataset.lines import Troubles
+from weighbridge.dataset.reading import text_records
 from weighbridge.provenance.commits import claims as commit_claims
 from weighbridge.scan.report import Envelope
 from weighbridge.sources.quarantine import quarantine
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.attest.trust import TrustPolicy
-    from weighbridge.core.claims import Claim
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import QuarantineSettings
     from weighbridge.dataset.database import Database
@@ -48,11 +50,15 @@ KEYS = ("id", "_id", "uuid", "guid", "key")
 
 
 class FingerprintedFile(NamedTuple):
-    """One file; `path` escaped as in every report, `size` in bytes."""
+    """One file; `path` escaped as in every report, `size` in bytes.
+
+    `version` names its bytes at the place that it comes from for good, if that has such a thing.
+    """
 
     path: str
     size: int
     sha256: str
+    version: str = ""
 
 
 class RecordCount(NamedTuple):
@@ -82,6 +88,11 @@ class DatasetFingerprint(NamedTuple):
     @property
     def predicate_type(self) -> str:
         return DATASET_PREDICATE
+
+    @property
+    def contradicted(self) -> tuple[Claim, ...]:
+        """Claims that the evidence speaks against: other bytes than those of the commit, a signature that is none."""
+        return tuple(claim for claim in self.claims if claim.status is Status.CONTRADICTED)
 
     def predicate(self) -> dict[str, Any]:
         """The fingerprint as JSON."""
@@ -124,23 +135,38 @@ def fingerprint(
         fetched = place.take(source, watcher)
         found = content(fetched.folder, most)
         try:
-            claims: tuple[Claim, ...] = ()
-            if fetched.origin.kind == "git":
-                hashes = {escape_name(path): digest for path, digest in found.hashes}
-                claims = commit_claims(fetched.origin, hashes, trust, now)
+            storage = storage_claims(fetched.origin)
+            claims = (*_of_commit(fetched.origin, found, trust, now), *storage, *_said(found.data))
+            versions = {file.path: file.version for file in fetched.origin.files}
             stamp = f"{now:%Y-%m-%dT%H:%M:%SZ}"
             return fetched.name, DatasetFingerprint(
                 found.root,
-                found.files,
+                tuple(file._replace(version=versions.get(file.path, "")) for file in found.files),
                 RecordCount(found.leaves.count, found.leaves.root()),
                 fetched.origin,
                 claims,
-                found.incomplete,
+                (*found.incomplete, *storage_lacks(storage)),
                 Tool(),
                 Envelope(stamp, stamp, ""),
             )
         finally:
             found.leaves.close()
+
+
+def _of_commit(origin: Origin, found: Content, trust: TrustPolicy, now: datetime) -> tuple[Claim, ...]:
+    """What the commit says. Data that only a DVC pointer of the commit names is no file of the commit."""
+    if origin.kind != "git":
+        return ()
+    through = {escape_name(path) for file in found.data for path in file.follows}
+    apart = {file.path for file in origin.files if not file.git_blob and file.path in through}
+    hashes = {path: digest for name, digest in found.hashes if (path := escape_name(name)) not in apart}
+    files = tuple(file for file in origin.files if file.path not in apart)
+    return commit_claims(origin._replace(files=files), hashes, trust, now)
+
+
+def _said(files: tuple[DataFile, ...]) -> tuple[Claim, ...]:
+    """What pointers and logs of tables among the files say: nothing proves it but the bytes that are hashed here."""
+    return tuple(Claim(file.said[0], Status.DECLARED, file.said[1]) for file in files if file.said[0])
 
 
 class Content(NamedTuple):
@@ -198,7 +224,7 @@ def _take(
 ) -> None:
     if file.kind == "image":
         leaves.add({"path": file.path, "sha256": hashes[file.path].hex}, index, 1, key or "path")
-    elif file.kind in ("jsonl", "csv", "text"):
+    elif file.kind in ("jsonl", "json", "csv", "text"):
         for row, record in text_records(file, troubles):
             leaves.add(record, index, row, _key(record, key))
     elif file.kind == "parquet" and database:
@@ -214,7 +240,7 @@ def _rows(database: Database, file: DataFile, index: int) -> Iterator[dict[str, 
     link = [database.link(file, index)]
     names = [row[0] for row in database.ask("DESCRIBE SELECT * FROM read_parquet(?)", link)]
     for row in database.each("SELECT * FROM read_parquet(?)", link):
-        yield dict(zip(names, row, strict=True))
+        yield {**dict(zip(names, row, strict=True)), **dict(file.parts)}
 
 
 def _key(record: dict[str, Any], key: str) -> str:

@@ -15,12 +15,13 @@ attack when it fetches; an id is no more than that, so the claims say it, and wh
 
 from __future__ import annotations
 
-from weighbridge.core.artifact import escape_name
+from weighbridge.core.artifact import escape_name, unescape_name
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.errors import FormatError, NotFound
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.provenance.signed_objects import Judged, Signed, Signers
+from weighbridge.sources.checkout import BELOW, inner_path
 from weighbridge.sources.git_objects import (
     Commit,
     ObjectFolder,
@@ -140,6 +141,12 @@ def _checked_tag(kept: ObjectFolder, ref: str, tags: list[str], revision: str) -
 def _files_claim(origin: Origin, kept: ObjectFolder, commit: Commit, scanned: Mapping[str, str]) -> Claim:
     try:
         in_tree, others = _tree(kept, commit.tree)
+        below = next((unescape_name(item.value) for item in origin.told if item.key == BELOW), "")
+        in_tree = {
+            escape_name(inner): identity
+            for path, identity in in_tree.items()
+            if (inner := inner_path(unescape_name(path), below))
+        }
         _compare(origin, kept, in_tree, scanned)
     except _Broken as broken:
         return Claim(FILES, Status.CONTRADICTED, f"a broken link: {broken}", origin.revision)
