@@ -106,32 +106,38 @@ class _Text:
                 return self.held[self.at : self.at + 1]
             self.more(PIECE)
 
+    def open(self) -> None:
+        """Pass over what opens the list."""
+        if self.skip() == "\ufeff":
+            self.at += 1
+            self.skip()
+        self.at += 1
+
+    def goes_on(self, row: int) -> bool:
+        """Whether a member follows behind `row` of them. Raises ValueError for what is no list."""
+        mark = self.skip()
+        if mark == "]":
+            self.at += 1
+            if self.skip():
+                raise ValueError("something stands behind the list")
+            return False
+        if row and mark != ",":
+            raise ValueError("a comma or the end of the list is missing")
+        self.at += bool(row)
+        return True
+
 
 def _members(file: DataFile, stream: BinaryIO, troubles: Troubles) -> Iterator[tuple[int, dict[str, Any]]]:
     text, row = _Text(stream), 0
     try:
-        if text.skip() == "\ufeff":
-            text.at += 1
-            text.skip()
-        text.at += 1
-        mark = text.skip()
-        while mark != "]" or row:
+        text.open()
+        while text.goes_on(row):
             row += 1
             value, why = _member(text)
             if why:
                 troubles.note("dataset/broken-rows", file, row, why, unread=True)
             else:
                 yield row, value if isinstance(value, dict) else {"value": value}
-            mark = text.skip()
-            text.at += 1
-            if mark == "]":
-                break
-            if mark != ",":
-                raise ValueError("a comma or the end of the list is missing")
-        else:
-            text.at += 1
-        if text.skip():
-            raise ValueError("something stands behind the list")
     except (ValueError, RecursionError) as error:
         _broken(file, max(1, row), error, troubles)
 

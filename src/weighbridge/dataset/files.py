@@ -109,9 +109,9 @@ def _tabled(files: dict[str, DataFile]) -> dict[str, DataFile]:
         for path, file in list(files.items()):
             if not path.startswith(table.folder) or not file.full:
                 continue
-            if path.startswith(f"{table.folder}{LOG}/"):
-                files[path] = file._replace(kind="beside", note="")
-            elif file.kind == "parquet" and (table.broken or path not in live):
+            if path.startswith(f"{table.folder}{LOG}/") or (
+                file.kind == "parquet" and (table.broken or path not in live)
+            ):
                 files[path] = file._replace(kind="beside", note="")
             elif path in live:
                 files[path] = file._replace(parts=live[path])

@@ -2,7 +2,7 @@
 
     {"schema": "weighbridge.dataset-fingerprint/1", "rootDigest", "files": [{"path", "size", "sha256"}],
      "records": {"number", "root", "form"}, "source": {"kind", "place", "asked", "revision"}, "claims": […],
-     "complete", "incomplete": ["why", …], "tool", "envelope": {…}}
+     "complete", "incomplete": ["why", …], "tool", "envelope": {…}, "check": {…} if it was checked}
 
 `rootDigest` is the root of a model signature (OpenSSF Model Signing) over the same files: a data set can be signed and
 verified with `weighbridge sign` and `verify`, and all three name the same digest. The source, the tool and the time are
@@ -24,15 +24,15 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.canonical import FORM, Leaves
 from weighbridge.dataset.database import guarded, opened
 from weighbridge.dataset.files import data_files
-from weighbridge.dataset.places import storage_claims, storage_lacks
 from weighbridge.dataset.lines import Troubles
+from weighbridge.dataset.places import storage_claims, storage_lacks
 from weighbridge.dataset.reading import text_records
 from weighbridge.provenance.commits import claims as commit_claims
 from weighbridge.scan.report import Envelope
 from weighbridge.sources.quarantine import quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from typing import Any
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from weighbridge.core.settings import QuarantineSettings
     from weighbridge.dataset.database import Database
     from weighbridge.dataset.files import DataFile
+    from weighbridge.dataset.report import CheckReport
     from weighbridge.scan.engine import Watcher
     from weighbridge.sources.base import Source
 
@@ -80,6 +81,7 @@ class DatasetFingerprint(NamedTuple):
     incomplete: tuple[str, ...]
     tool: Tool
     envelope: Envelope
+    check: CheckReport | None = None
 
     @property
     def kind(self) -> str:
@@ -115,6 +117,7 @@ class DatasetFingerprint(NamedTuple):
             "incomplete": list(self.incomplete),
             "tool": self.tool._asdict(),
             "envelope": self.envelope._asdict(),
+            **({"check": self.check.document()} if self.check else {}),
         }
 
 
@@ -126,10 +129,12 @@ def fingerprint(
     watcher: Watcher,
     now: datetime,
     settings: QuarantineSettings,
+    look: Callable[[str], CheckReport] | None = None,
 ) -> tuple[str, DatasetFingerprint]:
     """The name of a data set, and its fingerprint: from a copy in quarantine, so that what is read is what is hashed.
 
-    What the commit says about the files, and who signed it, is checked as it is for models. Raises SourceError.
+    What the commit says about the files, and who signed it, is checked as it is for models. `look` checks the very
+    files that are fingerprinted. Raises SourceError.
     """
     with quarantine(settings) as place:
         fetched = place.take(source, watcher)
@@ -148,6 +153,7 @@ def fingerprint(
                 (*found.incomplete, *storage_lacks(storage)),
                 Tool(),
                 Envelope(stamp, stamp, ""),
+                look(fetched.folder) if look else None,
             )
         finally:
             found.leaves.close()
