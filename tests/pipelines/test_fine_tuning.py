@@ -78,7 +78,7 @@ def bill_of(form: str) -> str:
 
     wanted = {"cyclonedx": CYCLONEDX_PREDICATE, "spdx": SPDX_PREDICATE}[form]
     reference = parse_reference(PLACE, "")
-    evidence = load_model(open_layout(reference), reference).evidence
+    evidence = load_model(open_layout(reference.place, reference.name), reference).evidence
     (found,) = (one for one in evidence if one.predicate_type == wanted)
     return read_bundle(found.bundle).payload.decode()
 
