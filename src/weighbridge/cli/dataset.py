@@ -63,7 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("--text", metavar="COLUMN", default="", help="the column with the text, or the prompt")
             sub.add_argument("--response", metavar="COLUMN", default="", help="the column with the answer to a prompt")
             sub.add_argument("--baseline", metavar="FILE", help="a profile of a version that was found good")
-            sub.add_argument("--schema", metavar="FILE", help="JSON Schema that every record has to meet")
+            sub.add_argument("--schema", metavar="FILE", help="JSON Schema, pandera (YAML, JSON) or Croissant")
             report = "write fingerprint and check to FILE, signed: what weighbridge intake --dataset takes"
             sub.add_argument("--sign", metavar="FILE", help=report)
             common.add_fail_on(sub)
@@ -112,6 +112,7 @@ def _profile(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from weighbridge.dataset.check import Asked, check, read_json
+    from weighbridge.dataset.declared import read_declared
     from weighbridge.dataset.tables import dataset
     from weighbridge.sources.open import is_remote
 
@@ -122,7 +123,7 @@ def _check(options: argparse.Namespace) -> int:
         options.text,
         options.response,
         read_json(options.baseline) if options.baseline else None,
-        read_json(options.schema) if options.schema else None,
+        read_declared(options.schema) if options.schema else None,
     )
 
     def look(folder: str) -> CheckReport:
