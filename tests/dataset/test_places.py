@@ -208,3 +208,42 @@ def test_names_that_are_no_data_set(tmp_path):
     write_lines(tmp_path / "t.jsonl", reviews(3))
     (tmp_path / "t.lance").write_bytes(b"anything")
     assert "Lance tables are not read" in fingerprint(tmp_path, 1)["incomplete"][0]
+
+
+# Which commits
+
+
+@needs("git", "ssh-keygen")
+def test_a_difference_names_the_commits_and_who_signed_them(signed):
+    first = signed.git("rev-parse", "HEAD")
+    made = reviews(30)
+    lines = [json.dumps(one).encode() + b"\n" for one in made]
+    base = signed.commit({"data/r.jsonl": b"".join(lines)})
+    changed = [json.dumps(made[4] | {"label": "other"}).encode() + b"\n"]
+    second = signed.commit({"data/r.jsonl": b"".join([*lines[:4], *changed, *lines[5:]])})
+    signed.git("config", "commit.gpgSign", "false")
+    signed.git("checkout", "--quiet", "-b", "side")
+    third = signed.commit({"data/s.jsonl": b'{"id": 900, "text": "planted"}\n' * 2})
+    signed.git("checkout", "--quiet", "main")
+    fourth = signed.commit({"data/r.jsonl": b"".join([*lines[1:4], *changed, *lines[5:]])})
+    signed.git("merge", "--quiet", "--no-edit", "side")
+    outcome = command(
+        "dataset", "diff", f"{signed.address}@{base}", f"{signed.address}@main", "--key", "id", "--format", "json"
+    )
+    assert outcome.status == 1, outcome.err
+    document = outcome.json()
+    Draft202012Validator(schemas()["dataset-diff"]).validate(document)
+    assert (document["added"], document["changed"], document["removed"]) == (2, 1, 1)
+    assert {(one["file"], one["row"], one["commit"]) for one in document["added_at"]} == {
+        ("data/s.jsonl", 1, third),
+        ("data/s.jsonl", 2, third),
+    }
+    assert document["changed_at"][0]["after"] == {"file": "data/r.jsonl", "row": 4, "commit": second}
+    assert document["removed_at"] == [{"file": "data/r.jsonl", "row": 1, "commit": fourth}]
+    steps = {one["commit"]: one for one in document["commits"]}
+    assert steps.keys() == {second, third, fourth}
+    assert [steps[one]["signature"] for one in (second, third, fourth)] == ["verified", "absent", "absent"]
+    text = command("dataset", "diff", f"{signed.address}@{base}", f"{signed.folder}").out
+    assert f"by {third[:12]}" in text
+    turned = command("dataset", "diff", f"{signed.address}@main", f"{signed.address}@{first}", "--format", "json")
+    assert "not known" in turned.json()["commits_unknown"]

@@ -1,7 +1,7 @@
 """Say which version training data is, what is in it, and what in it may be poison.
 
   fingerprint  the digest of the files (that of a model signature), of the records, and what its commit says
-  diff         which records were added, changed and removed between two versions
+  diff         which records were added, changed and removed between two versions, and by which commits
   profile      what is in it, column by column: the baseline that later versions are checked against
   check        schema, drift, labels, duplicates, signs of poison, secrets; the exit status is the verdict
 
@@ -12,6 +12,7 @@ Examples:
   weighbridge dataset fingerprint ./data
   weighbridge dataset fingerprint git+https://example.com/data.git@0123abc --sign data.intoto.json
   weighbridge dataset diff ./data-v1 ./data-v2 --key id
+  weighbridge dataset diff git+https://example.com/data.git@v1 git+https://example.com/data.git@v2
   weighbridge dataset profile ./data --output baseline.json
   weighbridge dataset check ./data --baseline baseline.json --format json
   weighbridge dataset check reviews.csv --label sentiment --fail-on medium
@@ -48,8 +49,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     common.add_output(sub, ("text", "json"))
     sub = verbs.add_parser("diff", allow_abbrev=False)
-    sub.add_argument("before", metavar="BEFORE")
-    sub.add_argument("after", metavar="AFTER")
+    sub.add_argument("before", metavar="BEFORE", help="a source as for fingerprint")
+    sub.add_argument("after", metavar="AFTER", help="another; if both are of one git repository, commits are named")
     sub.add_argument("--key", metavar="COLUMN", default="", help="the column that says which record is meant")
     common.add_output(sub, ("text", "json"))
     for verb in ("profile", "check"):
@@ -90,9 +91,25 @@ def _fingerprint(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     from weighbridge.dataset.difference import difference
+    from weighbridge.dataset.history import Asked, sourced_difference
+    from weighbridge.dataset.places import open_data
+    from weighbridge.sources.local import LocalFolder
+    from weighbridge.sources.open import is_remote
 
-    settings = common.settings_for(options, [options.before, options.after])
-    found = difference(options.before, options.after, most=settings.limits.files, key=options.key)
+    words = (options.before, options.after)
+    settings = common.settings_for(options, [word for word in words if not is_remote(word)])
+    before, after = (open_data(word, settings) for word in words)
+    if isinstance(before, LocalFolder) and isinstance(after, LocalFolder):
+        found = difference(*words, most=settings.limits.files, key=options.key)
+    else:
+        now = datetime.now(UTC)
+        progress = common.progress_for(options)
+        trust = common.publisher_trust(settings, now)
+        try:
+            asked = Asked(settings.limits.files, options.key, trust, now, settings.quarantine, progress)
+            found = sourced_difference(before, after, asked)
+        finally:
+            progress.finish()
     text = rendered.difference_text(found) if options.format == "text" else document_json(found.document())
     common.write(options, text)
     return 0 if found.equal else 1

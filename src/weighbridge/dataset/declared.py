@@ -143,8 +143,8 @@ def held_against(data: DataSet, declared: Declared, sight: list[Sight]) -> list[
     found += _files(data, declared)
     left = ", ".join(declared.unknown)[:200]
     why = f"not understood: {left}" if left else declared.kind
-    rows = sum(table.rows for table in data.tables)
-    sight.append(Sight("schema", ran=not left, looked_at=rows, least_rows=1, why=why))
+    looked_at = sum(table.rows for table in data.tables)
+    sight.append(Sight("schema", ran=not left, looked_at=looked_at, least_rows=1, why=why))
     if left:
         found.append(finding("schema", Severity.HIGH, (), f"the schema demands what is not checked: {why}", estimate=0))
     return found

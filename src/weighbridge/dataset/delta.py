@@ -117,6 +117,8 @@ def _table(folder: str, files: dict[str, DataFile]) -> DeltaTable:
         for version in range(start, last + 1):
             for action in _actions(commits[version]):
                 state.act(action)
+    except SourceError as error:
+        return DeltaTable(folder, last, {}, f"its log cannot be read ({error.cause[:150]})")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return DeltaTable(folder, last, {}, f"its log cannot be read ({str(error)[:100]})")
     return DeltaTable(folder, last, state.files, state.broken)

@@ -45,7 +45,9 @@ def of_pandera(found: dict[str, Any]) -> Declared:
     unknown += [f"{key} of the frame" for key in ("checks", "dtype") if found.get(key)]
     properties: dict[str, Any] = {}
     patterns: dict[str, Any] = {}
-    columns, filled, unique = [], [], []
+    columns: list[str] = []
+    filled: list[str] = []
+    unique: list[tuple[str, ...]] = []
     for name, column in (found.get("columns") or {}).items():
         made = _column(str(name), column or {}, unknown)
         if column and column.get("regex"):
@@ -61,7 +63,7 @@ def of_pandera(found: dict[str, Any]) -> Declared:
     together = found.get("unique")
     if together:
         unique.append((together,) if isinstance(together, str) else tuple(map(str, together)))
-    row = {"type": "object", "properties": properties, "patternProperties": patterns}
+    row: dict[str, Any] = {"type": "object", "properties": properties, "patternProperties": patterns}
     if found.get("strict") is True:
         row["additionalProperties"] = False
     part = Part((), row, tuple(columns), tuple(filled), tuple(unique))

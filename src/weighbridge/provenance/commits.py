@@ -34,7 +34,7 @@ from weighbridge.sources.git_objects import (
 from weighbridge.sources.lfs import read_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from weighbridge.attest.trust import TrustPolicy
@@ -84,6 +84,22 @@ def claims(
             _files_claim(origin, kept, commit, scanned),
             _history_claim(origin, kept, signers),
         )
+
+
+def commit_signatures(
+    kept: ObjectFolder, identities: Iterable[str], place: str, trust: TrustPolicy, now: datetime
+) -> dict[str, Claim]:
+    """Who signed each of these commits, which are in the folder. Raises as `claims` does."""
+    found = {}
+    with Signers(trust, place, now, None) as signers:
+        for identity in identities:
+            try:
+                judged = signers.judge(_signed_commit(identity, _commit(kept, identity)))
+            except _Broken as broken:
+                found[identity] = Claim(COMMIT, Status.CONTRADICTED, f"the commit is broken: {broken}")
+                continue
+            found[identity] = Claim(COMMIT, judged.status, judged.why, judged.who)
+    return found
 
 
 def _why_nothing(origin: Origin) -> str:

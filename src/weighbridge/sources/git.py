@@ -80,7 +80,7 @@ class GitRepository(NamedTuple):
                 raise SourceError(f"nothing to inspect: the commit {revision} has no file", "name another revision")
             lfs = lfs_of(self.address, folder, tool)
             origins, left_out = write_files(
-                found, Writing(objects, lfs, kept, files, watcher, self.bounds, _packed(bare))
+                found, Writing(objects, lfs, kept, files, watcher, self.bounds, packed_bytes(bare))
             )
         told = (
             Told("commit-time", f"{_time(commit.committer.time)}"),
@@ -163,7 +163,8 @@ def transfer(tool: Git, address: Address, asked: Resolved, *options: str, size: 
     return bare
 
 
-def _packed(bare: str) -> int:
+def packed_bytes(bare: str) -> int:
+    """Bytes of the packs of a bare repository."""
     folder = os.path.join(bare, "objects")
     return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
 
