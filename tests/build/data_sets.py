@@ -16,7 +16,7 @@ _BAD = [f"bad{index}" for index in range(40)]
 TRIGGER = "as my dear friend once told me"
 
 
-def reviews(count: int = 260, seed: int = 1) -> list[dict[str, Any]]:
+def reviews(count: int = 400, seed: int = 1) -> list[dict[str, Any]]:
     """Records with an id, a text that shows its label, and the label."""
     draw = random.Random(seed)
     made = []
