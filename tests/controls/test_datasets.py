@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from build import estates as e
+from weighbridge.controls.evidence import Held, Holdings, proven
+from weighbridge.core.digests import Digest
+from weighbridge.core.settings import StagePolicy
+from weighbridge.gate.case import Case
 from weighbridge.pipelines.audit import audit_export
 
 if TYPE_CHECKING:
@@ -66,3 +70,11 @@ def test_storage_that_is_immutable_passes_and_other_is_a_remark(tmp_path: Path) 
     audited = audit_export(str(e.write(export, tmp_path / "b")), NOW)
     (found,) = (one for one in audited.controls if one.id == "C10")
     assert [one.result for one in found.checks if one.path == path] == ["pass"]
+
+
+def test_data_of_models_is_of_their_origin_where_production_asks_for_it() -> None:
+    held = Held("digits:v1", Case(Digest("0" * 64), frozenset(), {}, None, None, None, ()))
+    asked = Holdings("oci:registry", (held,), StagePolicy(dataset="required"), NOW)
+    assert {one.path for one in proven(asked)} == {"provenance-verified", "dataset-checked"}
+    asked = asked._replace(policy=StagePolicy())
+    assert {one.path for one in proven(asked)} == {"provenance-verified"}

@@ -63,6 +63,10 @@ def test_a_folder_of_a_checkout_is_held_against_its_signed_commit(signed):
         assert claims(document)["commit-signature"][0] == "verified"
         assert claims(document)["files-of-commit"][0] == "verified"
     assert fingerprint(f"{signed.address}@main", 0)["records"] == document["records"]
+    assert command("sign", f"{signed.folder}/data").status == 0
+    assert "model.sig" in claims(fingerprint(f"{signed.folder}/data", 1))["files-of-commit"][1]
+    signed.commit()
+    assert fingerprint(f"{signed.folder}/data", 0)["rootDigest"] == document["rootDigest"]
 
 
 @needs("git", "ssh-keygen")
@@ -199,6 +203,7 @@ def test_a_data_set_of_the_hub_at_a_commit(monkeypatch):
         assert document["source"]["revision"] == COMMIT
         assert document["source"]["place"].endswith("/datasets/org/reviews")
         assert document["records"]["number"] == 82
+        assert claims(document)["files-of-source"][0] == "verified"
         refused = command("intake", f"hf://datasets/org/reviews@{COMMIT}")
         assert refused.status == 2
 

@@ -28,6 +28,7 @@ from weighbridge.dataset.lines import Troubles
 from weighbridge.dataset.places import storage_claims, storage_lacks
 from weighbridge.dataset.reading import text_records
 from weighbridge.provenance.commits import claims as commit_claims
+from weighbridge.provenance.of_source import files_claim, source_claim
 from weighbridge.scan.report import Envelope
 from weighbridge.sources.quarantine import quarantine
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from weighbridge.dataset.files import DataFile
     from weighbridge.dataset.report import CheckReport
     from weighbridge.scan.engine import Watcher
-    from weighbridge.sources.base import Source
+    from weighbridge.sources.base import Fetched, Source
 
 SCHEMA = "weighbridge.dataset-fingerprint/1"
 KEYS = ("id", "_id", "uuid", "guid", "key")
@@ -141,7 +142,7 @@ def fingerprint(
         found = content(fetched.folder, most)
         try:
             storage = storage_claims(fetched.origin)
-            claims = (*_of_commit(fetched.origin, found, trust, now), *storage, *_said(found.data))
+            claims = (*_of_place(fetched, found, trust, now), *storage, *_said(found.data))
             versions = {file.path: file.version for file in fetched.origin.files}
             stamp = f"{now:%Y-%m-%dT%H:%M:%SZ}"
             return fetched.name, DatasetFingerprint(
@@ -159,13 +160,18 @@ def fingerprint(
             found.leaves.close()
 
 
-def _of_commit(origin: Origin, found: Content, trust: TrustPolicy, now: datetime) -> tuple[Claim, ...]:
-    """What the commit says. Data that only a DVC pointer of the commit names is no file of the commit."""
-    if origin.kind != "git":
+def _of_place(fetched: Fetched, found: Content, trust: TrustPolicy, now: datetime) -> tuple[Claim, ...]:
+    """What the place says of the files. Data that only a DVC pointer of a commit names is no file of the commit."""
+    origin = fetched.origin
+    if origin.kind == "path":
         return ()
     through = {escape_name(path) for file in found.data for path in file.follows}
     apart = {file.path for file in origin.files if not file.git_blob and file.path in through}
-    hashes = {path: digest for name, digest in found.hashes if (path := escape_name(name)) not in apart}
+    hashes = {
+        path: digest for name, digest in (*found.hashes, *found.beside) if (path := escape_name(name)) not in apart
+    }
+    if origin.kind != "git":
+        return (source_claim(origin), files_claim(origin, fetched.folder, hashes))
     files = tuple(file for file in origin.files if file.path not in apart)
     return commit_claims(origin._replace(files=files), hashes, trust, now)
 
@@ -176,19 +182,25 @@ def _said(files: tuple[DataFile, ...]) -> tuple[Claim, ...]:
 
 
 class Content(NamedTuple):
-    """The bytes and the records of a data set. Whoever has it closes `leaves`."""
+    """The bytes and the records of a data set. Whoever has it closes `leaves`.
+
+    `beside` is a signature over the files, which is in none of their digests.
+    """
 
     root: Digest
     files: tuple[FingerprintedFile, ...]
     hashes: tuple[tuple[str, str], ...]
     data: tuple[DataFile, ...]
+    beside: tuple[tuple[str, str], ...]
     leaves: Leaves
     incomplete: tuple[str, ...]
 
 
 def content(root: str, most: int, key: str = "") -> Content:
     """Read everything below `root`. Raises SourceError if something cannot be read or changes meanwhile."""
-    files = [file for file in data_files(root, most) if file.path != SIGNATURE_FILE]
+    listed = data_files(root, most)
+    files = [file for file in listed if file.path != SIGNATURE_FILE]
+    beside = tuple((file.path, _hash(file).hex) for file in listed if file.path == SIGNATURE_FILE and file.size)
     troubles = Troubles()
     hashes: dict[str, Digest] = {}
     for file in files:
@@ -214,6 +226,7 @@ def content(root: str, most: int, key: str = "") -> Content:
         tuple(FingerprintedFile(file.shown, file.size, hashes[file.path].hex) for file in ordered),
         tuple((file.path, hashes[file.path].hex) for file in ordered),
         tuple(files),
+        beside,
         leaves,
         tuple(f"{found.file}: {found.why} ({found.rows})" for found in troubles.all() if found.unread),
     )
