@@ -129,6 +129,12 @@ def test_documents_that_are_odd(tmp_path: Path, text: str, rows: int, why: str) 
     assert why in " ".join(troubles)
 
 
+def test_only_whole_names_are_descriptions(tmp_path: Path) -> None:
+    for name in ("croissant.json", "dataset_infos.json", "croissant-more.json", "license.json", ".hidden.json"):
+        (tmp_path / name).write_text('[{"a": 1}]')
+    assert records(tmp_path)["number"] == 3
+
+
 def test_what_stands_beside_the_records_is_a_record(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"version": "v1", "data": [{"a": 1}]}')
     assert read(tmp_path / "t.json")[0] == [(1, {"a": 1}), (2, {BESIDE: {"version": "v1"}})]
@@ -170,7 +176,16 @@ def test_a_delta_table_is_what_its_log_says(tmp_path: Path) -> None:
     assert claim["evidence"] == "t is version 2 of a Delta table, in 1 files"
     kinds = {file.path: file.kind for file in data_files(str(tmp_path), 100)}
     assert kinds["t/a.parquet"] == "beside"
-    assert command("dataset", "check", table, "--format", "json").json()["records"] == 3
+    checked = command("dataset", "check", table, "--format", "json").json()
+    assert checked["records"] == 3
+    assert [one["rule"] for one in checked["findings"]] == ["dataset/not-in-table"]
+
+
+def test_a_log_hides_nothing_that_it_does_not_name(tmp_path: Path) -> None:
+    delta(tmp_path, [PROTOCOL, META, add("a.parquet")])
+    write_parquet(tmp_path / "b.parquet", "SELECT 7 AS id")
+    delta(tmp_path / "inner", [PROTOCOL, META, add("c.parquet")])
+    assert records(tmp_path)["number"] == 7
 
 
 def test_partitions_are_columns(tmp_path: Path) -> None:

@@ -41,13 +41,15 @@ _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parque
 class DeltaTable(NamedTuple):
     """A table at one version: its files by path relative to it, each with what its partition says of its rows.
 
-    `broken` says why the table cannot be read; empty: it can.
+    `removed` are paths that were part of it; Parquet files that its log never named are none of its business. `broken`
+    says why the table cannot be read; empty: it can.
     """
 
     folder: str
     version: int
     files: dict[str, tuple[tuple[str, str | None], ...]]
     broken: str = ""
+    removed: frozenset[str] = frozenset()
 
 
 class _State:
@@ -56,6 +58,7 @@ class _State:
     def __init__(self) -> None:
         self.files: dict[str, tuple[tuple[str, str | None], ...]] = {}
         self.broken = ""
+        self.removed: set[str] = set()
 
     def act(self, action: dict[str, Any]) -> None:
         """Take one action in. Raises ValueError for one that is none."""
@@ -75,11 +78,13 @@ class _State:
             self.broken = "it has deletion vectors, which are not read"
         said = tuple((str(name), None if value is None else str(value)) for name, value in sorted(values.items()))
         self.files[unquote(add["path"])] = said
+        self.removed.discard(unquote(add["path"]))
 
     def _remove(self, remove: dict[str, Any]) -> None:
         if not isinstance(remove.get("path"), str):
             raise TypeError("a remove without a path")
         self.files.pop(unquote(remove["path"]), None)
+        self.removed.add(unquote(remove["path"]))
 
     def _protocol(self, protocol: dict[str, Any]) -> None:
         features = set(protocol.get("readerFeatures") or ()) - FEATURES - {"deletionVectors", "columnMapping"}
@@ -121,7 +126,7 @@ def _table(folder: str, files: dict[str, DataFile]) -> DeltaTable:
         return DeltaTable(folder, last, {}, f"its log cannot be read ({error.cause[:150]})")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         return DeltaTable(folder, last, {}, f"its log cannot be read ({str(error)[:100]})")
-    return DeltaTable(folder, last, state.files, state.broken)
+    return DeltaTable(folder, last, state.files, state.broken, frozenset(state.removed))
 
 
 def _actions(file: DataFile) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,10 @@ _BESIDE = re.compile(
     r"(?:readme|licen[cs]e|notice|changelog|citation|authors|dataset_infos?|croissant)\b|\.", re.IGNORECASE
 )
 
+_DESCRIPTIONS = ("croissant.json", "dataset_info.json", "dataset_infos.json")
+"""Documents that tell of a data set and hold none of it. By their whole names: others could be data."""
+REMOVED = "whoever reads all Parquet files of the folder reads it too"
+
 
 class DataFile(NamedTuple):
     """One file. `path` is relative, with `/`; `full` opens it; `label` is the folder that it lies in.
@@ -98,7 +102,9 @@ def _followed(files: dict[str, DataFile]) -> dict[str, DataFile]:
 
 def _tabled(files: dict[str, DataFile]) -> dict[str, DataFile]:
     """Delta tables: what is not in the newest version is no data, what is missing or cannot be read is said."""
-    for table in delta_tables(files):
+    tables = delta_tables(files)
+    folders = [table.folder for table in tables]
+    for table in tables:
         live: dict[str, tuple[tuple[str, str | None], ...]] = {}
         for path, parts in table.files.items():
             place = inside(table, path)
@@ -106,13 +112,15 @@ def _tabled(files: dict[str, DataFile]) -> dict[str, DataFile]:
             if not place or place not in files:
                 note = f"the Delta table names the file {path[:200]!r}, which is not here"
                 files[place or f"{table.folder}{path}"] = DataFile(place or path, "", 0, "pointer", note=note)
+        removed = {inside(table, path) for path in table.removed}
         for path, file in list(files.items()):
-            if not path.startswith(table.folder) or not file.full:
+            if not file.full or _owner(path, folders) != table.folder:
                 continue
-            if path.startswith(f"{table.folder}{LOG}/") or (
-                file.kind == "parquet" and (table.broken or path not in live)
-            ):
+            if path.startswith(f"{table.folder}{LOG}/"):
                 files[path] = file._replace(kind="beside", note="")
+            elif file.kind == "parquet" and (table.broken or path in removed):
+                note = "" if table.broken else f"it was removed from a Delta table and lies there still: {REMOVED}"
+                files[path] = file._replace(kind="beside", note=note)
             elif path in live:
                 files[path] = file._replace(parts=live[path])
         log = max(path for path in files if path.startswith(f"{table.folder}{LOG}/") and not path.endswith(".crc"))
@@ -123,6 +131,11 @@ def _tabled(files: dict[str, DataFile]) -> dict[str, DataFile]:
             said = f"{name} is version {table.version} of a Delta table, in {len(live)} files"
             files[log] = files[log]._replace(said=("delta-table", said))
     return files
+
+
+def _owner(path: str, folders: list[str]) -> str | None:
+    """The innermost table that a file lies in."""
+    return max((folder for folder in folders if path.startswith(folder)), key=len, default=None)
 
 
 def _unpacked_kind(path: str, head: bytes) -> tuple[Kind, str, str]:
@@ -149,7 +162,7 @@ def _kind(path: str, head: bytes) -> tuple[Kind, str]:
     if head.startswith(b"PAR1"):
         return "parquet", ""
     if end in _BY_NAME:
-        if _BY_NAME[end] in ("text", "json") and _BESIDE.match(name):
+        if name in _DESCRIPTIONS or (_BY_NAME[end] == "text" and _BESIDE.match(name)):
             return "beside", ""
         return _BY_NAME[end], ""
     if head.startswith(_IMAGES):

@@ -39,6 +39,8 @@ def dataset(root: str, most: int) -> Iterator[DataSet]:
     for file in files:
         if file.kind in ("pointer", "unknown"):
             troubles.note("dataset/not-read", file, 0, file.note, unread=True)
+        elif file.kind == "beside" and file.note:
+            troubles.note("dataset/not-in-table", file, 0, file.note, unread=False)
     with opened(files) as database:
         tables = (*_parquet(database, files, troubles), *_texts(database, files, troubles))
         yield DataSet(database, files, tuple(_counted(database, table) for table in tables), troubles)
