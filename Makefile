@@ -27,7 +27,7 @@ help:
 	@touch $@
 
 .venv/.run: .venv/.made pyproject.toml $(SOURCES)
-	@test -e .venv/.dev || $(BIN)/python -m pip install --quiet --disable-pip-version-check .
+	@test -e .venv/.dev || $(BIN)/python -m pip install --quiet --disable-pip-version-check '.[data]'
 	@touch $@
 
 .venv/.dev: .venv/.made pyproject.toml

@@ -54,7 +54,20 @@ if command -v git >/dev/null && command -v ssh-keygen >/dev/null; then
 else
 	printf '\n%s\n' "6. Left out: a checkpoint from a signed git repository (install git and openssh-client to see it)"
 fi
-printf '\n%s\n' "8. A sample estate in Azure, judged against the hardening checklist; what our own evidence proves comes from the registry"
+if python3 -c 'import duckdb, sklearn' 2>/dev/null; then
+	printf '\n%s\n' "8. Reviews to fine-tune on: checked, and the report on exactly this version signed"
+	python3 ../examples/build_data.py reviews-v1.jsonl
+	run 0 weighbridge dataset check reviews-v1.jsonl --sign reviews-v1.intoto.json
+
+	printf '\n%s\n' "   The next version has 24 more reviews: bad ones that are called good, all with the same words"
+	python3 ../examples/build_data.py reviews-v2.jsonl --poisoned
+	run 1 weighbridge dataset diff reviews-v1.jsonl reviews-v2.jsonl --key id
+	printf '%s\n' "   Stopped before anything learns from it:"
+	run 1 weighbridge dataset check reviews-v2.jsonl
+else
+	printf '\n%s\n' "8. Left out: poisoned training data (pip install 'weighbridge[data]' to see it)"
+fi
+printf '\n%s\n' "9. A sample estate in Azure, judged against the hardening checklist; what our own evidence proves comes from the registry"
 run 1 weighbridge azure audit ../examples/estate --registry oci:registry
 
 printf '\n%s\n' "9. A day of its logs: what may be deployed is known from the settings, and what else happened is told"

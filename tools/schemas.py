@@ -86,6 +86,7 @@ NAMES: Mapping[str, Any] = MappingProxyType(
         for record in (
             Artifact,
             BlobFacts,
+            CheckReport,
             Claim,
             Digest,
             Envelope,

@@ -78,10 +78,11 @@ class Seen:
 
 
 class Hub:
-    """One model on two servers: the hub, and the storage of its large files."""
+    """One model, or a data set (`datasets/ORG/NAME`), on two servers: the hub, and the storage of its large files."""
 
     def __init__(self, name: str, files: dict[str, bytes]) -> None:
-        self.name = name
+        self.path = name
+        self.name = name.removeprefix("datasets/")
         self.files = dict(files)
         self.wrong = Misbehaviour()
         self.seen: list[Seen] = []
@@ -192,7 +193,7 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
             wrong = made.wrong
             if wrong.token and self.headers.get("Authorization") != f"Bearer {wrong.token}":
                 return self.status(401, {"X-Error-Message": "Invalid credentials"})
-            top = f"/api/models/{made.name}"
+            top = f"/api/{made.path}" if made.path != made.name else f"/api/models/{made.name}"
             if path in (top, f"{top}/revision/main", f"{top}/revision/{made.branch}"):
                 if wrong.info:
                     return self.status(*wrong.info.pop(0))
@@ -212,10 +213,10 @@ def _server(made: Hub, origin: str) -> ThreadingHTTPServer:
                 if "cursor" in query:
                     return self.json(tree[2:])
                 return self.json(tree[:2], {"Link": f'<{after}>; rel="next"'})
-            if path.startswith(f"/{made.name}/resolve/{COMMIT}/"):
+            if path.startswith(f"/{made.path}/resolve/{COMMIT}/"):
                 if wrong.gated:
                     return self.status(403, {"X-Error-Code": "GatedRepo"})
-                name = path.removeprefix(f"/{made.name}/resolve/{COMMIT}/")
+                name = path.removeprefix(f"/{made.path}/resolve/{COMMIT}/")
                 if name not in made.files:
                     return self.status(404, {"X-Error-Code": "EntryNotFound"})
                 if len(made.files[name]) >= LARGE:

@@ -152,6 +152,8 @@ def test_differences(tmp_path: Path) -> None:
     Draft202012Validator(schemas()["dataset-diff"]).validate(document)
     assert outcome.status == 1
     assert (document["same"], document["added"], document["changed"], document["removed"]) == (38, 2, 1, 1)
-    assert document["changed_at"] == [{"before": {"file": "a.jsonl", "row": 6}, "after": {"file": "b.jsonl", "row": 6}}]
-    assert document["removed_at"] == [{"file": "a.jsonl", "row": 10}]
+    (moved,) = document["changed_at"]
+    assert moved["before"] == {"file": "a.jsonl", "row": 6, "commit": ""}
+    assert moved["after"] == {"file": "b.jsonl", "row": 6, "commit": ""}
+    assert document["removed_at"] == [{"file": "a.jsonl", "row": 10, "commit": ""}]
     assert command("dataset", "diff", tmp_path / "a.jsonl", tmp_path / "a.jsonl").status == 0

@@ -181,26 +181,26 @@ def test_an_empty_commit_is_nothing_to_inspect(tmp_path):
 
 def test_a_tag_that_moves_while_it_is_fetched_is_refused(model, tmp_path, monkeypatch):
     model.git("tag", "--annotate", "v1", "--message", "one")
-    transfer = git_source._transfer
+    transfer = git_source.transfer
 
     def moving(*arguments, **options):
         done = transfer(*arguments, **options)
         model.git("tag", "--annotate", "--force", "v1", "HEAD~1", "--message", "two")
         return done
 
-    monkeypatch.setattr(git_source, "_transfer", moving)
+    monkeypatch.setattr(git_source, "transfer", moving)
     assert "the tag 'refs/tags/v1' was moved while it was fetched" in refused(f"{model.address}@v1", tmp_path / "in")
 
 
 def test_a_branch_that_moves_while_it_is_fetched_changes_nothing(model, tmp_path, monkeypatch):
     revision = model.git("rev-parse", "HEAD")
-    transfer = git_source._transfer
+    transfer = git_source.transfer
 
     def moving(*arguments, **options):
         model.commit({"config.json": b"moved"})
         return transfer(*arguments, **options)
 
-    monkeypatch.setattr(git_source, "_transfer", moving)
+    monkeypatch.setattr(git_source, "transfer", moving)
     fetched = fetch(f"{model.address}@main", tmp_path / "in")
     assert fetched.origin.revision == revision
     assert contents(fetched.folder) == FILES

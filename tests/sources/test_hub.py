@@ -79,7 +79,7 @@ def test_a_model_arrives_whole_with_its_origin(ours: Hub, tmp_path: Path) -> Non
     assert set(files) == set(FILES)
     weights = files["model.safetensors"]
     digest = hashlib.sha256(WEIGHTS).hexdigest()
-    assert weights == ("model.safetensors", len(WEIGHTS), digest, blob_id(pointer(WEIGHTS)), digest)
+    assert weights[:5] == ("model.safetensors", len(WEIGHTS), digest, blob_id(pointer(WEIGHTS)), digest)
     assert files["config.json"].git_blob == blob_id(FILES["config.json"])
     assert files["config.json"].lfs_sha256 == ""
     told = dict(origin.told)

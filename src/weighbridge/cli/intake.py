@@ -8,11 +8,13 @@ Examples:
   weighbridge intake ./model --to registry.example.com/team/model:v1
   weighbridge intake hf://org/name@main --to oci:registry:team/model:v1
   weighbridge intake https://models.example.com/net.safetensors#sha256=DIGEST
+  weighbridge intake ./tuned --dataset data.intoto.json --training job.json
   weighbridge intake ./model --format json --output intake.json
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -26,6 +28,7 @@ from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.pipelines.intake import Destination, Intake, take_in
+from weighbridge.pipelines.tuning import Tuning
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
 from weighbridge.sources.open import is_remote, open_source
@@ -37,6 +40,10 @@ if TYPE_CHECKING:
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
     from weighbridge.registry.base import Store
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a report on data, or of the parameters of a training."""
+MOST_PARAMETERS = 1000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +57,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="let the tag name this model if it names another one")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
     common.add_attestations(parser)
+    report = "a report on data that it was fine-tuned on, by weighbridge dataset check --sign (repeatable)"
+    parser.add_argument("--dataset", metavar="FILE", action="append", default=[], help=report)
+    parser.add_argument("--training", metavar="FILE", help="a JSON object with the parameters of the fine-tuning job")
     common.add_output(parser, ("text", "json"))
 
 
@@ -76,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
             settings=settings.quarantine,
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
             find=partial(_repository, settings, destination.store),
+            tuning=_tuning(options),
         )
     finally:
         progress.finish()
@@ -102,6 +113,36 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
     name = re.sub(r"[^a-z0-9]+", "-", default_name(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
     return Destination(open_store(reference, settings, create=True), None, options.replace)
+
+
+def _tuning(options: argparse.Namespace) -> Tuning:
+    """What the words of the command line say of the training."""
+    from weighbridge.sbom.bill import Said
+
+    bundles = tuple(_content(path) for path in options.dataset)
+    if not options.training:
+        return Tuning(bundles)
+    try:
+        found = json.loads(_content(options.training))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{options.training!r} is no JSON", "write an object of names and values") from error
+    if not isinstance(found, dict) or not found or len(found) > MOST_PARAMETERS:
+        mend = f"write an object of 1 to {MOST_PARAMETERS} names and values"
+        raise UsageError(f"{options.training!r} has no parameters", mend)
+    where = os.path.basename(options.training)
+    said = (
+        Said(name[:200], (value if isinstance(value, str) else json.dumps(value))[:1000], where)
+        for name, value in found.items()
+    )
+    return Tuning(bundles, tuple(said))
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(LARGEST)
+    except OSError as error:
+        raise UsageError(f"{path!r} cannot be read: {error.strerror}", "name another file") from error
 
 
 def _repository(settings: Settings, store: Store, name: str) -> Store | None:

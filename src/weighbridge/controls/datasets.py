@@ -1,11 +1,14 @@
 """C10: training data can be had back as it was, and says what it is.
 
 Storage with a hierarchical namespace keeps no versions of blobs: there the deleted can be restored and no more, which
-is a remark. Labels live in Purview and not in Azure Resource Manager: without its export nobody knows.
+is a remark, and so is storage whose blobs are not immutable. Of data in git the branch must demand signed commits and
+refuse to be rewritten: GitHub's protection of it, exported. Labels live in Purview and not in Azure Resource Manager:
+without its export nobody knows.
 """
 
 from __future__ import annotations
 
+import shlex
 from urllib.parse import urlsplit
 
 from weighbridge.controls.base import (
@@ -19,7 +22,7 @@ from weighbridge.controls.base import (
     remark,
     unknown,
 )
-from weighbridge.controls.estate import BLOBS, LABEL, ROLE_TAG, STORAGE, Resource, items, look, tag
+from weighbridge.controls.estate import BLOBS, LABEL, REPOSITORY, ROLE_TAG, STORAGE, Resource, items, look, tag
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from weighbridge.controls.estate import Estate
 
 HOW = "az rest --url {account}/blobServices/default?api-version=2023-05-01, all of them as a list in blobServices.json"
+BRANCH = "gh api repos/OWNER/NAME/branches/BRANCH/protection, all of them as a list in dataRepositories.json"
 PURVIEW = "the answer of Purview's /datamap/api/search/query in datasetLabels.json"
 
 
@@ -38,7 +42,8 @@ def dataset_accounts(estate: Estate) -> tuple[Resource, ...]:
 
 
 def kept(estate: Estate) -> Iterator[Check]:
-    """Versions, soft deletion, no keys, nobody anonymous, labels."""
+    """Versions, soft deletion, no keys, nobody anonymous, labels; signed commits where data is in git."""
+    yield from _repositories(estate)
     accounts = dataset_accounts(estate)
     if not accounts:
         yield from not_exported(estate, "resources", STORAGE, "export resources.json")
@@ -52,8 +57,34 @@ def kept(estate: Estate) -> Iterator[Check]:
         yield expect(one, "properties.allowSharedKeyAccess", is_false, "false", mend=keys)
         public = az(*update, "--allow-blob-public-access", "false")
         yield expect(one, "properties.allowBlobPublicAccess", is_false, "false", mend=public)
+        yield from _immutable(one)
         yield from _service(one, estate)
         yield from _labelled(one, estate)
+
+
+def _immutable(one: Resource) -> Iterator[Check]:
+    path = "properties.immutableStorageWithVersioning.enabled"
+    if is_true(look(one, path)):
+        yield found(one, path, True, "true", "true")
+    else:
+        wanted = "true: then nobody replaces or deletes a version before its time, whatever his role"
+        yield remark(one, path, "not true", wanted)
+
+
+def _repositories(estate: Estate) -> Iterator[Check]:
+    """Branches that data is taken from: every change signed, none of them rewritten."""
+    protections = estate.of(REPOSITORY)
+    for named in estate.data_repositories:
+        path = urlsplit(named).path.strip("/").removesuffix(".git").lower()
+        if not any(f"/repos/{path}/" in one.key for one in protections):
+            yield unknown(named, "dataRepositories.json", "not in the export", "the protection of its branch", BRANCH)
+    for one in protections:
+        mend = f"gh api --method POST {shlex.quote(one.id)}/required_signatures"
+        yield expect(one, "required_signatures.enabled", is_true, "true", mend=mend)
+        forced = "turn force pushes off in the protection of the branch"
+        yield expect(one, "allow_force_pushes.enabled", is_false, "false", mend=forced)
+        if not is_true(look(one, "enforce_admins.enabled")):
+            yield remark(one, "enforce_admins.enabled", "not true", "true: the rules hold for administrators too")
 
 
 def _service(one: Resource, estate: Estate) -> Iterator[Check]:

@@ -44,6 +44,7 @@ PRINCIPAL = "graph/serviceprincipals"
 APP_ROLE = "graph/approleassignments"
 OWNER = "graph/owners"
 LABEL = "purview/assets"
+REPOSITORY = "git/protections"
 DEPLOYMENTS = (
     "microsoft.machinelearningservices/workspaces/onlineendpoints/deployments",
     "microsoft.machinelearningservices/workspaces/batchendpoints/deployments",
@@ -136,6 +137,7 @@ class Estate(NamedTuple):
     stages: Mapping[str, str] = MappingProxyType({})
     model_registries: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    data_repositories: tuple[str, ...] = ()
     allowed_models: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     issuers: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from weighbridge.controls.base import Check, Result, unknown
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.claims import read_claims
+from weighbridge.gate.datasets import dataset_checked
 from weighbridge.gate.reason import Result as Met
 from weighbridge.gate.requirements import files_match, provenance_verified, sbom_present, scan_fresh, scan_present
 
@@ -70,8 +71,12 @@ def listed(holdings: Holdings | None) -> Iterator[Check]:
 
 
 def proven(holdings: Holdings | None) -> Iterator[Check]:
-    """C11: of every model a claim about its origin is verified, and all that production asks for; none is refuted."""
-    yield from _asked(holdings, provenance_verified)
+    """C11: of every model a claim about its origin is verified, and all that production asks for; none is refuted.
+
+    Where production asks for the data of fine-tuned models, that is of their origin too.
+    """
+    data = (dataset_checked,) if holdings and holdings.policy.dataset != "off" else ()
+    yield from _asked(holdings, provenance_verified, *data)
     for held in _models(holdings):
         claims = read_claims(held.case.provenance.predicate) if held.case and held.case.provenance else None
         if claims is None:

@@ -54,6 +54,7 @@ COLLECTIONS = {
     "appRoleAssignments": kinds.APP_ROLE,
     "owners": kinds.OWNER,
     "datasetLabels": kinds.LABEL,
+    "dataRepositories": kinds.REPOSITORY,
 }
 """Files whose name says that they hold all there is, and the kind of records that say none themselves."""
 _NAMES = {fold(name): name for name in COLLECTIONS} | {"resourcegraph": "resources"}
@@ -64,6 +65,7 @@ _WORDS = {
     "stages": dict,
     "modelRegistries": list,
     "datasets": list,
+    "dataRepositories": list,
     "allowedModels": list,
     "environments": list,
     "issuers": list,
@@ -214,6 +216,8 @@ def _is_page(record: Mapping[str, Any]) -> bool:
 def _resource(record: dict[str, Any], collection: str, source: str) -> Resource:
     kind = kind_of(record) or COLLECTIONS.get(collection, "")
     said = record.get("id") or record.get("appId") or record.get("qualifiedName") or ""
+    if kind == kinds.REPOSITORY:
+        said = record.get("url") or said
     return Resource(str(said), kind, record, source)
 
 
@@ -267,6 +271,7 @@ def _with_word(found: Estate, path: str, needed: bool) -> Estate:
         stages=stages,
         model_registries=tuple(said.get("modelRegistries", ())),
         datasets=tuple(said.get("datasets", ())),
+        data_repositories=tuple(said.get("dataRepositories", ())),
         allowed_models=tuple(said.get("allowedModels", ())),
         environments=tuple(said.get("environments", ())),
         issuers=tuple(said.get("issuers", ())),

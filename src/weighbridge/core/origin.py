@@ -13,6 +13,7 @@ class FileOrigin(NamedTuple):
     """One file as the source named it, and what its bytes were checked against while they arrived.
 
     `path` is escaped as in the report; `size` in bytes; `sha256` is the hex digest of the bytes in quarantine.
+    `version` names these bytes at the place for good (a version id, a snapshot).
     `git_blob` is the id of the blob in the tree of the commit (of the pointer, if the file is stored by Git LFS),
     `lfs_sha256` the object that the pointer names. Empty: the source has no such thing, or did not say.
     """
@@ -22,6 +23,7 @@ class FileOrigin(NamedTuple):
     sha256: str
     git_blob: str = ""
     lfs_sha256: str = ""
+    version: str = ""
 
 
 class Told(NamedTuple):

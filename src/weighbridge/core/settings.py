@@ -91,6 +91,9 @@ class StagePolicy(NamedTuple):
     """The worst severity of a finding that an exemption may cover."""
     max_exemption_days: int = 90
     """Days that an exemption may count at most."""
+    dataset: str = "off"
+    """Which models need a signed report on the data that they were made with (its version, its check, the parameters of
+    the training): those that are `fine-tuned`, all (`required`), none (`off`)."""
     warn_as: str = ""
     """A stage whose demands are told as warnings where they are not met."""
     cel: tuple[str, ...] = ()

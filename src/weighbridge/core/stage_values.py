@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 ADVISORIES = ("off", "runtime", "declared", "required")
-SIGNED = ("scan", "facts", "provenance", "sbom", "model-signature", "exemption", "feed")
+DATASETS = ("off", "fine-tuned", "required")
+SIGNED = ("scan", "facts", "provenance", "sbom", "model-signature", "exemption", "feed", "fine-tuning")
 """Kinds of evidence whose signers a stage can name."""
 _LISTS = ("registries", "sources", "publishers", "blocked_publishers", "formats", "blocked_formats", "engines", "cel")
 _COUNTS = ("max_knowledge_age_days", "most_bytes", "sbom_completeness", "max_exemption_days")
@@ -21,6 +22,7 @@ _WORDS = {
     "severity": SEVERITIES,
     "exemptable": SEVERITIES,
     "loader_advisories": ADVISORIES,
+    "dataset": DATASETS,
     "warn_as": ("", "sandbox", "staging", "production"),
 }
 STAGE_VALUES = frozenset((*_LISTS, *_COUNTS, *_WORDS, "signers"))

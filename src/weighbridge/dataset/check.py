@@ -11,8 +11,8 @@ import json
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.dataset import schema as schemas
 from weighbridge.dataset.content import Search
+from weighbridge.dataset.declared import held_against
 from weighbridge.dataset.drift import drift
 from weighbridge.dataset.poison import poison
 from weighbridge.dataset.profile import SCHEMA as PROFILE
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.dataset.database import Table
+    from weighbridge.dataset.declared import Declared
     from weighbridge.dataset.tables import DataSet
 
 MOST_JSON = 256 * 1024 * 1024
@@ -31,13 +32,13 @@ _LEVELS = {"dataset/column-count": Severity.MEDIUM, "dataset/schema-differs": Se
 
 
 class Asked(NamedTuple):
-    """What a check is asked to look at: columns by name, a profile, a JSON Schema."""
+    """What a check is asked to look at: columns by name, a profile, a declaration."""
 
     label: str = ""
     text: str = ""
     response: str = ""
     baseline: Mapping[str, Any] | None = None
-    schema: Mapping[str, Any] | None = None
+    schema: Declared | None = None
 
 
 def read_json(path: str) -> dict[str, Any]:
@@ -64,8 +65,9 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
     findings: list[DataFinding] = []
     sight: list[Sight] = []
     unread: list[str] = []
+    if asked.schema is not None:
+        findings += held_against(data, asked.schema, sight)
     for index, table in enumerate(data.tables):
-        findings += _schema(data, table, asked, sight)
         findings += _baseline(data, table, index, asked, sight)
         findings += _texts(data, table, sight)
         for found, seen in poison(data.database, table, asked.label, asked.text, asked.response):
@@ -89,33 +91,6 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
         unread.append("there are no records: no file is Parquet, JSON Lines, CSV, text or an image")
     findings.sort(key=lambda one: (-one.severity.rank, one.rule, one.why))
     return CheckReport(tuple(findings), tuple(sight), sum(table.rows for table in data.tables), tuple(unread))
-
-
-def _schema(data: DataSet, table: Table, asked: Asked, sight: list[Sight]) -> list[DataFinding]:
-    if asked.schema is None:
-        return []
-    reads = ", ".join(column.read for column in table.columns)
-    rows: dict[str, list[Row]] = {}
-    counts: dict[str, int] = {}
-    query = f"SELECT {table.file}, {table.row}, {reads} FROM {table.source}"  # noqa: S608 -- our own words
-    for index, number, *cells in data.database.each(query, *table.parameters):
-        record = {
-            column.name: json.loads(cell) if column.kind == "nested" else cell
-            for column, cell in zip(table.columns, cells, strict=True)
-            if cell is not None
-        }
-        for breach in dict.fromkeys(schemas.breaches(record, asked.schema)):
-            counts[breach] = counts.get(breach, 0) + 1
-            if len(rows.setdefault(breach, [])) < 50:
-                rows[breach].append(Row(table.files[index].shown, number))
-    left = schemas.not_understood(asked.schema)
-    why = f"not understood: {', '.join(left)[:200]}" if left else ""
-    sight.append(Sight("schema", ran=not left, looked_at=table.rows, least_rows=1, why=why))
-    told = sorted(counts, key=lambda one: (-counts[one], one))[:50]
-    found = [finding("schema", Severity.HIGH, rows[one], one, estimate=counts[one]) for one in told]
-    if left:
-        found.append(finding("schema", Severity.HIGH, (), f"the schema demands what is not checked: {why}", estimate=0))
-    return found
 
 
 def _baseline(data: DataSet, table: Table, index: int, asked: Asked, sight: list[Sight]) -> list[DataFinding]:

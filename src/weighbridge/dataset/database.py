@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.dataset.files import DataFile
-    from weighbridge.dataset.reading import Troubles
+    from weighbridge.dataset.lines import Troubles
 
 MEMORY = "512MB"
 THREADS = 2

@@ -6,7 +6,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.fingerprint import content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from weighbridge.dataset.canonical import Entry
@@ -19,10 +19,34 @@ PAIRED = 2_000_000
 
 
 class Place(NamedTuple):
-    """Where a record stands."""
+    """Where a record stands, and the commit that put it there or took it away; empty: not known."""
 
     file: str
     row: int
+    commit: str = ""
+
+
+class Step(NamedTuple):
+    """A commit that changed records, as far as they are among the differences.
+
+    `author` is what it says, which nothing but the signature proves; `signature` how much stands behind that.
+    """
+
+    commit: str
+    author: str
+    signature: str
+    why: str
+    added: int
+    removed: int
+
+
+class Blame(NamedTuple):
+    """Which commits added and removed records, by leaf, each as often as the record was; and the commits in order."""
+
+    added: dict[bytes, list[str]]
+    removed: dict[bytes, list[str]]
+    steps: tuple[Step, ...]
+    unknown: str = ""
 
 
 class Change(NamedTuple):
@@ -45,6 +69,8 @@ class Difference(NamedTuple):
     changed_at: tuple[Change, ...]
     removed_at: tuple[Place, ...]
     incomplete: tuple[str, ...]
+    commits: tuple[Step, ...] = ()
+    commits_unknown: str = ""
 
     @property
     def equal(self) -> bool:
@@ -60,6 +86,7 @@ class Difference(NamedTuple):
             "removed_at": [place._asdict() for place in self.removed_at],
             "changed_at": [{"before": c.before._asdict(), "after": c.after._asdict()} for c in self.changed_at],
             "incomplete": list(self.incomplete),
+            "commits": [step._asdict() for step in self.commits],
         }
 
 
@@ -71,27 +98,35 @@ def difference(before: str, after: str, *, most: int, key: str = "") -> Differen
     """
     old, new = content(before, most, key), content(after, most, key)
     try:
-        same, removed, added = _compare(old.leaves.entries(), new.leaves.entries())
-        pairs = _pairs(removed, added)
-        gone = {id(one) for one, _ in pairs}
-        come = {id(one) for _, one in pairs}
-        only_old = [entry for entry in removed if id(entry) not in gone]
-        only_new = [entry for entry in added if id(entry) not in come]
-        return Difference(
-            str(old.root),
-            str(new.root),
-            same,
-            len(only_new),
-            len(pairs),
-            len(only_old),
-            tuple(sorted(_place(new, entry) for entry in only_new)[:SHOWN]),
-            tuple(sorted(Change(_place(old, one), _place(new, other)) for one, other in pairs)[:SHOWN]),
-            tuple(sorted(_place(old, entry) for entry in only_old)[:SHOWN]),
-            (*old.incomplete, *new.incomplete),
-        )
+        return compared(old, new)
     finally:
         old.leaves.close()
         new.leaves.close()
+
+
+def compared(old: Content, new: Content, blame: Callable[[set[bytes]], Blame] | None = None) -> Difference:
+    """How two contents differ. `blame` is asked which commits changed the records of these leaves."""
+    same, removed, added = _compare(old.leaves.entries(), new.leaves.entries())
+    known = blame({entry.leaf for entry in (*removed, *added)}) if blame else Blame({}, {}, ())
+    pairs = _pairs(removed, added)
+    gone = {id(one) for one, _ in pairs}
+    come = {id(one) for _, one in pairs}
+    only_old = [entry for entry in removed if id(entry) not in gone]
+    only_new = [entry for entry in added if id(entry) not in come]
+    return Difference(
+        str(old.root),
+        str(new.root),
+        same,
+        len(only_new),
+        len(pairs),
+        len(only_old),
+        tuple(sorted(_place(new, entry, known.added) for entry in only_new)[:SHOWN]),
+        tuple(sorted(Change(_place(old, one, {}), _place(new, other, known.added)) for one, other in pairs)[:SHOWN]),
+        tuple(sorted(_place(old, entry, known.removed) for entry in only_old)[:SHOWN]),
+        (*old.incomplete, *new.incomplete),
+        known.steps,
+        known.unknown,
+    )
 
 
 def _compare(old: Iterator[Entry], new: Iterator[Entry]) -> tuple[int, list[Entry], list[Entry]]:
@@ -121,5 +156,7 @@ def _pairs(removed: list[Entry], added: list[Entry]) -> list[tuple[Entry, Entry]
     return [(waiting[entry.key].pop(), entry) for entry in added if waiting.get(entry.key)]
 
 
-def _place(found: Content, entry: Entry) -> Place:
-    return Place(found.data[entry.file].shown, entry.row)
+def _place(found: Content, entry: Entry, known: dict[bytes, list[str]]) -> Place:
+    """Of records that are alike, each takes one of the commits that changed such a record."""
+    commits = known.get(entry.leaf)
+    return Place(found.data[entry.file].shown, entry.row, commits.pop(0) if commits else "")

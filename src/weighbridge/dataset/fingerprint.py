@@ -2,7 +2,7 @@
 
     {"schema": "weighbridge.dataset-fingerprint/1", "rootDigest", "files": [{"path", "size", "sha256"}],
      "records": {"number", "root", "form"}, "source": {"kind", "place", "asked", "revision"}, "claims": […],
-     "complete", "incomplete": ["why", …], "tool", "envelope": {…}}
+     "complete", "incomplete": ["why", …], "tool", "envelope": {…}, "check": {…} if it was checked}
 
 `rootDigest` is the root of a model signature (OpenSSF Model Signing) over the same files: a data set can be signed and
 verified with `weighbridge sign` and `verify`, and all three name the same digest. The source, the tool and the time are
@@ -15,6 +15,7 @@ import os
 
 from weighbridge.attest.model_signing import SIGNATURE_FILE, root_digest
 from weighbridge.core.artifact import escape_name
+from weighbridge.core.claims import Claim, Status
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import SourceError
 from weighbridge.core.evidence import DATASET_PREDICATE, Tool
@@ -23,24 +24,27 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.canonical import FORM, Leaves
 from weighbridge.dataset.database import guarded, opened
 from weighbridge.dataset.files import data_files
-from weighbridge.dataset.reading import Troubles, text_records
+from weighbridge.dataset.lines import Troubles
+from weighbridge.dataset.places import storage_claims, storage_lacks
+from weighbridge.dataset.reading import text_records
 from weighbridge.provenance.commits import claims as commit_claims
+from weighbridge.provenance.of_source import files_claim, source_claim
 from weighbridge.scan.report import Envelope
 from weighbridge.sources.quarantine import quarantine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from typing import Any
 
     from weighbridge.attest.trust import TrustPolicy
-    from weighbridge.core.claims import Claim
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import QuarantineSettings
     from weighbridge.dataset.database import Database
     from weighbridge.dataset.files import DataFile
+    from weighbridge.dataset.report import CheckReport
     from weighbridge.scan.engine import Watcher
-    from weighbridge.sources.base import Source
+    from weighbridge.sources.base import Fetched, Source
 
 SCHEMA = "weighbridge.dataset-fingerprint/1"
 KEYS = ("id", "_id", "uuid", "guid", "key")
@@ -48,11 +52,15 @@ KEYS = ("id", "_id", "uuid", "guid", "key")
 
 
 class FingerprintedFile(NamedTuple):
-    """One file; `path` escaped as in every report, `size` in bytes."""
+    """One file; `path` escaped as in every report, `size` in bytes.
+
+    `version` names its bytes at the place that it comes from for good, if that has such a thing.
+    """
 
     path: str
     size: int
     sha256: str
+    version: str = ""
 
 
 class RecordCount(NamedTuple):
@@ -74,6 +82,7 @@ class DatasetFingerprint(NamedTuple):
     incomplete: tuple[str, ...]
     tool: Tool
     envelope: Envelope
+    check: CheckReport | None = None
 
     @property
     def kind(self) -> str:
@@ -82,6 +91,11 @@ class DatasetFingerprint(NamedTuple):
     @property
     def predicate_type(self) -> str:
         return DATASET_PREDICATE
+
+    @property
+    def contradicted(self) -> tuple[Claim, ...]:
+        """Claims that the evidence speaks against: other bytes than those of the commit, a signature that is none."""
+        return tuple(claim for claim in self.claims if claim.status is Status.CONTRADICTED)
 
     def predicate(self) -> dict[str, Any]:
         """The fingerprint as JSON."""
@@ -104,6 +118,7 @@ class DatasetFingerprint(NamedTuple):
             "incomplete": list(self.incomplete),
             "tool": self.tool._asdict(),
             "envelope": self.envelope._asdict(),
+            **({"check": self.check.document()} if self.check else {}),
         }
 
 
@@ -115,48 +130,77 @@ def fingerprint(
     watcher: Watcher,
     now: datetime,
     settings: QuarantineSettings,
+    look: Callable[[str], CheckReport] | None = None,
 ) -> tuple[str, DatasetFingerprint]:
     """The name of a data set, and its fingerprint: from a copy in quarantine, so that what is read is what is hashed.
 
-    What the commit says about the files, and who signed it, is checked as it is for models. Raises SourceError.
+    What the commit says about the files, and who signed it, is checked as it is for models. `look` checks the very
+    files that are fingerprinted. Raises SourceError.
     """
     with quarantine(settings) as place:
         fetched = place.take(source, watcher)
         found = content(fetched.folder, most)
         try:
-            claims: tuple[Claim, ...] = ()
-            if fetched.origin.kind == "git":
-                hashes = {escape_name(path): digest for path, digest in found.hashes}
-                claims = commit_claims(fetched.origin, hashes, trust, now)
+            storage = storage_claims(fetched.origin)
+            claims = (*_of_place(fetched, found, trust, now), *storage, *_said(found.data))
+            versions = {file.path: file.version for file in fetched.origin.files}
             stamp = f"{now:%Y-%m-%dT%H:%M:%SZ}"
             return fetched.name, DatasetFingerprint(
                 found.root,
-                found.files,
+                tuple(file._replace(version=versions.get(file.path, "")) for file in found.files),
                 RecordCount(found.leaves.count, found.leaves.root()),
                 fetched.origin,
                 claims,
-                found.incomplete,
+                (*found.incomplete, *storage_lacks(storage)),
                 Tool(),
                 Envelope(stamp, stamp, ""),
+                look(fetched.folder) if look else None,
             )
         finally:
             found.leaves.close()
 
 
+def _of_place(fetched: Fetched, found: Content, trust: TrustPolicy, now: datetime) -> tuple[Claim, ...]:
+    """What the place says of the files. Data that only a DVC pointer of a commit names is no file of the commit."""
+    origin = fetched.origin
+    if origin.kind == "path":
+        return ()
+    through = {escape_name(path) for file in found.data for path in file.follows}
+    apart = {file.path for file in origin.files if not file.git_blob and file.path in through}
+    hashes = {
+        path: digest for name, digest in (*found.hashes, *found.beside) if (path := escape_name(name)) not in apart
+    }
+    if origin.kind != "git":
+        return (source_claim(origin), files_claim(origin, fetched.folder, hashes))
+    files = tuple(file for file in origin.files if file.path not in apart)
+    return commit_claims(origin._replace(files=files), hashes, trust, now)
+
+
+def _said(files: tuple[DataFile, ...]) -> tuple[Claim, ...]:
+    """What pointers and logs of tables among the files say: nothing proves it but the bytes that are hashed here."""
+    return tuple(Claim(file.said[0], Status.DECLARED, file.said[1]) for file in files if file.said[0])
+
+
 class Content(NamedTuple):
-    """The bytes and the records of a data set. Whoever has it closes `leaves`."""
+    """The bytes and the records of a data set. Whoever has it closes `leaves`.
+
+    `beside` is a signature over the files, which is in none of their digests.
+    """
 
     root: Digest
     files: tuple[FingerprintedFile, ...]
     hashes: tuple[tuple[str, str], ...]
     data: tuple[DataFile, ...]
+    beside: tuple[tuple[str, str], ...]
     leaves: Leaves
     incomplete: tuple[str, ...]
 
 
 def content(root: str, most: int, key: str = "") -> Content:
     """Read everything below `root`. Raises SourceError if something cannot be read or changes meanwhile."""
-    files = [file for file in data_files(root, most) if file.path != SIGNATURE_FILE]
+    listed = data_files(root, most)
+    files = [file for file in listed if file.path != SIGNATURE_FILE]
+    beside = tuple((file.path, _hash(file).hex) for file in listed if file.path == SIGNATURE_FILE and file.size)
     troubles = Troubles()
     hashes: dict[str, Digest] = {}
     for file in files:
@@ -182,6 +226,7 @@ def content(root: str, most: int, key: str = "") -> Content:
         tuple(FingerprintedFile(file.shown, file.size, hashes[file.path].hex) for file in ordered),
         tuple((file.path, hashes[file.path].hex) for file in ordered),
         tuple(files),
+        beside,
         leaves,
         tuple(f"{found.file}: {found.why} ({found.rows})" for found in troubles.all() if found.unread),
     )
@@ -198,7 +243,7 @@ def _take(
 ) -> None:
     if file.kind == "image":
         leaves.add({"path": file.path, "sha256": hashes[file.path].hex}, index, 1, key or "path")
-    elif file.kind in ("jsonl", "csv", "text"):
+    elif file.kind in ("jsonl", "json", "csv", "text"):
         for row, record in text_records(file, troubles):
             leaves.add(record, index, row, _key(record, key))
     elif file.kind == "parquet" and database:
@@ -214,7 +259,7 @@ def _rows(database: Database, file: DataFile, index: int) -> Iterator[dict[str, 
     link = [database.link(file, index)]
     names = [row[0] for row in database.ask("DESCRIBE SELECT * FROM read_parquet(?)", link)]
     for row in database.each("SELECT * FROM read_parquet(?)", link):
-        yield dict(zip(names, row, strict=True))
+        yield {**dict(zip(names, row, strict=True)), **dict(file.parts)}
 
 
 def _key(record: dict[str, Any], key: str) -> str:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.database import Column, Database, Table, guarded, kind_of, opened
 from weighbridge.dataset.files import data_files
-from weighbridge.dataset.reading import CELLS, Troubles, text_records
+from weighbridge.dataset.lines import CELLS, Troubles
+from weighbridge.dataset.reading import text_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,8 @@ def dataset(root: str, most: int) -> Iterator[DataSet]:
     for file in files:
         if file.kind in ("pointer", "unknown"):
             troubles.note("dataset/not-read", file, 0, file.note, unread=True)
+        elif file.kind == "beside" and file.note:
+            troubles.note("dataset/not-in-table", file, 0, file.note, unread=False)
     with opened(files) as database:
         tables = (*_parquet(database, files, troubles), *_texts(database, files, troubles))
         yield DataSet(database, files, tuple(_counted(database, table) for table in tables), troubles)
@@ -70,14 +73,17 @@ def _parquet(database: Database, files: tuple[DataFile, ...], troubles: Troubles
             if group is not first:
                 why = f"{len(group)} files have other columns than the {len(first)} most frequent"
                 troubles.note("dataset/schema-differs", group[0][1], 0, why, unread=False, rows=len(group))
-    for schema, group in groups.items():
+    for number, (schema, group) in enumerate(groups.items()):
         names = ", ".join(f"c{place}" for place in range(len(schema)))
-        columns = []
+        columns: list[Column] = []
         for place, (name, declared) in enumerate(schema):
             kind = kind_of(declared)
             read = f"CAST(to_json(c{place}) AS VARCHAR)" if kind == "nested" else f"c{place}"
             columns.append(Column(name, read, kind))
         links = [database.link(file, index) for index, file in group]
+        if any(file.parts for _, file in group):
+            yield _partitioned(database, f"parts{number}", links, names, columns, tuple(file for _, file in group))
+            continue
         yield Table(
             f"read_parquet(?) t({names})",
             (links,),
@@ -88,11 +94,32 @@ def _parquet(database: Database, files: tuple[DataFile, ...], troubles: Troubles
         )
 
 
+def _partitioned(
+    database: Database, name: str, links: list[str], names: str, columns: list[Column], files: tuple[DataFile, ...]
+) -> Table:
+    """Parquet files of a table whose folders or log say what some columns are: these are columns as the others."""
+    said = sorted({key for file in files for key, _ in file.parts})
+    marks = ", ".join(f"p{place} VARCHAR" for place in range(len(said)))
+    database.ask(f"CREATE TABLE {name} (i BIGINT, {marks})")
+    for index, file in enumerate(files):
+        values = dict(file.parts)
+        holes = ", ".join("?" for _ in said)
+        query = f"INSERT INTO {name} VALUES (?, {holes})"  # noqa: S608 -- our own words
+        database.ask(query, index, *(values.get(key) for key in said))
+    given = ", ".join(f"p{place}" for place in range(len(said)))
+    source = (
+        f"(SELECT {names}, {given}, t.file_index AS f, t.file_row_number + 1 AS r "  # noqa: S608
+        f"FROM read_parquet(?) t({names}) JOIN {name} ON i = t.file_index)"
+    )
+    more = [Column(key, f"p{place}", "text") for place, key in enumerate(said)]
+    return Table(source, (links,), (*columns, *more), files, "f", "r")
+
+
 def _texts(database: Database, files: tuple[DataFile, ...], troubles: Troubles) -> Iterator[Table]:
-    for kind in ("jsonl", "csv", "text"):
+    for kind, name in (("jsonl", "jsonl"), ("json", "documents"), ("csv", "csv"), ("text", "text")):
         group = tuple(file for file in files if file.kind == kind)
         if group:
-            yield from _normal(database, kind, group, troubles)
+            yield from _normal(database, name, group, troubles)
 
 
 def _normal(database: Database, kind: str, group: tuple[DataFile, ...], troubles: Troubles) -> Iterator[Table]:

@@ -81,7 +81,7 @@ class Case(NamedTuple):
     `place` is where the model lies (`HOST/NAME`, `oci:DIR:NAME`), `internal` how places of the internal registry
     begin (empty: there is none), `model` the digest of its files together. `newest` is the latest time that something
     trusted is known to have been written at, and `newest_of` what that was. `moved` says that the tag names something
-    else by now. `runtime` says whether a serving image was named.
+    else by now. `runtime` says whether a serving image was named, `training` on which data the model was fine-tuned.
     """
 
     manifest: Digest
@@ -113,6 +113,7 @@ class Case(NamedTuple):
     newest: datetime | None = None
     newest_of: str = ""
     knowledge_date: date | None = None
+    training: Proof | None = None
     moved: str = ""
 
     @property
@@ -132,6 +133,7 @@ class Case(NamedTuple):
             ("model-signature", self.signature),
             ("test-result", self.result),
             ("slsa-provenance", self.slsa),
+            ("fine-tuning", self.training),
             *(("evidence-list", one) for one in self.lists),
         )
         return tuple((kind, proof) for kind, proof in found if proof is not None)

@@ -27,6 +27,7 @@ from weighbridge.gate.contents import (
     sbom_complete,
     size_allowed,
 )
+from weighbridge.gate.datasets import dataset_checked
 from weighbridge.gate.origins import publisher_allowed, reference_steady, registry_allowed, source_allowed
 from weighbridge.gate.reason import Reason, Result
 from weighbridge.gate.times import clock_sane, knowledge_fresh
@@ -290,6 +291,7 @@ REQUIREMENTS = (
     model_signed,
     provenance_verified,
     confirmations,
+    dataset_checked,
     registry_allowed,
     reference_steady,
     source_allowed,

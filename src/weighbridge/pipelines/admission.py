@@ -18,6 +18,7 @@ from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
     EXEMPTION_PREDICATE,
     FACTS_PREDICATE,
+    FINE_TUNING_PREDICATE,
     MODEL_SIGNATURE_PREDICATE,
     NOTARY_SIGNATURE,
     PROVENANCE_PREDICATE,
@@ -53,6 +54,7 @@ KINDS = {
     CYCLONEDX_PREDICATE: "sbom",
     MODEL_SIGNATURE_PREDICATE: "model-signature",
     EXEMPTION_PREDICATE: "exemption",
+    FINE_TUNING_PREDICATE: "fine-tuning",
 }
 """Predicate type → the short name that a policy knows it by."""
 
@@ -154,6 +156,7 @@ def assemble(
         newest_of=newest_of,
         result=proofs.get(TEST_RESULT_PREDICATE),
         slsa=proofs.get(SLSA_PROVENANCE_PREDICATE),
+        training=proofs.get(FINE_TUNING_PREDICATE),
         lists=tuple(lists),
         attached=frozenset(digest_bytes(item.bundle).hex for item in model.evidence),
         summaries=tuple(summaries),

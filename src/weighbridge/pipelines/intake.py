@@ -18,6 +18,7 @@ from weighbridge.attest.test_result import ScanResult
 from weighbridge.convert.folder import stamps
 from weighbridge.core.artifact import unescape_name
 from weighbridge.core.digests import canonical_json, digest_bytes
+from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE, NOTARY_SIGNATURE
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -27,6 +28,7 @@ from weighbridge.pipelines.conversion import Settled, without_pickles
 from weighbridge.pipelines.materials import bill_of
 from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
+from weighbridge.pipelines.tuning import NO_TUNING, Tuning, data_sets, read_reports, tuning_of, tuning_refusal
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
 from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.bill import EvidenceReference
@@ -107,6 +109,7 @@ def take_in(
     kept: Callable[[str], None] | None = None,
     find: Callable[[str], Store | None] | None = None,
     notary: CertifiedKey | None = None,
+    tuning: Tuning = NO_TUNING,
 ) -> Intake:
     """Run gate one. `now` is the time of the bill of materials and of the provenance report; `trust` says who may
     vouch for the model; `attestations` (name, content) come from beside the source.
@@ -114,7 +117,7 @@ def take_in(
     `settings` say where the quarantine is; `kept` is told its folder if it stays. `find` gives the repository that a
     base model of some name has here, if any.
 
-    `notary` signs the manifest as the Notary Project does too.
+    `notary` signs the manifest as the Notary Project does too. `tuning` is what is known of the training.
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
     with quarantine(settings) as place:
@@ -154,13 +157,26 @@ def take_in(
         refusal = settled.refusal or _refusal(report, policy)
         if refusal:
             return Intake(report, provenance, refusal, None, "")
-        records: tuple[Evidence, ...] = (settled.record,) if settled.record else ()
+        try:
+            reports = read_reports(tuning.bundles, trust, now)
+        except Rejected as error:
+            why = f"the report on the data does not count: {error.code}: {error.cause}"
+            return Intake(report, provenance, why, None, "")
+        folder, origin = settled.fetched.folder, settled.fetched.origin
+        bill = bill_of(settled.inspection, folder, origin, provenance.claims, data_sets=data_sets(reports))
+        tuned = tuning_of(bill, reports, tuning, at(now))
+        refusal = tuning_refusal(report, provenance, policy, tuned)
+        if refusal:
+            return Intake(report, provenance, refusal, None, "")
+        records: tuple[Evidence, ...] = tuple(one for one in (settled.record, tuned) if one is not None)
         tag = destination.tag or report.artifact.digest.hex[:12]
         came = tuple((file.path, file.sha256.hex) for file in inspection.report.artifact.files)
         built = _built(settled, fetched.origin, came, policy, now)
         records = (*records, ScanResult(report), built)
         signers = Signers(signer, notary)
-        published = _publish(settled.inspection, provenance, settled.fetched, records, destination, tag, signers, now)
+        published = _publish(
+            settled.inspection, provenance, settled.fetched, bill, records, destination, tag, signers, now
+        )
         return Intake(report, provenance, "", published, tag, settled.record)
 
 
@@ -216,6 +232,7 @@ def _publish(
     inspection: Inspection,
     provenance: ProvenanceReport,
     fetched: Fetched,
+    bill: ModelBill,
     more: Sequence[Evidence],
     destination: Destination,
     tag: str,
@@ -223,7 +240,6 @@ def _publish(
     now: datetime,
 ) -> Published:
     report, signer = inspection.report, signers.signer
-    bill = bill_of(inspection, fetched.folder, fetched.origin, provenance.claims)
     files = [_model_file(fetched.folder, file) for file in report.artifact.files]
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)

@@ -15,12 +15,13 @@ attack when it fetches; an id is no more than that, so the claims say it, and wh
 
 from __future__ import annotations
 
-from weighbridge.core.artifact import escape_name
+from weighbridge.core.artifact import escape_name, unescape_name
 from weighbridge.core.claims import Claim, Status
 from weighbridge.core.errors import FormatError, NotFound
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.provenance.signed_objects import Judged, Signed, Signers
+from weighbridge.sources.checkout import BELOW, inner_path
 from weighbridge.sources.git_objects import (
     Commit,
     ObjectFolder,
@@ -33,7 +34,7 @@ from weighbridge.sources.git_objects import (
 from weighbridge.sources.lfs import read_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from weighbridge.attest.trust import TrustPolicy
@@ -83,6 +84,22 @@ def claims(
             _files_claim(origin, kept, commit, scanned),
             _history_claim(origin, kept, signers),
         )
+
+
+def commit_signatures(
+    kept: ObjectFolder, identities: Iterable[str], place: str, trust: TrustPolicy, now: datetime
+) -> dict[str, Claim]:
+    """Who signed each of these commits, which are in the folder. Raises as `claims` does."""
+    found = {}
+    with Signers(trust, place, now, None) as signers:
+        for identity in identities:
+            try:
+                judged = signers.judge(_signed_commit(identity, _commit(kept, identity)))
+            except _Broken as broken:
+                found[identity] = Claim(COMMIT, Status.CONTRADICTED, f"the commit is broken: {broken}")
+                continue
+            found[identity] = Claim(COMMIT, judged.status, judged.why, judged.who)
+    return found
 
 
 def _why_nothing(origin: Origin) -> str:
@@ -140,6 +157,12 @@ def _checked_tag(kept: ObjectFolder, ref: str, tags: list[str], revision: str) -
 def _files_claim(origin: Origin, kept: ObjectFolder, commit: Commit, scanned: Mapping[str, str]) -> Claim:
     try:
         in_tree, others = _tree(kept, commit.tree)
+        below = next((unescape_name(item.value) for item in origin.told if item.key == BELOW), "")
+        in_tree = {
+            escape_name(inner): identity
+            for path, identity in in_tree.items()
+            if (inner := inner_path(unescape_name(path), below))
+        }
         _compare(origin, kept, in_tree, scanned)
     except _Broken as broken:
         return Claim(FILES, Status.CONTRADICTED, f"a broken link: {broken}", origin.revision)

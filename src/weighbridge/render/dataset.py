@@ -8,7 +8,7 @@ from weighbridge.core.records import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from weighbridge.dataset.difference import Difference
+    from weighbridge.dataset.difference import Difference, Place
     from weighbridge.dataset.fingerprint import DatasetFingerprint
     from weighbridge.dataset.report import CheckReport, Row
 
@@ -32,14 +32,22 @@ def fingerprint_text(name: str, found: DatasetFingerprint) -> str:
 def difference_text(found: Difference) -> str:
     """Counts, and the first places of each kind."""
     lines = [f"{found.same} the same, {found.added} added, {found.changed} changed, {found.removed} removed"]
-    lines += [f"  + {plain(one.file, 200)}:{one.row}" for one in found.added_at[:SHOWN]]
+    lines += [f"  + {_placed(one)}" for one in found.added_at[:SHOWN]]
     lines += [
-        f"  ~ {plain(one.before.file, 200)}:{one.before.row} -> {plain(one.after.file, 200)}:{one.after.row}"
+        f"  ~ {plain(one.before.file, 200)}:{one.before.row} -> {_placed(one.after)}"
         for one in found.changed_at[:SHOWN]
     ]
-    lines += [f"  - {plain(one.file, 200)}:{one.row}" for one in found.removed_at[:SHOWN]]
+    lines += [f"  - {_placed(one)}" for one in found.removed_at[:SHOWN]]
+    for step in found.commits[:SHOWN]:
+        lines.append(f"  {step.commit[:12]} by {plain(step.author, 80)}: {step.added} added, {step.removed} removed")
+        lines.append(f"    commit-signature: {step.signature}: {plain(step.why, _WIDTH)}")
+    lines += [f"  {plain(found.commits_unknown, _WIDTH)}"] if found.commits_unknown else []
     lines += [f"  not read: {plain(why, _WIDTH)}" for why in found.incomplete[:SHOWN]]
     return "\n".join([*lines, ""])
+
+
+def _placed(one: Place) -> str:
+    return f"{plain(one.file, 200)}:{one.row}" + (f" by {one.commit[:12]}" if one.commit else "")
 
 
 def profile_text(found: dict[str, Any]) -> str:

@@ -77,7 +77,8 @@ class BaseModel(NamedTuple):
 class DataSet(NamedTuple):
     """A reference to data. `role` is `training` or `evaluation`; `version` a commit, a snapshot or a version.
 
-    `digest` is a fingerprint of the data as sha256 in hexadecimal. Empty: not known.
+    `digest` is a fingerprint of the data as sha256 in hexadecimal, `records` how many there are and the root of their
+    tree. Empty: not known.
     """
 
     name: str
@@ -85,6 +86,7 @@ class DataSet(NamedTuple):
     where: str
     version: str = ""
     digest: str = ""
+    records: str = ""
 
 
 class Dependency(NamedTuple):

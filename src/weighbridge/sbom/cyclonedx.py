@@ -277,6 +277,8 @@ def _data(number: int, data: DataSet) -> dict[str, Any]:
             {"name": f"{PREFIX}where", "value": plain(data.where)},
         ],
     }
+    if data.records:
+        component["properties"].append({"name": f"{PREFIX}records", "value": plain(data.records)})
     if data.version:
         component["version"] = plain(data.version)
     if data.digest:

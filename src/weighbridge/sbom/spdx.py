@@ -309,7 +309,7 @@ def _data(names: _Names, data: DataSet) -> dict[str, Any]:
         dataset_datasetType=["noAssertion"],
         dataset_hasSensitivePersonalInformation="noAssertion",
         verifiedUsing=[_hash(data.digest)] if data.digest else [],
-        comment=plain(f"{data.role}, named in {data.where}"),
+        comment=plain("; ".join(part for part in (f"{data.role}, named in {data.where}", data.records) if part)),
     )
 
 

@@ -44,6 +44,10 @@ CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
 HOST_END = ".blob.core.windows.net"
 CHUNK = 4 * 1024 * 1024
 """Bytes of one request: what is held in memory at a time."""
+SNAPSHOTS = 100
+"""Snapshots of each blob that are listed, on the average."""
+SOFT_DELETE = "soft-delete"
+"""What an origin tells of the account's retention of deleted blobs."""
 TRIES = 6
 """Times in a row that a download may break off without a byte having come."""
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}|[a-z0-9]{3,24}(?:\.[a-z0-9-]+)+")
@@ -53,7 +57,7 @@ _MEND = "run az login, or give this machine's identity the role Storage Blob Dat
 
 
 class Listed(NamedTuple):
-    """One blob as it was listed. `md5` is empty if the service has none."""
+    """One blob as it was listed. `md5` is empty if the service has none; `snapshot` is one with the same bytes."""
 
     blob: str
     path: str
@@ -62,10 +66,15 @@ class Listed(NamedTuple):
     version: str
     md5: bytes
     modified: str
+    snapshot: str = ""
 
 
 class AzureBlobs(NamedTuple):
-    """A blob or a folder of blobs. `connect` makes the client (tests have their own account)."""
+    """A blob or a folder of blobs. `connect` makes the client (tests have their own account).
+
+    `kept`: find out under which version or snapshot the service keeps each blob, read that, and ask how long the
+    deleted is kept.
+    """
 
     account: str
     container: str
@@ -74,6 +83,7 @@ class AzureBlobs(NamedTuple):
     settings: Settings
     connect: Callable[[str], BlobServiceClient] | None = None
     sleep: Callable[[float], None] = time.sleep
+    kept: bool = False
 
     @property
     def place(self) -> str:
@@ -83,15 +93,41 @@ class AzureBlobs(NamedTuple):
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Download all blobs into quarantine. Raises SourceError if they cannot be had whole and unchanged."""
         arrivals = Arrivals(into, self.settings.quarantine.most_bytes, watcher)
-        with self.opened() as container:
+        with (self.connect or _client)(self.account) as client:
+            container = client.get_container_client(self.container)
             blobs = self.listed(container)
+            told: tuple[Told, ...] = ()
+            if self.kept:
+                blobs = self._pinned(container, blobs)
+                told = (Told(SOFT_DELETE, soft_delete(client)),)
             arrivals.make_room(sum(blob.size for blob in blobs))
             files = []
             for blob in blobs:
                 watcher.note(escape_name(blob.path))
                 files.append(self._take(container, blob, arrivals))
         name = escape_name(self.path.rstrip("/").rpartition("/")[2] or self.container)
-        return Fetched(into, name, self._origin(blobs, files))
+        return Fetched(into, name, self._origin(blobs, files, told))
+
+    def _pinned(self, container: ContainerClient, blobs: list[Listed]) -> list[Listed]:
+        """The same blobs, each with the snapshot that has its bytes where the account keeps no versions."""
+        from azure.core.exceptions import AzureError
+
+        if all(blob.version for blob in blobs):
+            return blobs
+        snapshots: dict[tuple[str, str], str] = {}
+        prefix = self.path if len(blobs) == 1 else f"{self.path.rstrip('/')}/" if self.path else ""
+        try:
+            for number, found in enumerate(container.list_blobs(name_starts_with=prefix, include=["snapshots"])):
+                if number > SNAPSHOTS * self.settings.limits.files:
+                    raise SourceError(f"{plain(self.place)} has too many snapshots", "name a folder of it")
+                if found.snapshot:
+                    snapshots[found.name, str(found.etag)] = str(found.snapshot)
+        except AzureError as error:
+            raise _refusal(self.place, error) from error
+        return [
+            blob if blob.version else blob._replace(snapshot=snapshots.get((blob.blob, blob.etag), ""))
+            for blob in blobs
+        ]
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[ContainerClient]:
@@ -133,8 +169,9 @@ class AzureBlobs(NamedTuple):
     def _below(self, container: ContainerClient) -> Iterator[Listed]:
         prefix = f"{self.path.rstrip('/')}/" if self.path else ""
         count = 0
-        for found in container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-            if _is_folder(found):
+        wanted = ["metadata", "versions"] if self.kept else ["metadata"]
+        for found in container.list_blobs(name_starts_with=prefix, include=wanted):
+            if _is_folder(found) or (found.version_id and self.kept and not found.is_current_version):
                 continue
             count += 1
             if count > self.settings.limits.files:
@@ -162,17 +199,21 @@ class AzureBlobs(NamedTuple):
         finally:
             arriving.close()
         arrivals.lay_out(arrived, blob.path)
-        return FileOrigin(escape_name(blob.path), arrived.size, arrived.sha256)
+        version = blob.version or (f"snapshot {blob.snapshot}" if blob.snapshot else "")
+        return FileOrigin(escape_name(blob.path), arrived.size, arrived.sha256, version=version)
 
-    def _origin(self, blobs: list[Listed], files: list[FileOrigin]) -> Origin:
+    def _origin(self, blobs: list[Listed], files: list[FileOrigin], more: tuple[Told, ...] = ()) -> Origin:
         """One blob has a version, if the account keeps them; a folder has none, but for what was listed of it."""
         single = len(blobs) == 1 and blobs[0].blob == self.path
         lines = "".join(f"{blob.etag} {blob.size} {escape_name(blob.path)}\n" for blob in sorted(blobs))
         listing = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
         told = [Told("last-modified", max(blob.modified for blob in blobs))]
         told.append(Told("etag", blobs[0].etag) if single else Told("listing", f"sha256:{listing}"))
-        revision = blobs[0].version if single else ""
-        return Origin("azure-blob", self.place, self.version, revision, tuple(files), tuple(told))
+        revision = blobs[0].version or blobs[0].snapshot if single else ""
+        if self.kept and not single and all(file.version for file in files):
+            named = "".join(f"{file.version} {file.path}\n" for file in sorted(files))
+            revision = f"versions:sha256:{hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()}"
+        return Origin("azure-blob", self.place, self.version, revision, tuple(files), (*told, *more))
 
 
 def open_blob(text: str, settings: Settings) -> AzureBlobs:
@@ -207,7 +248,9 @@ class _Transfer:
     def __init__(
         self, container: ContainerClient, blob: Listed, arriving: Arriving | BinaryIO, sleep: Callable[[float], None]
     ) -> None:
-        self._client = container.get_blob_client(blob.blob, version_id=blob.version or None)
+        self._client = container.get_blob_client(
+            blob.blob, version_id=blob.version or None, snapshot=blob.snapshot or None
+        )
         self._blob = blob
         self._arriving = arriving
         self._sleep = sleep
@@ -244,11 +287,31 @@ class _Transfer:
             match_condition=MatchConditions.IfNotModified,
             max_concurrency=1,
         )
+        if self._blob.version and stream.properties.version_id != self._blob.version:
+            # A service that knows no versions answers with the bytes of today.
+            raise SourceError(
+                f"{plain(self._blob.path, 200)} was asked for in the version {plain(self._blob.version, 80)}, "
+                f"and what came is not said to be it",
+                "turn versioning of the account on, or leave the version away",
+            )
         for piece in stream.chunks():
             self._arriving.write(piece)
             self._state.update(piece)
         if self._arriving.tell() == at:
             raise ServiceResponseError("the blob ended before its size")
+
+
+def soft_delete(client: BlobServiceClient) -> str:
+    """How long the account keeps what is deleted: `on, 30 days`, `off`, or `unknown` and why."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        found = client.get_service_properties().get("delete_retention_policy")
+    except AzureError as error:
+        return f"unknown: {plain(str(getattr(error, 'error_code', '') or type(error).__name__), 80)}"
+    if found is None or not found.enabled:
+        return "off"
+    return f"on, {found.days} days"
 
 
 def _client(account: str) -> BlobServiceClient:

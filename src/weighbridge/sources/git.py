@@ -62,16 +62,16 @@ class GitRepository(NamedTuple):
 
     def _fetch(self, into: str, home: str, files: str, watcher: Watcher) -> Fetched:
         tool = git(home, self.address.scheme, self.bounds, os.environ)
-        folder = _local(self.address)
+        folder = local_folder(self.address)
         watcher.note("resolving the revision")
         asked = resolve(tool, self.address)
-        bare = _transfer(tool, self.address, asked, "--depth=1")
+        bare = transfer(tool, self.address, asked, "--depth=1")
         if asked.ref.startswith("refs/tags/"):
             _check_unmoved(tool, self.address, asked)
         kept = ObjectFolder(os.path.join(into, OBJECTS))
         kept.create(algorithm_of(asked.id))
         with opened(tool, bare) as objects:
-            revision, tags = _peel(objects, asked.id, kept)
+            revision, tags = peel(objects, asked.id, kept)
             raw = objects.read(revision, "commit", MAX_COMMIT)
             kept.put("commit", raw, algorithm_of(revision))
             commit = parse_commit(raw)
@@ -80,7 +80,7 @@ class GitRepository(NamedTuple):
                 raise SourceError(f"nothing to inspect: the commit {revision} has no file", "name another revision")
             lfs = lfs_of(self.address, folder, tool)
             origins, left_out = write_files(
-                found, Writing(objects, lfs, kept, files, watcher, self.bounds, _packed(bare))
+                found, Writing(objects, lfs, kept, files, watcher, self.bounds, packed_bytes(bare))
             )
         told = (
             Told("commit-time", f"{_time(commit.committer.time)}"),
@@ -88,7 +88,7 @@ class GitRepository(NamedTuple):
             Told("committer", plain(commit.committer.name, 200)),
             *([Told("ref", asked.ref)] if asked.ref else []),
             *(Told("tag-object", tag) for tag in tags),
-            _history(tool, self.address, revision, kept),
+            history(tool, self.address, revision, kept),
             *left_out,
         )
         name = self.address.name
@@ -139,7 +139,7 @@ def _check_unmoved(tool: Git, address: Address, asked: Resolved) -> None:
         )
 
 
-def _local(address: Address) -> str:
+def local_folder(address: Address) -> str:
     """The git folder of a repository on this machine; empty for others."""
     if address.scheme != "file":
         return ""
@@ -152,7 +152,7 @@ def _local(address: Address) -> str:
     return folder
 
 
-def _transfer(tool: Git, address: Address, asked: Resolved, *options: str, size: int = 0) -> str:
+def transfer(tool: Git, address: Address, asked: Resolved, *options: str, size: int = 0) -> str:
     """Fetch one object and what hangs on it into a bare repository of our own; gives back its folder."""
     bare = os.path.join(tool.home, f"fetched-{len(os.listdir(tool.home))}.git")
     algorithm = algorithm_of(asked.id)
@@ -163,12 +163,13 @@ def _transfer(tool: Git, address: Address, asked: Resolved, *options: str, size:
     return bare
 
 
-def _packed(bare: str) -> int:
+def packed_bytes(bare: str) -> int:
+    """Bytes of the packs of a bare repository."""
     folder = os.path.join(bare, "objects")
     return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
 
 
-def _peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, list[str]]:
+def peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, list[str]]:
     """From the object that was asked for to a commit, over the tags in between, which are kept."""
     tags: list[str] = []
     kind = objects.kind_of(identity)
@@ -182,14 +183,14 @@ def _peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, lis
     return identity, tags
 
 
-def _history(tool: Git, address: Address, revision: str, kept: ObjectFolder) -> Told:
+def history(tool: Git, address: Address, revision: str, kept: ObjectFolder) -> Told:
     """Keep the commits before this one, without their files, and tell how many say that they are signed.
 
     It is no reason to refuse a model that they cannot be had: then nothing is claimed about them.
     """
     most = tool.bounds.history
     try:
-        bare = _transfer(
+        bare = transfer(
             tool,
             address,
             Resolved(revision, ""),

@@ -95,6 +95,15 @@ def object_id(kind: str, content: bytes, algorithm: str) -> str:
     return state.hexdigest()
 
 
+def blob_of_file(path: str, like: str) -> str:
+    """The id that git gives the bytes of a file, by the hash that the id `like` is of."""
+    with open(path, "rb") as file:
+        state = new_hash("blob", os.fstat(file.fileno()).st_size, algorithm_of(like))
+        while piece := file.read(MAX_COMMIT):
+            state.update(piece)
+    return state.hexdigest()
+
+
 def algorithm_of(identity: str) -> str:
     """Which hash an id is of, by its length."""
     return "sha256" if len(identity) == 64 else "sha1"

@@ -1,4 +1,4 @@
-"""A model of the Hugging Face Hub: `hf://org/name@revision`.
+"""A model of the Hugging Face Hub: `hf://org/name@revision`; a data set of it: `hf://datasets/org/name@revision`.
 
 The revision is resolved to a commit before anything else is asked for, and only that commit is asked for afterwards.
 Every file is held against what the tree of the commit says while it arrives: the id of its git blob, or, for a file
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.scan.engine import Watcher
     from weighbridge.sources.hub_quick import HubLook
 
+MODEL, DATASET = "model", "dataset"
 _KINDS = ("datasets", "spaces", "kernels", "buckets")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -63,30 +64,39 @@ class Resolved(NamedTuple):
 
 
 class HubModel(NamedTuple):
-    """One model of the Hub; `revision` is a branch, a tag or a commit (empty: the Hub's default branch)."""
+    """One model of the Hub; `revision` is a branch, a tag or a commit (empty: the Hub's default branch).
+
+    `kind` is `model` or `dataset`.
+    """
 
     name: str
     revision: str
     settings: Settings
+    kind: str = MODEL
+
+    @property
+    def path(self) -> str:
+        """What follows the Hub's address: data sets have a folder of their own."""
+        return f"datasets/{self.name}" if self.kind == DATASET else self.name
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Download every file into quarantine. Raises SourceError if one cannot be had, or is not what is listed."""
         client = load_client()
         with guarded(client, self.settings.https):
-            resolved = resolve(client, self.name, self.revision, self.settings.limits.files)
+            resolved = resolve(client, self.name, self.revision, self.settings.limits.files, self.kind)
             arrivals = Arrivals(into, self.settings.quarantine.most_bytes, watcher)
             arrivals.make_room(sum(file.size for file in resolved.files))
             files = []
             for file in resolved.files:
                 watcher.note(file.path)
-                arrived = download(client, self.name, resolved.commit, file, arrivals)
+                arrived = download(client, self.path, resolved.commit, file, arrivals)
                 arrivals.lay_out(arrived, file.path)
                 files.append(_file_origin(file, arrived.sha256))
             return Fetched(into, escape_name(self.name), self.origin(client, resolved, files))
 
     def origin(self, client: Client, resolved: Resolved, files: Iterable[FileOrigin]) -> Origin:
         """Where the model came from."""
-        place = f"{str(client.endpoint).rstrip('/')}/{self.name}"
+        place = f"{str(client.endpoint).rstrip('/')}/{self.path}"
         mutable = "no" if self.revision == resolved.commit else "yes"
         told = (*resolved.told, Told("mutable", mutable))
         return Origin("hub", place, self.revision, resolved.commit, tuple(files), told)
@@ -96,6 +106,14 @@ class HubModel(NamedTuple):
         from weighbridge.sources.hub_quick import HubLook
 
         return HubLook(self, limits)
+
+
+def open_data(text: str, settings: Settings) -> HubModel:
+    """Read `hf://datasets/org/name@revision`. Raises UsageError if it is not the name of a data set."""
+    rest = text.removeprefix("hf://")
+    if not rest.startswith("datasets/"):
+        raise UsageError(f"{text[:200]!r} is a model, not data", "write hf://datasets/ORGANISATION/NAME@REVISION")
+    return open_hub(f"hf://{rest.removeprefix('datasets/')}", settings)._replace(kind=DATASET)
 
 
 def open_hub(text: str, settings: Settings) -> HubModel:
@@ -118,9 +136,10 @@ def open_hub(text: str, settings: Settings) -> HubModel:
     return HubModel(name, revision, settings)
 
 
-def resolve(client: Client, name: str, revision: str, most: int) -> Resolved:
+def resolve(client: Client, name: str, revision: str, most: int, kind: str = MODEL) -> Resolved:
     """Find out which commit a revision is, and what is in it: `most` files at most."""
-    info = asked(client, name, lambda: client.api.model_info(name, revision=revision or None, timeout=60))
+    ask = client.api.dataset_info if kind == DATASET else client.api.model_info
+    info = asked(client, name, lambda: ask(name, revision=revision or None, timeout=60))
     commit = info.sha
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
         raise SourceError(f"the Hub does not say which commit {revision or 'the default branch'} of {name} is", "")
@@ -129,7 +148,7 @@ def resolve(client: Client, name: str, revision: str, most: int) -> Resolved:
     if info.id != name:
         other = str(info.id)[:200]
         raise SourceError(f"the Hub has {name} under the name {other!r} now", f"ask for hf://{other} if that is right")
-    tree = partial(client.api.list_repo_tree, name, recursive=True, expand=True, revision=commit)
+    tree = partial(client.api.list_repo_tree, name, recursive=True, expand=True, revision=commit, repo_type=kind)
     entries = asked(client, name, lambda: list(islice(tree(), 2 * most)))
     files = [_listed(name, entry) for entry in entries if type(entry).__name__ == "RepoFile"]
     if len(files) > most or len(entries) == 2 * most:
@@ -177,8 +196,8 @@ def _told(info: Any) -> list[Told]:
         "licence": getattr(card, "license", None) or ", ".join(licences),
         "tags": ", ".join(tags),
         "downloads": info.downloads,
-        "library": info.library_name,
-        "task": info.pipeline_tag,
+        "library": getattr(info, "library_name", None),
+        "task": getattr(info, "pipeline_tag", None),
     }
     return [Told(key, str(value)[:1000]) for key, value in values.items() if value not in (None, "")]
 
@@ -193,7 +212,10 @@ def _file_origin(file: Listed, sha256: str) -> FileOrigin:
 
 def address_of(client: Client, name: str, commit: str, path: str) -> str:
     """The address of a file at a commit."""
-    return str(client.hub.hf_hub_url(name, path, revision=commit, endpoint=client.api.endpoint))
+    folder, _, rest = name.partition("/")
+    name, kind = (rest, DATASET) if folder == "datasets" else (name, MODEL)
+    endpoint = client.api.endpoint
+    return str(client.hub.hf_hub_url(name, path, revision=commit, endpoint=endpoint, repo_type=kind))
 
 
 def download(client: Client, name: str, commit: str, file: Listed, arrivals: Arrivals) -> Arrived:
