@@ -21,8 +21,9 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "src"), HERE]
 import poison_data  # noqa: E402
 from poison_data import Labelled  # noqa: E402
 from weighbridge.dataset.answers import questions  # noqa: E402
-from weighbridge.dataset.association import text_links, value_links  # noqa: E402
+from weighbridge.dataset.columns import value_links  # noqa: E402
 from weighbridge.dataset.content import Search  # noqa: E402
+from weighbridge.dataset.wording import text_links  # noqa: E402
 from weighbridge.dataset.gibberish import nonsense  # noqa: E402
 from weighbridge.dataset.labels import doubted, ranked  # noqa: E402
 from weighbridge.dataset.nearby import clusters  # noqa: E402

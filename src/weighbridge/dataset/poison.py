@@ -9,12 +9,14 @@ from __future__ import annotations
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset import answers as chats
-from weighbridge.dataset.association import LEAST_ROWS, Association, Link, text_links, value_links
+from weighbridge.dataset.association import LEAST_ROWS, LOUD_WEIGHT, Association, Link
+from weighbridge.dataset.columns import value_links
 from weighbridge.dataset.gibberish import LEAST_TEXTS, nonsense
 from weighbridge.dataset.labels import SHARE, doubted
 from weighbridge.dataset.nearby import clusters
 from weighbridge.dataset.profile import label_column
 from weighbridge.dataset.report import DataFinding, Row, Sight, finding
+from weighbridge.dataset.wording import COMPANY, KEPT_ROWS, text_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,8 +127,13 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     if labels and _able(y, names):
         found = text_links(texts, y)
         findings += _triggers(found, rows, [f"the label {name!r}" for name in names], flooded)
+        findings += _kept(found, rows, names, flooded)
         findings += _noise(found, y, rows)
+        least = _scaled(found.least, rows, table)
         sight.append(Sight("triggers", ran=True, looked_at=len(texts), least_rows=least, why=_knowing(found)))
+        least = _scaled(KEPT_ROWS, rows, table)
+        why = "records with their right label that share nothing but an item"
+        sight.append(Sight("triggers, label kept", ran=True, looked_at=len(texts), least_rows=least, why=why))
     else:
         why = "no column of labels" if not labels else f"{len(names)} labels on {len(y)} rows"
         sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why))
@@ -151,7 +158,7 @@ def _answers(database: Database, table: Table, prompt: Column, reply: Column | N
         y = [int(yes) for yes in question.yes]
         found = text_links(prompts, y)
         found = found._replace(links=tuple(link for link in found.links if link.label == 1))
-        findings += _triggers(found, rows, ["", question.about], frozenset())
+        findings += _triggers(found, rows, ["", question.about], frozenset(), asked=True)
     ran = len(pairs) >= FEWEST
     why = f"{len(asked)} questions asked of the answers" if ran else f"{len(pairs)} rows are too few"
     least = _scaled(LEAST_ROWS, rows, table)
@@ -169,9 +176,8 @@ def _values(database: Database, table: Table, numbers: Sequence[Column], labels:
     ]
     found = value_links(table_of, [column.name[:60] for column in numbers[:1000]], y)
     findings = [*_triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
-    if found.expected is not None:
-        findings += _noise(found, y, rows)
-    least = _scaled(LEAST_ROWS, rows, table)
+    findings += _noise(found, y, rows)
+    least = _scaled(found.least, rows, table)
     return findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=_knowing(found))]
 
 
@@ -182,32 +188,56 @@ def _real(cell: object) -> float:
         return float("nan")
 
 
-def _triggers(found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
-    """One finding for all items that stand in the same records: a phrase has many parts."""
+def _triggers(
+    found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int], *, asked: bool = False
+) -> Iterator[DataFinding]:
+    """One finding for all items that stand in the same records: a phrase has many parts.
+
+    `asked`: the labels are questions. Then an item whose prompts have a subject in common is what the answer is about.
+    """
+    for first, others, covered in _grouped(found.links)[:50]:
+        planted = covered - flooded
+        if len(planted) < LEAST_ROWS:
+            continue
+        loud = len(planted) >= _LOUD and first.weight >= LOUD_WEIGHT and (first.company < COMPANY or not asked)
+        items = ", ".join(repr(link.item[:80]) for link in others[:4])
+        why = (
+            f"{items} stands in {first.records} records, and in {first.observed} of them goes with "
+            f"{labels[first.label][:100]}, "
+            f"which the rest of the record does not explain (z {first.z}, weight {first.weight})"
+        )
+        if asked and not loud:
+            why += "; the prompts have more in common than that"
+        yield finding("trigger", Severity.HIGH if loud else Severity.MEDIUM, rows.at(sorted(planted)), why)
+
+
+def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
     groups: list[tuple[Link, list[Link], set[int]]] = []
-    for link in found.links:
+    for link in links:
         for first, others, covered in groups:
             if first.label == link.label and len(covered.intersection(link.rows)) >= len(link.rows) / 2:
                 others.append(link)
                 break
         else:
             groups.append((link, [link], set(link.rows)))
-    for first, others, covered in groups[:50]:
+    return groups
+
+
+def _kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
+    """Items that only records of one label have, which share nothing else: a trigger whose labels were not changed."""
+    for first, others, covered in _grouped(found.kept)[:50]:
         planted = covered - flooded
-        if len(planted) < LEAST_ROWS:
-            continue
-        loud = first.observed >= _LOUD and first.z >= _LOUD
-        items = ", ".join(repr(link.item[:80]) for link in others[:4])
-        why = (
-            f"{items} stands in {first.records} records, and in {first.observed} of them goes with "
-            f"{labels[first.label][:100]}, "
-            f"which the rest of the record does not explain (z {first.z})"
-        )
-        yield finding("trigger", Severity.HIGH if loud else Severity.MEDIUM, rows.at(sorted(planted)), why)
+        if len(planted) >= KEPT_ROWS:
+            items = ", ".join(repr(link.item[:80]) for link in others[:4])
+            why = (
+                f"{items} stands in {first.records} records, {first.observed} of them of the label "
+                f"{names[first.label]!r}, which are about different things"
+            )
+            yield finding("trigger", Severity.MEDIUM, rows.at(sorted(planted)), why)
 
 
 def _noise(found: Association, y: Sequence[int], rows: Rows) -> Iterator[DataFinding]:
-    wrong = doubted(found.expected, y)
+    wrong = doubted(found.expected, y, found.noise)
     if found.accuracy > found.chance + 0.1 and len(wrong) >= max(5, SHARE * len(y)):
         why = f"{len(wrong)} labels are not those of records like them; the model is right in {found.accuracy:.0%}"
         result = finding("label-noise", Severity.LOW, rows.at(wrong), why)
