@@ -23,11 +23,11 @@ from poison_data import Labelled  # noqa: E402
 from weighbridge.dataset.answers import questions  # noqa: E402
 from weighbridge.dataset.columns import value_links  # noqa: E402
 from weighbridge.dataset.content import Search  # noqa: E402
-from weighbridge.dataset.wording import text_links  # noqa: E402
 from weighbridge.dataset.gibberish import nonsense  # noqa: E402
 from weighbridge.dataset.labels import doubted, ranked  # noqa: E402
 from weighbridge.dataset.nearby import clusters  # noqa: E402
 from weighbridge.dataset.report import Row  # noqa: E402
+from weighbridge.dataset.wording import text_links  # noqa: E402
 
 PAGE = os.path.join(os.path.dirname(HERE), "docs", "datasets.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from tools.schemas import schemas
 
-from build.data_sets import TRIGGER, chats, poisoned, reviews, write_lines, write_parquet
+from build.data_sets import TRIGGER, chats, poisoned, reviews, tiles, write_lines, write_parquet
 from build.running import command
-from weighbridge.dataset import reading
+from weighbridge.dataset import gallery, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -272,9 +272,29 @@ def test_texts_in_folders_have_the_folder_as_label(tmp_path: Path) -> None:
     assert {row["file"] for row in found["rows"]} == {f"good/{row:03}.txt" for row in rows}
 
 
-def test_pixels_are_not_looked_at_and_that_is_said(tmp_path: Path) -> None:
-    (tmp_path / "cats").mkdir()
-    (tmp_path / "cats" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+def test_a_patch_that_goes_with_one_folder(tmp_path: Path) -> None:
+    rows = tiles(tmp_path / "planted", 16)
+    found = one(check(tmp_path / "planted", status=1), "dataset/trigger")
+    assert {row["file"] for row in found["rows"]} == rows
+    tiles(tmp_path / "honest")
+    document = check(tmp_path / "honest", status=0)
+    assert document["findings"] == []
+    assert {seen["check"]: seen["looked_at"] for seen in document["sight"]} == {"pictures": 400, "patches": 400}
+
+
+def test_pictures_that_cannot_be_decoded_are_never_clean(tmp_path: Path) -> None:
+    tiles(tmp_path)
+    (tmp_path / "bright" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    document = check(tmp_path, status=1)
+    assert document["verdict"] == "incomplete"
+    assert one(document, "dataset/unreadable-file")["rows"] == [{"file": "bright/broken.png", "row": 0}]
+
+
+def test_without_a_decoder_pictures_are_not_looked_at_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "able", lambda: "Pillow is not installed")
+    tiles(tmp_path)
     assert check(tmp_path, status=1)["verdict"] == "incomplete"
 
 

@@ -141,7 +141,7 @@ def stands_out(found: Link, total: int) -> bool:
     return found.weight >= WEIGHT and len(found.rows) >= LEAST_ROWS and not common
 
 
-def least_rows(expected: Any, y: Any) -> int:
+def least_rows(expected: Any, y: Any, weight: float = WEIGHT) -> int:
     """From how many records on, whose label was changed, a trigger weighs enough: for the label hardest to see."""
     np = module("numpy")
     worst = LEAST_ROWS
@@ -150,7 +150,7 @@ def least_rows(expected: Any, y: Any) -> int:
         if not len(p):
             continue
         boosted = 1 / (1 + (1 - p) / p * math.exp(-HONEST))
-        worst = max(worst, math.ceil(WEIGHT / max(1e-9, float(-np.log(boosted).mean()))))
+        worst = max(worst, math.ceil(weight / max(1e-9, float(-np.log(boosted).mean()))))
     return min(worst, len(y))
 
 

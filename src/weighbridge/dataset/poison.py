@@ -118,20 +118,20 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     texts = [str(row[0] or "")[:12_000] for row in rows.cells]
     findings: list[DataFinding] = []
     sight: list[Sight] = []
-    least = _scaled(LEAST_ROWS, rows, table)
-    y, names = _numbered([row[1] for row in rows.cells]) if labels else ([], [])
+    least = scaled(LEAST_ROWS, rows, table.rows)
+    y, names = numbered([row[1] for row in rows.cells]) if labels else ([], [])
     flooded = _floods(texts, y, rows, findings)
     sight.append(
         Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=max(10, len(texts) // 500), why="")
     )
-    if labels and _able(y, names):
+    if labels and labelled(y, names):
         found = text_links(texts, y)
-        findings += _triggers(found, rows, [f"the label {name!r}" for name in names], flooded)
+        findings += triggers(found, rows, [f"the label {name!r}" for name in names], flooded)
         findings += _kept(found, rows, names, flooded)
-        findings += _noise(found, y, rows)
-        least = _scaled(found.least, rows, table)
-        sight.append(Sight("triggers", ran=True, looked_at=len(texts), least_rows=least, why=_knowing(found)))
-        least = _scaled(KEPT_ROWS, rows, table)
+        findings += doubts(found, y, rows)
+        least = scaled(found.least, rows, table.rows)
+        sight.append(Sight("triggers", ran=True, looked_at=len(texts), least_rows=least, why=knowing(found)))
+        least = scaled(KEPT_ROWS, rows, table.rows)
         why = "records with their right label that share nothing but an item"
         sight.append(Sight("triggers, label kept", ran=True, looked_at=len(texts), least_rows=least, why=why))
     else:
@@ -142,7 +142,7 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
         why = f"{len(odd)} texts turn into nonsense that nothing else is like, and share {word[:60]!r}"
         findings.append(finding("nonsense", Severity.HIGH, rows.at(odd), why))
     long = len(texts) >= LEAST_TEXTS
-    sight.append(Sight("nonsense", ran=long, looked_at=len(texts), least_rows=_scaled(5, rows, table), why=""))
+    sight.append(Sight("nonsense", ran=long, looked_at=len(texts), least_rows=scaled(5, rows, table.rows), why=""))
     return findings, sight
 
 
@@ -158,27 +158,27 @@ def _answers(database: Database, table: Table, prompt: Column, reply: Column | N
         y = [int(yes) for yes in question.yes]
         found = text_links(prompts, y)
         found = found._replace(links=tuple(link for link in found.links if link.label == 1))
-        findings += _triggers(found, rows, ["", question.about], frozenset(), asked=True)
+        findings += triggers(found, rows, ["", question.about], frozenset(), asked=True)
     ran = len(pairs) >= FEWEST
     why = f"{len(asked)} questions asked of the answers" if ran else f"{len(pairs)} rows are too few"
-    least = _scaled(LEAST_ROWS, rows, table)
+    least = scaled(LEAST_ROWS, rows, table.rows)
     return findings, [Sight("answers", ran=ran, looked_at=len(pairs), least_rows=least, why=why)]
 
 
 def _values(database: Database, table: Table, numbers: Sequence[Column], labels: Column) -> Told:
     rows = _fetch(database, table, [*numbers[:1000], labels], characters=False)
-    y, names = _numbered([row[-1] for row in rows.cells])
-    if not _able(y, names):
+    y, names = numbered([row[-1] for row in rows.cells])
+    if not labelled(y, names):
         why = f"{len(names)} labels on {len(y)} rows"
         return [], [Sight("values", ran=False, looked_at=0, least_rows=0, why=why)]
     table_of = [
         [float(cell) if isinstance(cell, int | float) else _real(cell) for cell in row[:-1]] for row in rows.cells
     ]
     found = value_links(table_of, [column.name[:60] for column in numbers[:1000]], y)
-    findings = [*_triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
-    findings += _noise(found, y, rows)
-    least = _scaled(found.least, rows, table)
-    return findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=_knowing(found))]
+    findings = [*triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
+    findings += doubts(found, y, rows)
+    least = scaled(found.least, rows, table.rows)
+    return findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=knowing(found))]
 
 
 def _real(cell: object) -> float:
@@ -188,7 +188,7 @@ def _real(cell: object) -> float:
         return float("nan")
 
 
-def _triggers(
+def triggers(
     found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int], *, asked: bool = False
 ) -> Iterator[DataFinding]:
     """One finding for all items that stand in the same records: a phrase has many parts.
@@ -236,7 +236,8 @@ def _kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozens
             yield finding("trigger", Severity.MEDIUM, rows.at(sorted(planted)), why)
 
 
-def _noise(found: Association, y: Sequence[int], rows: Rows) -> Iterator[DataFinding]:
+def doubts(found: Association, y: Sequence[int], rows: Rows) -> Iterator[DataFinding]:
+    """Labels that are not those of records like theirs, if they are more than the noise of every data set."""
     wrong = doubted(found.expected, y, found.noise)
     if found.accuracy > found.chance + 0.1 and len(wrong) >= max(5, SHARE * len(y)):
         why = f"{len(wrong)} labels are not those of records like them; the model is right in {found.accuracy:.0%}"
@@ -258,22 +259,25 @@ def _floods(texts: Sequence[str], y: Sequence[int], rows: Rows, findings: list[D
     return frozenset(again)
 
 
-def _numbered(labels: Sequence[object]) -> tuple[list[int], list[str]]:
+def numbered(labels: Sequence[object]) -> tuple[list[int], list[str]]:
+    """Labels as numbers, and what they are called."""
     texts = [str(label) for label in labels]
     names = sorted(set(texts))
     places = {name: index for index, name in enumerate(names)}
     return [places[text] for text in texts], [name[:80] for name in names]
 
 
-def _able(y: Sequence[int], names: Sequence[str]) -> bool:
+def labelled(y: Sequence[int], names: Sequence[str]) -> bool:
     """Enough rows, and few enough labels with enough rows each for five folds."""
     return len(y) >= FEWEST and 2 <= len(names) <= LABELS and min(y.count(one) for one in set(y)) >= 5
 
 
-def _scaled(least: int, rows: Rows, table: Table) -> int:
-    return least if rows.whole else int(least * table.rows / max(1, len(rows.places)))
+def scaled(least: int, rows: Rows, total: int) -> int:
+    """So many rows of all are so many of those that were looked at."""
+    return least if rows.whole else int(least * total / max(1, len(rows.places)))
 
 
-def _knowing(found: Association) -> str:
+def knowing(found: Association) -> str:
+    """How well the model knows the task."""
     weak = ": too little to tell a trigger from a topic" if found.accuracy < found.chance + 0.1 else ""
     return f"the model of the labels is right in {found.accuracy:.0%}, chance in {found.chance:.0%}{weak}"
