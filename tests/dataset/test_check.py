@@ -157,6 +157,19 @@ def baseline(tmp_path: Path, path: Path) -> Path:
     return tmp_path / "base.json"
 
 
+def test_a_profile_as_a_page_has_every_number_and_no_markup_of_the_data(tmp_path: Path) -> None:
+    records = [
+        {"x": i / 7, "kind": "<b>k</b>" if i % 3 else "plain", "</td><script>": "a text " * i} for i in range(120)
+    ]
+    page = command("dataset", "profile", write_lines(tmp_path / "t.jsonl", records), "--format", "html").out
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;b&gt;k&lt;/b&gt;" in page
+    assert page.count("<svg") == page.count("</svg>") == 4  # the fourth: the scripts of the texts
+    assert '<td class="number">80</td>' in page  # of 120 records two thirds
+    assert "17" in page
+
+
 def numbers(count: int, seed: int, shift: float = 0.0) -> str:
     return (
         f"SELECT (hash(i + {seed}) % 10000) / 1000 + {shift} AS x, ['a', 'b', 'c'][CAST(1 + hash(i + {seed * 7}) % 3 AS INT)] AS kind "

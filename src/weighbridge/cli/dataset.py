@@ -12,6 +12,7 @@ Examples:
   weighbridge dataset fingerprint git+https://example.com/data.git@0123abc --sign data.intoto.json
   weighbridge dataset diff ./data-v1 ./data-v2 --key id
   weighbridge dataset profile ./data --output baseline.json
+  weighbridge dataset profile ./data --format html --output profile.html
   weighbridge dataset check ./data --baseline baseline.json --format json
   weighbridge dataset check reviews.csv --label sentiment --fail-on medium
 """
@@ -25,6 +26,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render import dataset as rendered
 from weighbridge.render.documents import document_json
+from weighbridge.render.profile_page import profile_page
 
 if TYPE_CHECKING:
     import argparse
@@ -56,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("--baseline", metavar="FILE", help="a profile of a version that was found good")
             sub.add_argument("--schema", metavar="FILE", help="JSON Schema that every record has to meet")
             common.add_fail_on(sub)
-        common.add_output(sub, ("text", "json") if verb == "check" else ("json", "text"))
+        common.add_output(sub, ("text", "json") if verb == "check" else ("json", "text", "html"))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -114,7 +116,8 @@ def _profile(options: argparse.Namespace) -> int:
     settings = common.settings_for(options, [options.path])
     with dataset(options.path, settings.limits.files) as data:
         found = profile(data, options.label)
-    text = rendered.profile_text(found) if options.format == "text" else document_json(found)
+    written = {"text": rendered.profile_text, "html": profile_page, "json": document_json}
+    text = written[options.format](found)
     common.write(options, text)
     return 1 if found["incomplete"] else 0
 

@@ -63,7 +63,7 @@ def value_links(rows: Any, names: Sequence[str], labels: Sequence[int]) -> Assoc
             if together:
                 noise, expected = held, without
     return Association(
-        tuple(sorted(links, key=lambda link: (-link.weight, link.item))),
+        tuple(sorted(links, key=lambda link: (-link.weight, link.records, link.item))),
         (),
         float((expected.argmax(axis=1) == y).mean()),
         float(np.bincount(y).max() / len(y)),

@@ -1,4 +1,4 @@
-"""What a check says of the pictures of a data set: unreadable ones, floods of one picture, patches that go with a label."""
+"""What a check says of the pictures of a data set: unread ones, floods of one, patches that go with a label."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     python pixel_child.py FOLDER NUMBER      the pictures are called 0, 1, … NUMBER - 1
 
-For each picture, in order: one byte 0 and two bytes with the length of a reason, and the reason; or one byte 1, width and
-height (four bytes each), the grid (32 x 32 x 3 bytes), the corners (4 x 8 x 8 grey bytes), and two bytes with
+For each picture, in order: one byte 0 and two bytes with the length of a reason, and the reason; or one byte 1, width
+and height (four bytes each), the grid (32 x 32 x 3 bytes), the corners (4 x 8 x 8 grey bytes), and two bytes with
 the number of window hashes, and these (four bytes each). Numbers are little-endian.
 
 A picture up to 32 x 32 lies in the upper left of the grid as it is, a larger one fills it, averaged. A window hash is

@@ -150,7 +150,7 @@ def picture_links(found: Sequence[Picture], labels: Sequence[int]) -> Associatio
         if one.weight >= BAR and stands_out(one, len(y)):
             links.append(one)
     return Association(
-        tuple(sorted(links, key=lambda link: (-link.weight, link.item))),
+        tuple(sorted(links, key=lambda link: (-link.weight, link.records, link.item))),
         (),
         float((scores.argmax(axis=1) == y).mean()),
         float(np.bincount(y).max() / len(y)),

@@ -215,7 +215,10 @@ def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
     groups: list[tuple[Link, list[Link], set[int]]] = []
     for link in links:
         for first, others, covered in groups:
-            if first.label == link.label and len(covered.intersection(link.rows)) >= len(link.rows) / 2:
+    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
+                first.label == link.label
+                and len(covered.intersection(link.rows)) >= min(len(link.rows), len(covered)) / 2
+            ):
                 others.append(link)
                 break
         else:

@@ -120,7 +120,7 @@ def text_links(texts: Sequence[str], labels: Sequence[int]) -> Association:
         for column, one in _random(items.matrix, y, draws)
     ]
     return Association(
-        tuple(sorted(links, key=lambda link: (-link.weight, link.item))),
+        tuple(sorted(links, key=lambda link: (-link.weight, link.records, link.item))),
         tuple(sorted(kept, key=lambda link: (-link.records, link.item))),
         float((models.scores.argmax(axis=1) == y).mean()),
         float(np.bincount(y).max() / len(y)),
