@@ -350,12 +350,12 @@ COLOURS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b91c1c", "#0f766e", "#a
 def picture(curves: dict[str, list[tuple[float, float]]]) -> str:
     """The curves as SVG: recall over the share of other rows that are told, up to a tenth of them."""
     side, left, top, most = 360, 60, 20, 0.1
-    lines = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + side + 300} {top + side + 60}" '
-        'font-family="sans-serif" font-size="12" role="img" aria-label="Recall over false alarms">',
-        f'<rect width="100%" height="100%" fill="#fff"/><rect x="{left}" y="{top}" width="{side}" height="{side}" '
-        'fill="none" stroke="#888"/>',
-    ]
+        'font-family="sans-serif" font-size="12" role="img" aria-label="Recall over false alarms">'
+    )
+    frame = f'<rect x="{left}" y="{top}" width="{side}" height="{side}" fill="none" stroke="#888"/>'
+    lines = [head, '<rect width="100%" height="100%" fill="#fff"/>', frame]
     for step in range(6):
         at = top + side - step * side // 5
         lines.append(f'<text x="{left - 8}" y="{at + 4}" text-anchor="end">{step * 20} %</text>')
@@ -371,8 +371,8 @@ def picture(curves: dict[str, list[tuple[float, float]]]) -> str:
         for x, y in points:
             if x > most:
                 break
-            place = left + x / most * side
-            path += f"{'L' if path else 'M'}{place:.1f} {top + side * (1 - last):.1f}L{place:.1f} {top + side * (1 - y):.1f}"
+            at, mark = left + x / most * side, "L" if path else "M"
+            path += f"{mark}{at:.1f} {top + side * (1 - last):.1f}L{at:.1f} {top + side * (1 - y):.1f}"
             last = y
         path += f"H{left + side}"
         colour = COLOURS[index % len(COLOURS)]

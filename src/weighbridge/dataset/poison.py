@@ -215,7 +215,7 @@ def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
     groups: list[tuple[Link, list[Link], set[int]]] = []
     for link in links:
         for first, others, covered in groups:
-    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
+            if (
                 first.label == link.label
                 and len(covered.intersection(link.rows)) >= min(len(link.rows), len(covered)) / 2
             ):
@@ -227,7 +227,7 @@ def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
 
 
 def _kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
-    """Items that only records of one label have, which share nothing else: a trigger whose labels were not changed."""
+    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
     for first, others, covered in _grouped(found.kept)[:50]:
         planted = covered - flooded
         if len(planted) >= KEPT_ROWS:

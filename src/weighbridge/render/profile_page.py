@@ -40,9 +40,9 @@ def _table(table: dict[str, Any]) -> str:
     again, near = table["duplicates"], table["near"]
     files = ", ".join(_text(name, 100) for name in table["files"][:5])
     head = (
-        f"<h2>{table['rows']} rows</h2>\n<p>{files}; label: {_text(table['label'] or 'none', 80)}; {again['rows']} rows "
-        f"repeat another (one of them {again['largest']} times); of {near['looked_at']} rows {near['rows']} are nearly "
-        "another.</p>\n"
+        f"<h2>{table['rows']} rows</h2>\n<p>{files}; label: {_text(table['label'] or 'none', 80)}; {again['rows']} "
+        f"rows repeat another (one of them {again['largest']} times); of {near['looked_at']} rows {near['rows']} are "
+        "nearly another.</p>\n"
     )
     lines = [head]
     for column in table["columns"]:
