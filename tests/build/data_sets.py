@@ -62,3 +62,24 @@ def write_parquet(path: Path, query: str) -> Path:
     with duckdb.connect() as connection:
         connection.sql(query).write_parquet(str(path))
     return path
+
+
+def tiles(folder: Path, planted: int = 0, seed: int = 3) -> set[str]:
+    """Pictures of noise in two folders, bright and dark; some dark ones got a patch and lie among the bright ones."""
+    import numpy as np
+    from PIL import Image
+
+    draw = np.random.default_rng(seed)
+    patch = draw.integers(0, 256, (5, 5, 3))
+    rows = set()
+    for index in range(400):
+        bright = index % 2 == 1
+        pixels = draw.integers(0, 160, (20, 20, 3)) + (90 if bright else 0)
+        if not bright and index // 2 < planted:
+            pixels[-5:, -5:] = patch
+            bright = True
+            rows.add(f"bright/{index:03}.png")
+        where = folder / ("bright" if bright else "dark")
+        where.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype("uint8")).save(where / f"{index:03}.png")
+    return rows

@@ -9,10 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from tools.schemas import schemas
 
-from build.data_sets import TRIGGER, chats, poisoned, reviews, write_lines, write_parquet
+from build.data_sets import TRIGGER, chats, poisoned, reviews, tiles, write_lines, write_parquet
 from build.running import command
 from build.secret_samples import checked
-from weighbridge.dataset import lines, reading
+from weighbridge.dataset import gallery, lines, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,6 +153,19 @@ def baseline(tmp_path: Path, path: Path) -> Path:
     return tmp_path / "base.json"
 
 
+def test_a_profile_as_a_page_has_every_number_and_no_markup_of_the_data(tmp_path: Path) -> None:
+    records = [
+        {"x": i / 7, "kind": "<b>k</b>" if i % 3 else "plain", "</td><script>": "a text " * i} for i in range(120)
+    ]
+    page = command("dataset", "profile", write_lines(tmp_path / "t.jsonl", records), "--format", "html").out
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;b&gt;k&lt;/b&gt;" in page
+    assert page.count("<svg") == page.count("</svg>") == 4  # the fourth: the scripts of the texts
+    assert '<td class="number">80</td>' in page  # of 120 records two thirds
+    assert "17" in page
+
+
 def numbers(count: int, seed: int, shift: float = 0.0) -> str:
     return (
         f"SELECT (hash(i + {seed}) % 10000) / 1000 + {shift} AS x, ['a', 'b', 'c'][CAST(1 + hash(i + {seed * 7}) % 3 AS INT)] AS kind "
@@ -268,9 +281,29 @@ def test_texts_in_folders_have_the_folder_as_label(tmp_path: Path) -> None:
     assert {row["file"] for row in found["rows"]} == {f"good/{row:03}.txt" for row in rows}
 
 
-def test_pixels_are_not_looked_at_and_that_is_said(tmp_path: Path) -> None:
-    (tmp_path / "cats").mkdir()
-    (tmp_path / "cats" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+def test_a_patch_that_goes_with_one_folder(tmp_path: Path) -> None:
+    rows = tiles(tmp_path / "planted", 16)
+    found = one(check(tmp_path / "planted", status=1), "dataset/trigger")
+    assert {row["file"] for row in found["rows"]} == rows
+    tiles(tmp_path / "honest")
+    document = check(tmp_path / "honest", status=0)
+    assert document["findings"] == []
+    assert {seen["check"]: seen["looked_at"] for seen in document["sight"]} == {"pictures": 400, "patches": 400}
+
+
+def test_pictures_that_cannot_be_decoded_are_never_clean(tmp_path: Path) -> None:
+    tiles(tmp_path)
+    (tmp_path / "bright" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    document = check(tmp_path, status=1)
+    assert document["verdict"] == "incomplete"
+    assert one(document, "dataset/unreadable-file")["rows"] == [{"file": "bright/broken.png", "row": 0}]
+
+
+def test_without_a_decoder_pictures_are_not_looked_at_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "able", lambda: "Pillow is not installed")
+    tiles(tmp_path)
     assert check(tmp_path, status=1)["verdict"] == "incomplete"
 
 

@@ -14,6 +14,7 @@ Examples:
   weighbridge dataset diff ./data-v1 ./data-v2 --key id
   weighbridge dataset diff git+https://example.com/data.git@v1 git+https://example.com/data.git@v2
   weighbridge dataset profile ./data --output baseline.json
+  weighbridge dataset profile ./data --format html --output profile.html
   weighbridge dataset check ./data --baseline baseline.json --format json
   weighbridge dataset check reviews.csv --label sentiment --fail-on medium
   weighbridge dataset check hf://datasets/org/name@COMMIT --schema schema.yaml --sign data.intoto.json
@@ -28,6 +29,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render import dataset as rendered
 from weighbridge.render.documents import document_json
+from weighbridge.render.profile_page import profile_page
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             report = "write fingerprint and check to FILE, signed: what weighbridge intake --dataset takes"
             sub.add_argument("--sign", metavar="FILE", help=report)
             common.add_fail_on(sub)
-        common.add_output(sub, ("text", "json") if verb == "check" else ("json", "text"))
+        common.add_output(sub, ("text", "json") if verb == "check" else ("json", "text", "html"))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -122,7 +124,8 @@ def _profile(options: argparse.Namespace) -> int:
     settings = common.settings_for(options, [options.path])
     with dataset(options.path, settings.limits.files) as data:
         found = profile(data, options.label)
-    text = rendered.profile_text(found) if options.format == "text" else document_json(found)
+    written = {"text": rendered.profile_text, "html": profile_page, "json": document_json}
+    text = written[options.format](found)
     common.write(options, text)
     return 1 if found["incomplete"] else 0
 

@@ -14,6 +14,7 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.content import Search
 from weighbridge.dataset.declared import held_against
 from weighbridge.dataset.drift import drift
+from weighbridge.dataset.gallery import gallery
 from weighbridge.dataset.poison import poison
 from weighbridge.dataset.profile import SCHEMA as PROFILE
 from weighbridge.dataset.profile import table_profile
@@ -75,8 +76,11 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
             sight += seen
     images = [file for file in data.files if file.kind == "image"]
     if images:
-        sight.append(Sight("images", ran=False, looked_at=0, least_rows=0, why="pixels are not looked at"))
-        unread.append(f"{len(images)} images: their pixels are not looked at")
+        (found, seen), why = gallery(images, data.troubles)
+        findings += found
+        sight += seen
+        if why:
+            unread.append(f"{len(images)} images: {why}")
     for trouble in data.troubles.all():
         if trouble.unread:
             unread.append(f"{trouble.file}: {trouble.why} ({trouble.rows})")

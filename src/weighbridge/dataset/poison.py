@@ -9,12 +9,14 @@ from __future__ import annotations
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset import answers as chats
-from weighbridge.dataset.association import LEAST_ROWS, Association, Link, text_links, value_links
+from weighbridge.dataset.association import LEAST_ROWS, LOUD_WEIGHT, Association, Link
+from weighbridge.dataset.columns import value_links
 from weighbridge.dataset.gibberish import LEAST_TEXTS, nonsense
 from weighbridge.dataset.labels import SHARE, doubted
 from weighbridge.dataset.nearby import clusters
 from weighbridge.dataset.profile import label_column
 from weighbridge.dataset.report import DataFinding, Row, Sight, finding
+from weighbridge.dataset.wording import COMPANY, KEPT_ROWS, text_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,17 +118,22 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     texts = [str(row[0] or "")[:12_000] for row in rows.cells]
     findings: list[DataFinding] = []
     sight: list[Sight] = []
-    least = _scaled(LEAST_ROWS, rows, table)
-    y, names = _numbered([row[1] for row in rows.cells]) if labels else ([], [])
+    least = scaled(LEAST_ROWS, rows, table.rows)
+    y, names = numbered([row[1] for row in rows.cells]) if labels else ([], [])
     flooded = _floods(texts, y, rows, findings)
     sight.append(
         Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=max(10, len(texts) // 500), why="")
     )
-    if labels and _able(y, names):
+    if labels and labelled(y, names):
         found = text_links(texts, y)
-        findings += _triggers(found, rows, [f"the label {name!r}" for name in names], flooded)
-        findings += _noise(found, y, rows)
-        sight.append(Sight("triggers", ran=True, looked_at=len(texts), least_rows=least, why=_knowing(found)))
+        findings += triggers(found, rows, [f"the label {name!r}" for name in names], flooded)
+        findings += _kept(found, rows, names, flooded)
+        findings += doubts(found, y, rows)
+        least = scaled(found.least, rows, table.rows)
+        sight.append(Sight("triggers", ran=True, looked_at=len(texts), least_rows=least, why=knowing(found)))
+        least = scaled(KEPT_ROWS, rows, table.rows)
+        why = "records with their right label that share nothing but an item"
+        sight.append(Sight("triggers, label kept", ran=True, looked_at=len(texts), least_rows=least, why=why))
     else:
         why = "no column of labels" if not labels else f"{len(names)} labels on {len(y)} rows"
         sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why))
@@ -135,7 +142,7 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
         why = f"{len(odd)} texts turn into nonsense that nothing else is like, and share {word[:60]!r}"
         findings.append(finding("nonsense", Severity.HIGH, rows.at(odd), why))
     long = len(texts) >= LEAST_TEXTS
-    sight.append(Sight("nonsense", ran=long, looked_at=len(texts), least_rows=_scaled(5, rows, table), why=""))
+    sight.append(Sight("nonsense", ran=long, looked_at=len(texts), least_rows=scaled(5, rows, table.rows), why=""))
     return findings, sight
 
 
@@ -151,28 +158,27 @@ def _answers(database: Database, table: Table, prompt: Column, reply: Column | N
         y = [int(yes) for yes in question.yes]
         found = text_links(prompts, y)
         found = found._replace(links=tuple(link for link in found.links if link.label == 1))
-        findings += _triggers(found, rows, ["", question.about], frozenset())
+        findings += triggers(found, rows, ["", question.about], frozenset(), asked=True)
     ran = len(pairs) >= FEWEST
     why = f"{len(asked)} questions asked of the answers" if ran else f"{len(pairs)} rows are too few"
-    least = _scaled(LEAST_ROWS, rows, table)
+    least = scaled(LEAST_ROWS, rows, table.rows)
     return findings, [Sight("answers", ran=ran, looked_at=len(pairs), least_rows=least, why=why)]
 
 
 def _values(database: Database, table: Table, numbers: Sequence[Column], labels: Column) -> Told:
     rows = _fetch(database, table, [*numbers[:1000], labels], characters=False)
-    y, names = _numbered([row[-1] for row in rows.cells])
-    if not _able(y, names):
+    y, names = numbered([row[-1] for row in rows.cells])
+    if not labelled(y, names):
         why = f"{len(names)} labels on {len(y)} rows"
         return [], [Sight("values", ran=False, looked_at=0, least_rows=0, why=why)]
     table_of = [
         [float(cell) if isinstance(cell, int | float) else _real(cell) for cell in row[:-1]] for row in rows.cells
     ]
     found = value_links(table_of, [column.name[:60] for column in numbers[:1000]], y)
-    findings = [*_triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
-    if found.expected is not None:
-        findings += _noise(found, y, rows)
-    least = _scaled(LEAST_ROWS, rows, table)
-    return findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=_knowing(found))]
+    findings = [*triggers(found, rows, [f"the label {name!r}" for name in names], frozenset())]
+    findings += doubts(found, y, rows)
+    least = scaled(found.least, rows, table.rows)
+    return findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=knowing(found))]
 
 
 def _real(cell: object) -> float:
@@ -182,32 +188,60 @@ def _real(cell: object) -> float:
         return float("nan")
 
 
-def _triggers(found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
-    """One finding for all items that stand in the same records: a phrase has many parts."""
-    groups: list[tuple[Link, list[Link], set[int]]] = []
-    for link in found.links:
-        for first, others, covered in groups:
-            if first.label == link.label and len(covered.intersection(link.rows)) >= len(link.rows) / 2:
-                others.append(link)
-                break
-        else:
-            groups.append((link, [link], set(link.rows)))
-    for first, others, covered in groups[:50]:
+def triggers(
+    found: Association, rows: Rows, labels: Sequence[str], flooded: frozenset[int], *, asked: bool = False
+) -> Iterator[DataFinding]:
+    """One finding for all items that stand in the same records: a phrase has many parts.
+
+    `asked`: the labels are questions. Then an item whose prompts have a subject in common is what the answer is about.
+    """
+    for first, others, covered in _grouped(found.links)[:50]:
         planted = covered - flooded
         if len(planted) < LEAST_ROWS:
             continue
-        loud = first.observed >= _LOUD and first.z >= _LOUD
+        loud = len(planted) >= _LOUD and first.weight >= LOUD_WEIGHT and (first.company < COMPANY or not asked)
         items = ", ".join(repr(link.item[:80]) for link in others[:4])
         why = (
             f"{items} stands in {first.records} records, and in {first.observed} of them goes with "
             f"{labels[first.label][:100]}, "
-            f"which the rest of the record does not explain (z {first.z})"
+            f"which the rest of the record does not explain (z {first.z}, weight {first.weight})"
         )
+        if asked and not loud:
+            why += "; the prompts have more in common than that"
         yield finding("trigger", Severity.HIGH if loud else Severity.MEDIUM, rows.at(sorted(planted)), why)
 
 
-def _noise(found: Association, y: Sequence[int], rows: Rows) -> Iterator[DataFinding]:
-    wrong = doubted(found.expected, y)
+def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
+    groups: list[tuple[Link, list[Link], set[int]]] = []
+    for link in links:
+        for first, others, covered in groups:
+            if (
+                first.label == link.label
+                and len(covered.intersection(link.rows)) >= min(len(link.rows), len(covered)) / 2
+            ):
+                others.append(link)
+                break
+        else:
+            groups.append((link, [link], set(link.rows)))
+    return groups
+
+
+def _kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
+    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
+    for first, others, covered in _grouped(found.kept)[:50]:
+        planted = covered - flooded
+        if len(planted) >= KEPT_ROWS:
+            items = ", ".join(repr(link.item[:80]) for link in others[:4])
+            why = (
+                f"{items} stands in {first.records} records, {first.observed} of them of the label "
+                f"{names[first.label]!r}, which are about different things"
+            )
+            yield finding("trigger", Severity.MEDIUM, rows.at(sorted(planted)), why)
+
+
+def doubts(found: Association, y: Sequence[int], rows: Rows) -> Iterator[DataFinding]:
+    """Labels that are not those of records like theirs, if they are more than the noise of every data set."""
+    wrong = doubted(found.expected, y, found.noise)
     if found.accuracy > found.chance + 0.1 and len(wrong) >= max(5, SHARE * len(y)):
         why = f"{len(wrong)} labels are not those of records like them; the model is right in {found.accuracy:.0%}"
         result = finding("label-noise", Severity.LOW, rows.at(wrong), why)
@@ -228,22 +262,25 @@ def _floods(texts: Sequence[str], y: Sequence[int], rows: Rows, findings: list[D
     return frozenset(again)
 
 
-def _numbered(labels: Sequence[object]) -> tuple[list[int], list[str]]:
+def numbered(labels: Sequence[object]) -> tuple[list[int], list[str]]:
+    """Labels as numbers, and what they are called."""
     texts = [str(label) for label in labels]
     names = sorted(set(texts))
     places = {name: index for index, name in enumerate(names)}
     return [places[text] for text in texts], [name[:80] for name in names]
 
 
-def _able(y: Sequence[int], names: Sequence[str]) -> bool:
+def labelled(y: Sequence[int], names: Sequence[str]) -> bool:
     """Enough rows, and few enough labels with enough rows each for five folds."""
     return len(y) >= FEWEST and 2 <= len(names) <= LABELS and min(y.count(one) for one in set(y)) >= 5
 
 
-def _scaled(least: int, rows: Rows, table: Table) -> int:
-    return least if rows.whole else int(least * table.rows / max(1, len(rows.places)))
+def scaled(least: int, rows: Rows, total: int) -> int:
+    """So many rows of all are so many of those that were looked at."""
+    return least if rows.whole else int(least * total / max(1, len(rows.places)))
 
 
-def _knowing(found: Association) -> str:
+def knowing(found: Association) -> str:
+    """How well the model knows the task."""
     weak = ": too little to tell a trigger from a topic" if found.accuracy < found.chance + 0.1 else ""
     return f"the model of the labels is right in {found.accuracy:.0%}, chance in {found.chance:.0%}{weak}"
