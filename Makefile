@@ -56,7 +56,7 @@ floors: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
-	$(BIN)/python tools/docs.py
+	$(BIN)/python -m tools.docs
 
 # Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
 services: .services/.made
