@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
+.PHONY: help demo intake test check lint types floors docs site release services writers corpus engines knowledge fuzz tamper bench bench-poison clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make bench-poison        plant poison in real data sets, and measure how much of it is found"
 	@echo "make docs                write the generated pages and schemas again"
+	@echo "make site                make the documentation into a site, build/site"
 
 .venv/.made:
 	$(PYTHON) -m venv .venv
@@ -57,6 +58,9 @@ floors: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python -m tools.docs
+
+site: .venv/.dev
+	$(BIN)/python -m tools.website
 
 # Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
 services: .services/.made

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from tools.docs import ROOT
@@ -109,7 +110,9 @@ def build(root: str, output: str) -> int:
         with open(full, "w", encoding="utf-8") as file:
             file.write(text)
     shutil.rmtree(output, ignore_errors=True)
-    return sphinx(["-q", "-W", "--keep-going", "-E", "-d", f"{staged}.trees", "-c", CONFIGURATION, staged, output])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of one library to another
+        return sphinx(["-q", "-W", "--keep-going", "-E", "-d", f"{staged}.trees", "-c", CONFIGURATION, staged, output])
 
 
 def _markdown(folder: str) -> Iterator[str]:
