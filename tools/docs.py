@@ -23,6 +23,7 @@ import io
 import os
 import sys
 import tomllib
+from functools import cache
 from typing import NamedTuple
 
 from tools import reference
@@ -157,14 +158,18 @@ def arrows(package: str, folder: str) -> list[Arrow]:
         for name in sorted(names):
             if not name.endswith(".py"):
                 continue
-            with open(os.path.join(place, name), encoding="utf-8") as file:
-                tree = ast.parse(file.read())
-            checked = {id(node) for block in ast.walk(tree) if _for_types(block) for node in ast.walk(block)}
-            for node in ast.walk(tree):
-                for used in _imported(node):
-                    if used != folder:
-                        found[used] = found.get(used, False) or id(node) not in checked
+            for used, at_run_time in _imports(_read(os.path.join(place, name)) or ""):
+                if used != folder:
+                    found[used] = found.get(used, False) or at_run_time
     return [Arrow(folder, used, at_run_time) for used, at_run_time in sorted(found.items())]
+
+
+@cache
+def _imports(source: str) -> tuple[tuple[str, bool], ...]:
+    """The folders of our package that a module imports, and whether at run time; the same text has the same."""
+    tree = ast.parse(source)
+    checked = {id(node) for block in ast.walk(tree) if _for_types(block) for node in ast.walk(block)}
+    return tuple((used, id(node) not in checked) for node in ast.walk(tree) for used in _imported(node))
 
 
 def first_sentence(text: str) -> str:

@@ -16,8 +16,8 @@ import argparse
 import os
 import re
 import shutil
+import subprocess
 import sys
-import warnings
 from typing import TYPE_CHECKING
 
 from tools.docs import ROOT
@@ -100,8 +100,6 @@ def _linked(text: str, path: str, page: str, there: dict[str, str], root: str) -
 
 def build(root: str, output: str) -> int:
     """Write the site and give Sphinx's exit status; every warning is an error."""
-    from sphinx.cmd.build import main as sphinx
-
     staged = os.path.join(root, "build", "site-source")
     shutil.rmtree(staged, ignore_errors=True)
     for page, text in pages(root).items():
@@ -110,9 +108,8 @@ def build(root: str, output: str) -> int:
         with open(full, "w", encoding="utf-8") as file:
             file.write(text)
     shutil.rmtree(output, ignore_errors=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of one library to another
-        return sphinx(["-q", "-W", "--keep-going", "-E", "-d", f"{staged}.trees", "-c", CONFIGURATION, staged, output])
+    words = ("-q", "-W", "--keep-going", "-E", "-d", f"{staged}.trees", "-c", CONFIGURATION, staged, output)
+    return subprocess.run([sys.executable, "-m", "sphinx", *words], check=False, timeout=600).returncode
 
 
 def _markdown(folder: str) -> Iterator[str]:
