@@ -20,6 +20,7 @@ help:
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make bench-poison        plant poison in real data sets, and measure how much of it is found"
 	@echo "make docs                write the generated pages and schemas again"
+	@echo "make release             wheel and sdist, the same bytes twice, with bill, provenance and our own scan (KEY=file signs)"
 	@echo "make site                make the documentation into a site, build/site"
 
 .venv/.made:
@@ -58,9 +59,14 @@ floors: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
 	$(BIN)/python -m tools.docs
+	$(BIN)/python -m tools.release.bill
 
 site: .venv/.dev
 	$(BIN)/python -m tools.website
+
+# Builds twice, compares, looks through and weighs what came out, and attests it: signed if KEY names a key.
+release: .venv/.dev
+	$(BIN)/python -m tools.release $(if $(KEY),--key $(KEY)) $(if $(SOURCE),--source $(SOURCE)) $(RELEASE)
 
 # Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
 services: .services/.made
