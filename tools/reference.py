@@ -17,6 +17,7 @@ import json
 import os
 import re
 import typing
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from weighbridge.cli.main import COMMANDS, parser_of
@@ -153,7 +154,12 @@ def _help_of(action: argparse.Action) -> str:
 
 
 def _command_list() -> str:
-    lines = ["# Commands", "", "`weighbridge COMMAND --help` says the same in the terminal; `wb` is the same program.", ""]
+    lines = [
+        "# Commands",
+        "",
+        "`weighbridge COMMAND --help` says the same in the terminal; `wb` is the same program.",
+        "",
+    ]
     lines += ["| command | | |", "|---|---|---|"]
     lines += [f"| [`{name}`]({name}.md) | {group} | {_cell(line)} |" for name, (group, line) in COMMANDS.items()]
     lines += ["", "## Options of every command", "", "| option | |", "|---|---|"]
@@ -174,16 +180,21 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "`weighbridge.toml`, or `[tool.weighbridge]` in `pyproject.toml`: the nearest one upwards from the working directory,",
-        "never one inside of what is inspected. An unknown key is an error that names the nearest known one. Paths are",
-        "relative to the folder of the file.",
+        "`weighbridge.toml`, or `[tool.weighbridge]` in `pyproject.toml`: the nearest one upwards from the working",
+        "directory, never one inside of what is inspected. An unknown key is an error that names the nearest known one.",
+        "Paths are relative to the folder of the file.",
         "",
     ]
     for table in tables():
         lines += [f"## `{table.heading}`" if table.heading else "## At the top", ""]
         lines += [_escaped(table.about), ""] if table.about else []
         lines += ["| key | type | default | what it means |", "|---|---|---|---|", *_key_rows(table.record), ""]
-    lines += ["## Defaults of the stages", "", "`weighbridge policy show` prints what holds here, and where each value is set.", ""]
+    lines += [
+        "## Defaults of the stages",
+        "",
+        "`weighbridge policy show` prints what holds here, and where each value is set.",
+        "",
+    ]
     lines += [f"| key | {' | '.join(STAGES)} |", "|---" * (len(STAGES) + 1) + "|"]
     for key in StagePolicy._fields:
         values = [_default(getattr(Settings().stages[stage], key)) for stage in STAGES]
@@ -217,7 +228,9 @@ def _key_rows(record: type) -> Iterator[str]:
     defaults: Mapping[str, Any] = record._field_defaults  # type: ignore[attr-defined]
     for name, kind in get_type_hints(record).items():
         if record is Settings:
-            if (name in NOT_KEYS and name != "index_address") or any(_is_record(part) for part in (kind, *get_args(kind))):
+            if (name in NOT_KEYS and name != "index_address") or any(
+                _is_record(part) for part in (kind, *get_args(kind))
+            ):
                 continue
             key = "index" if name == "index_address" else name
         else:
@@ -235,7 +248,7 @@ def field_texts(record: type) -> dict[str, str]:
         if isinstance(node, ast.ClassDef) and node.name == record.__name__
     )
     found = {}
-    for field, below in zip(body, body[1:], strict=False):
+    for field, below in pairwise(body):
         text = below.value if isinstance(below, ast.Expr) else None
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Constant):
             found[field.target.id] = " ".join(str(text.value).split())
@@ -257,7 +270,7 @@ def kind_text(kind: Any) -> str:
 
 def _several(kind: Any) -> str:
     words = {str: "texts", int: "whole numbers", float: "numbers"}
-    return words.get(kind) or {tuple: "lists"}.get(typing.cast("type", get_origin(kind)), "values")
+    return words.get(kind) or ("lists" if get_origin(kind) is tuple else "values")
 
 
 def _default(value: Any) -> str:
@@ -286,8 +299,9 @@ def schemas_page(folder: str) -> str:
     lines = [
         "# JSON documents",
         "",
-        "What `--format json` prints. Each document names its schema and version in `schema`; a number goes up only when a",
-        "field changes its meaning or goes away. The schemas (draft 2020-12) come with the package: `weighbridge/schemas/`.",
+        "What `--format json` prints. Each document names its schema and version in `schema`; a number goes up only",
+        "when a field changes its meaning or goes away. The schemas (draft 2020-12) come with the package, in",
+        "`weighbridge/schemas/`.",
         "",
     ]
     for file in sorted(os.listdir(folder)):
@@ -301,7 +315,9 @@ def schemas_page(folder: str) -> str:
                 needed = body.get("required", ())
                 lines += ["| field | type | |", "|---|---|---|"]
                 for name, kind in body["properties"].items():
-                    lines.append(f"| `{name}` | {_schema_type(kind, schema)} | {'' if name in needed else 'may be missing'} |")
+                    lines.append(
+                        f"| `{name}` | {_schema_type(kind, schema)} | {'' if name in needed else 'may be missing'} |"
+                    )
                 lines.append("")
     return "\n".join(lines)
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CONFIGURATION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pages")
 DOCS = "docs"
 CONTENTS = "README.md"
+INDEX = "index.md"
+"""What a README is called in the site: the page of its folder."""
 PROJECT = {f"{name}.md": f"project/{name.lower()}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")}
 """Pages at the top of the repository, and where they stand in the site."""
 FENCE = re.compile(r"^( *)(```+|~~~+).*?^\1\2[ \t]*$\n?", re.DOTALL | re.MULTILINE)
@@ -36,27 +38,35 @@ LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 
 def pages(root: str) -> dict[str, str]:
     """Every page of the site by its path there, ready for Sphinx. Raises ValueError for a page that nothing names."""
-    there = {os.path.join(DOCS, path): path for path in _markdown(os.path.join(root, DOCS))} | PROJECT
+    there = {os.path.join(DOCS, path): _named(path) for path in _markdown(os.path.join(root, DOCS))} | PROJECT
     contents = _read(os.path.join(root, DOCS, CONTENTS))
     sections = list(_sections(contents, there))
-    named = {page for _, listed in sections for page in listed}
-    left_out = sorted(page for page in there.values() if page not in named and page != CONTENTS and not _below(page, named))
+    named = {page for _, listed in sections for _, page in listed}
+    left_out = sorted(
+        page for page in there.values() if page not in named and page != INDEX and not _below(page, named)
+    )
     if left_out:
         raise ValueError(f"docs/{CONTENTS} names neither these pages nor a README above them: {', '.join(left_out)}")
     made = {}
     for path, page in there.items():
         text = _linked(_read(os.path.join(root, path)), path, page, there, root)
-        made[page] = text if page in named or page == CONTENTS else f"---\norphan: true\n---\n{text}"
-    made[CONTENTS] += "".join(_tree(heading, listed) for heading, listed in sections)
+        made[page] = text if page in named or page == INDEX else f"---\norphan: true\n---\n{text}"
+    made[INDEX] += "".join(_tree(heading, listed) for heading, listed in sections)
     return made
 
 
-def _sections(contents: str, there: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """Each heading of the contents with the pages that its list names, as paths in the site."""
+def _named(path: str) -> str:
+    """What a page of docs/ is called in the site."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, INDEX) if name == CONTENTS else path
+
+
+def _sections(contents: str, there: dict[str, str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Each heading of the contents with what its list names: words, and the page of the site that they lead to."""
     for part in re.split(r"^## ", contents, flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")
-        targets = re.findall(r"^- \[[^\]]*\]\(([^()#\s]+)\)", body, re.MULTILINE)
-        listed = [there[path] for path in (os.path.normpath(os.path.join(DOCS, target)) for target in targets)]
+        entries = re.findall(r"^- \[([^\]]*)\]\(([^()#\s]+)\)", body, re.MULTILINE)
+        listed = [(words, there[os.path.normpath(os.path.join(DOCS, target))]) for words, target in entries]
         if listed:
             yield heading.strip(), listed
 
@@ -65,14 +75,14 @@ def _below(page: str, named: set[str]) -> bool:
     """Whether a README of a folder above the page is named: its list leads there."""
     folder = os.path.dirname(page)
     while folder:
-        if f"{folder}/{CONTENTS}" in named:
+        if f"{folder}/{INDEX}" in named:
             return True
         folder = os.path.dirname(folder)
     return False
 
 
-def _tree(heading: str, listed: list[str]) -> str:
-    names = "\n".join(page.removesuffix(".md") for page in listed)
+def _tree(heading: str, listed: list[tuple[str, str]]) -> str:
+    names = "\n".join(f"{words} <{page.removesuffix('.md')}>" for words, page in listed)
     return f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{names}\n```\n"
 
 
@@ -114,7 +124,9 @@ def build(root: str, output: str) -> int:
 
 def _markdown(folder: str) -> Iterator[str]:
     for place, _, names in os.walk(folder):
-        yield from (os.path.relpath(os.path.join(place, name), folder) for name in sorted(names) if name.endswith(".md"))
+        yield from (
+            os.path.relpath(os.path.join(place, name), folder) for name in sorted(names) if name.endswith(".md")
+        )
 
 
 def _read(path: str) -> str:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 OTHERS = ("cat", "cp", "ls", "mkdir", "mv", "printf", "rm")
 """Programs beside ours that a guide may use."""
-PART = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n+)?^```(?P<kind>[a-z]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
+PART = re.compile(
+    r"(?:<!-- file: (?P<file>\S+) -->\n+)?^```(?P<kind>[a-z]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
+)
 
 
 class Step(NamedTuple):
@@ -85,7 +87,9 @@ def perform(step: Step | Written, folder: Path) -> str:
         outcome = command(*arguments)
         status, text = outcome.status, outcome.out + outcome.err
     elif program in OTHERS:
-        done = subprocess.run(["sh", "-c", step.words], cwd=folder, capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(
+            ["sh", "-c", step.words], cwd=folder, capture_output=True, text=True, check=False, timeout=20
+        )
         status, text = done.returncode, done.stdout + done.stderr
     else:
         return f"$ {step.words}\nis no program that a guide may use"

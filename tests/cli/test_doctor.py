@@ -37,7 +37,9 @@ def checks(*words: str) -> dict[str, dict[str, Any]]:
 
 def test_everything_has_a_line_and_what_is_wrong_a_mend(project: Path) -> None:
     found = checks()
-    assert {"weighbridge", "libraries", "settings", "knowledge", "signing key", "key file", "trusted keys"} <= set(found)
+    assert {"weighbridge", "libraries", "settings", "knowledge", "signing key", "key file", "trusted keys"} <= set(
+        found
+    )
     assert {"registry", "decisions", "clock", "quarantine", "engines", "git", "sandbox"} <= set(found)
     assert {f"[{extra}]" for extra in EXTRAS} <= set(found)
     for name, check in found.items():

@@ -20,7 +20,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a reader sits: a copy of the repository's examples, and no settings from outside."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("weighbridge.render.terminal.style_for", lambda *_: Style(colour=False, width=100, unicode=True))
+    monkeypatch.setattr(
+        "weighbridge.render.terminal.style_for", lambda *_: Style(colour=False, width=100, unicode=True)
+    )
     for name in ("CONFIG", "REGISTRY", "KEY", "FAIL_ON", "KEY_PASSPHRASE"):
         monkeypatch.delenv(f"WEIGHBRIDGE_{name}", raising=False)
     return tmp_path

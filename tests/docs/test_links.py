@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def headings(text: str) -> set[str]:
     tokens = MarkdownIt("commonmark").parse(text)
     found: Counter[str] = Counter()
     anchors = set()
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in pairwise(tokens):
         if opening.type != "heading_open":
             continue
         plain = "".join(part.content for part in inline.children or () if part.type in ("text", "code_inline"))
@@ -37,7 +38,9 @@ def headings_of(path: Path) -> set[str]:
 def links(text: str) -> list[str]:
     """Where the links and pictures of a page lead."""
     children = [part for token in MarkdownIt("commonmark").enable("table").parse(text) for part in token.children or ()]
-    targets = [str(part.attrs.get("href") or part.attrs.get("src")) for part in children if part.type in ("link_open", "image")]
+    targets = [
+        str(part.attrs.get("href") or part.attrs.get("src")) for part in children if part.type in ("link_open", "image")
+    ]
     return [target for target in targets if "://" not in target and not target.startswith("mailto:")]
 
 
@@ -53,7 +56,9 @@ def broken(path: Path, text: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in PAGES}), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in PAGES}), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_links_lead_somewhere(folder: Path) -> None:
     wrong = {
         str(path.relative_to(ROOT)): found

@@ -45,7 +45,9 @@ def elsewhere(site: Path) -> list[str]:
             text = path.read_text(encoding="utf-8")
             parser = Requests()
             parser.feed(text)
-            targets = parser.found + [target for style in re.findall(r"<style.*?</style>", text, re.S) for target in styled(style)]
+            targets = parser.found + [
+                target for style in re.findall(r"<style.*?</style>", text, re.DOTALL) for target in styled(style)
+            ]
         elif path.suffix == ".css":
             targets = styled(path.read_text(encoding="utf-8"))
         wrong += [f"{path.name}: {target}" for target in targets if re.match(r"(?:[a-z]+:)?//", target)]
@@ -54,10 +56,10 @@ def elsewhere(site: Path) -> list[str]:
 
 def test_every_page_is_in_the_contents() -> None:
     made = website.pages(str(ROOT))
-    there = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    there = {website._named(str(path.relative_to(ROOT / "docs"))) for path in (ROOT / "docs").rglob("*.md")}
     assert there | set(website.PROJECT.values()) == set(made)
     for section in ("Guides", "Models", "Evidence and gates", "Azure and afterwards", "Reference", "Project"):
-        assert f":caption: {section}\n" in made["README.md"]
+        assert f":caption: {section}\n" in made["index.md"]
 
 
 def test_the_site_is_whole_and_asks_nobody(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_the_site_is_whole_and_asks_nobody(tmp_path: Path) -> None:
     }
     assert elsewhere(site) == []
     page = (site / "guides" / "in-ci.html").read_text(encoding="utf-8")
-    assert "../reference/commands/README.html" in page
+    assert "../reference/commands/index.html" in page
     assert "weighbridge exemption list" in re.sub(r"<[^>]+>", "", page)
     assert (site / "searchindex.js").stat().st_size > 10_000
 
@@ -88,7 +90,9 @@ def test_a_request_to_elsewhere_is_seen(tmp_path: Path) -> None:
         '<link rel="stylesheet" href="//fonts.example/f.css"><style>@import "http://i.example/i.css";</style>'
         '<p style="background: url(https://b.example/b.png)">'
     )
-    (tmp_path / "b.css").write_text('@font-face { src: url("https://f.example/f.woff2") } a { background: url(data:x) }')
+    (tmp_path / "b.css").write_text(
+        '@font-face { src: url("https://f.example/f.woff2") } a { background: url(data:x) }'
+    )
     assert sorted(elsewhere(tmp_path)) == [
         "a.html: //fonts.example/f.css",
         "a.html: http://i.example/i.css",
@@ -102,7 +106,9 @@ def test_a_request_to_elsewhere_is_seen(tmp_path: Path) -> None:
 def small(tmp_path: Path) -> Path:
     """A repository of four pages."""
     (tmp_path / "docs" / "rules").mkdir(parents=True)
-    (tmp_path / "docs" / "README.md").write_text("# Site\n\n## All\n\n- [Rules](rules/README.md)\n- [Safe](../SECURITY.md)\n")
+    (tmp_path / "docs" / "README.md").write_text(
+        "# Site\n\n## All\n\n- [Rules](rules/README.md)\n- [Safe](../SECURITY.md)\n"
+    )
     (tmp_path / "docs" / "rules" / "README.md").write_text(
         "[one](one.md) [code](../../src/x.py) [`dir`](../) [safe](../../SECURITY.md#a) [out](https://example.invalid)\n\n"
         "```text\n[kept](../../src/x.py)\n```\n"
@@ -118,12 +124,12 @@ def small(tmp_path: Path) -> Path:
 
 def test_links_that_leave_the_pages_become_text(small: Path) -> None:
     made = website.pages(str(small))
-    assert made["rules/README.md"] == (
-        "[one](one.md) code [`dir`](../README.md) [safe](../project/security.md#a) [out](https://example.invalid)\n\n"
+    assert made["rules/index.md"] == (
+        "[one](one.md) code [`dir`](../index.md) [safe](../project/security.md#a) [out](https://example.invalid)\n\n"
         "```text\n[kept](../../src/x.py)\n```\n"
     )
     assert made["rules/one.md"].startswith("---\norphan: true\n---\n")
-    assert "```{toctree}\n:hidden:\n:caption: All\n\nrules/README\nproject/security\n" in made["README.md"]
+    assert "```{toctree}\n:hidden:\n:caption: All\n\nRules <rules/index>\nSafe <project/security>\n" in made["index.md"]
 
 
 def test_a_page_that_nothing_names_is_refused(small: Path) -> None:

@@ -9,9 +9,9 @@ import re
 from typing import NamedTuple
 
 import pytest
+from tools.docs import ROOT
 
 from tools import reference
-from tools.docs import ROOT
 from weighbridge.cli.main import COMMANDS, parser_of
 from weighbridge.core.settings import Settings
 from weighbridge.monitor import catalog
@@ -67,7 +67,7 @@ def test_every_key_is_there_with_what_it_means() -> None:
 def test_a_table_that_is_added_gets_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     class NewSettings(NamedTuple):
         server: reference.Table
-        words: dict[str, tuple[str, ...]] = {}
+        words: tuple[str, ...] = ()
 
     monkeypatch.setattr(reference, "Settings", NewSettings)
     assert [table.heading for table in reference.tables()] == ["", "[server]"]

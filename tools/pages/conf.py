@@ -15,7 +15,7 @@ author = "The Weighbridge authors"
 release = version = __version__
 
 extensions = ["myst_parser"]
-root_doc = "README"
+root_doc = "index"
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 4
 suppress_warnings = ["misc.highlighting_failure"]  # examples that are cut short are no faulty pages
@@ -23,6 +23,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # examples that are cut short
 html_theme = "furo"
 html_title = f"Weighbridge {release}"
 html_copy_source = False
+html_use_index = False
 html_show_sourcelink = False
 html_show_copyright = False
 html_permalinks_icon = "#"
@@ -31,7 +32,7 @@ _menus: dict[str, str] = {}
 
 
 def _menu_once(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
-    """Let the pages of one folder that are not in the menu share it: making it is half of the time that a page takes."""
+    """Let the pages of one folder that are not in the menu share it: making it takes half of a page's time."""
     if "orphan" not in app.env.metadata.get(page, {}):
         return
     made, folder = context["toctree"], posixpath.dirname(page)

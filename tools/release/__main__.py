@@ -15,6 +15,7 @@ import tempfile
 from datetime import UTC, datetime
 
 from tools.release import bill, evidence, own_scan, packages
+
 from weighbridge.attest.signers import load_key
 from weighbridge.core.digests import digest_bytes
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weighbridge import __version__
 from weighbridge.attest.dsse import seal
-from weighbridge.attest.statement import PAYLOAD_TYPE, write_statement
+from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
 from weighbridge.attest.trust import TrustedKey, TrustPolicy, verify
 from weighbridge.core.digests import digest_bytes
-from weighbridge.core.evidence import SLSA_PROVENANCE_PREDICATE, TEST_RESULT_PREDICATE, Subject
+from weighbridge.core.evidence import SLSA_PROVENANCE_PREDICATE, TEST_RESULT_PREDICATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +72,10 @@ def provenance(release: Release) -> dict[str, Any]:
             },
             "resolvedDependencies": [
                 {"uri": source, "digest": {"gitCommit": release.commit}},
-                *({"name": path, "digest": {"sha256": digest_bytes(raw).hex}} for path, raw in sorted(release.inputs.items())),
+                *(
+                    {"name": path, "digest": {"sha256": digest_bytes(raw).hex}}
+                    for path, raw in sorted(release.inputs.items())
+                ),
             ],
         },
         "runDetails": {
@@ -87,7 +90,13 @@ def checks(release: Release) -> dict[str, Any]:
     configuration = [
         {"name": path, "digest": {"sha256": digest_bytes(raw).hex}} for path, raw in sorted(release.inputs.items())
     ]
-    return {"result": "PASSED", "configuration": configuration, "passedTests": list(CHECKS), "warnedTests": [], "failedTests": []}
+    return {
+        "result": "PASSED",
+        "configuration": configuration,
+        "passedTests": list(CHECKS),
+        "warnedTests": [],
+        "failedTests": [],
+    }
 
 
 def sealed(release: Release, key: LocalKey) -> dict[str, bytes]:

@@ -38,7 +38,7 @@ class Explanation(NamedTuple):
 
 
 class Weighed(NamedTuple):
-    """What became of a scan: findings without an explanation, explanations without a finding, and how many there were."""
+    """What became of a scan: findings without an explanation, explanations without a finding, how many had one."""
 
     open: tuple[str, ...]
     stale: tuple[str, ...]

@@ -114,6 +114,9 @@ def wrong_in_sdist(raw: bytes, files: Iterable[str]) -> list[str]:
         odd = [member.name for member in archive.getmembers() if not (member.isfile() or member.isdir())]
     wanted = set(files) - {".gitignore"}
     wrong = [f"lacks {name}" for name in sorted(wanted - there)]
-    wrong += [f"has {name}, which is no file of the repository" for name in sorted(there - wanted - {"PKG-INFO", ".gitignore"})]
+    wrong += [
+        f"has {name}, which is no file of the repository"
+        for name in sorted(there - wanted - {"PKG-INFO", ".gitignore"})
+    ]
     wrong += [f"has {name}, which no package may have" for name in sorted(there) if name.endswith(FORBIDDEN)]
     return wrong + [f"has {name}, which is no file" for name in odd]

@@ -1,4 +1,4 @@
-"""What `doctor` looks at beside keys and walls: libraries, knowledge, clock, registry, log of decisions, other programs."""
+"""What `doctor` looks at beside keys and walls: libraries, knowledge, clock, registry, log, other programs."""
 
 from __future__ import annotations
 
