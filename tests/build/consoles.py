@@ -7,8 +7,6 @@
 
     <!-- file: NAME -->   the next block is the content of that file, which is written there
 
-    <!-- with: NAME … --> fixtures of tests/build/guide_worlds.py that are made first
-
 Weighbridge runs in this process; the few other programs that a guide may use are run by a shell.
 """
 
@@ -18,6 +16,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from build.running import command
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OTHERS = ("cat", "cp", "ls", "mkdir", "mv", "printf", "rm")
+OTHERS = ("cat", "cp", "ls", "mkdir", "mv", "printf", "python3", "rm")
 """Programs beside ours that a guide may use."""
 PART = re.compile(
     r"(?:<!-- file: (?P<file>\S+) -->\n+)?^```(?P<kind>[a-z]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
@@ -57,11 +56,6 @@ def steps(page: str) -> Iterator[Step | Written]:
             yield from _commands(part["body"])
 
 
-def worlds(page: str) -> list[str]:
-    """The fixtures that a guide asks for."""
-    return [name for found in re.findall(r"<!-- with: ([\w -]+) -->", page) for name in found.split()]
-
-
 def _commands(body: str) -> Iterator[Step]:
     if not body.startswith("$ "):
         raise ValueError(f"a block of commands begins with one, not with {body[:40]!r}")
@@ -88,7 +82,12 @@ def perform(step: Step | Written, folder: Path) -> str:
         status, text = outcome.status, outcome.out + outcome.err
     elif program in OTHERS:
         done = subprocess.run(
-            ["sh", "-c", step.words], cwd=folder, capture_output=True, text=True, check=False, timeout=20
+            ["sh", "-c", f'python3() {{ "{sys.executable}" -E "$@"; }}; {step.words}'],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
         )
         status, text = done.returncode, done.stdout + done.stderr
     else:

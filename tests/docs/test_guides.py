@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build import guide_worlds
-from build.consoles import Step, Written, first_missing, perform, steps, worlds
+from build.consoles import Step, Written, first_missing, perform, steps
 from weighbridge.render.terminal import Style
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +30,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_a_guide_does_what_it_says(guide: Path, folder: Path) -> None:
     page = guide.read_text(encoding="utf-8")
-    for name in worlds(page):
-        getattr(guide_worlds, name.replace("-", "_"))(folder)
     for step in steps(page):
         wrong = perform(step, folder)
         assert not wrong, wrong
@@ -95,10 +92,9 @@ def test_lines_come_in_order_and_nothing_is_left_out_silently(
 
 def test_a_page_is_read_in_order() -> None:
     page = (
-        "text\n\n<!-- with: logs -->\n\n```console\n$ weighbridge scan \\\n    model\nMALICIOUS\n$ echo $?\n1\n"
+        "text\n\n```console\n$ weighbridge scan \\\n    model\nMALICIOUS\n$ echo $?\n1\n"
         "$ ls\na\n```\n\n<!-- file: a/b.toml -->\n```toml\nx = 1\n```\n\n```python\nnot run\n```\n"
     )
-    assert worlds(page) == ["logs"]
     assert list(steps(page)) == [
         Step("weighbridge scan model", ("MALICIOUS",), 1),
         Step("ls", ("a",), 0),

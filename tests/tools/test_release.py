@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from tools.release import bill, evidence, own_scan, packages
+from tools.release import bill, evidence, libraries, own_scan, packages
 
 from build import keys, pickles
 from weighbridge import __version__
@@ -203,6 +204,34 @@ def test_every_explanation_says_why_and_is_of_files_that_are_there() -> None:
         assert any(one.covers(one.rule, file) for file in there), one
 
 
+# Libraries
+
+
+def test_a_library_that_the_lock_does_not_name_stops_a_release(tmp_path: Path) -> None:
+    small(tmp_path, small__data=b'{"a": 1}')
+    (name,) = os.listdir(tmp_path)
+    right = bill.Locked("small", "1", "", (digest_bytes((tmp_path / name).read_bytes()).hex,))
+    other = bill.Locked("other", "1", "", ("0" * 64,))
+    elsewhere = bill.Locked("elsewhere", "1", "python_version < '3'", ("1" * 64,))
+    assert libraries.wrong(str(tmp_path), (right, elsewhere)) == []
+    assert libraries.wrong(str(tmp_path), (right, other)) == ["there is no file of other"]
+    assert libraries.wrong(str(tmp_path), (other,)) == [
+        f"{name} is no file that the lock names",
+        "there is no file of other",
+    ]
+
+
+def test_a_pickle_in_a_library_stops_a_release_and_its_being_a_program_does_not(tmp_path: Path) -> None:
+    small(tmp_path, small__run=b"import subprocess\nsubprocess.run(['ls'])\n")
+    (honest,) = libraries.weigh(str(tmp_path))
+    assert honest.stops == ()
+    assert honest.verdict != "clean"
+    command = pickles.proto(4) + pickles.call("os", "system", pickles.text("echo example")) + b"."
+    small(tmp_path, small__data=command)
+    (hostile,) = libraries.weigh(str(tmp_path))
+    assert hostile.stops == ("pickle/dangerous-call in small/data",)
+
+
 # Evidence
 
 
@@ -235,6 +264,12 @@ def test_every_statement_is_signed_about_every_package() -> None:
         with pytest.raises(Rejected):
             verify(bundles[f"{name}.sigstore.json"], keys.trust(), predicate_type=kind, subject=digest_bytes(b"other"))
     assert json.loads(bundles["sbom.sigstore.json"])["dsseEnvelope"]["payloadType"] == PAYLOAD_TYPE
+
+
+def test_the_citation_is_of_this_version() -> None:
+    with open(os.path.join(bill.ROOT, "CITATION.cff"), encoding="utf-8") as file:
+        said = yaml.safe_load(file)
+    assert (said["cff-version"], said["version"], said["license"]) == ("1.2.0", __version__, "Apache-2.0")
 
 
 def test_provenance_names_what_a_second_builder_needs() -> None:

@@ -1,6 +1,7 @@
 """Make a release: build, check, weigh, attest. Nothing is published, and nothing is written if a check fails.
 
-Run: python -m tools.release [--key FILE] [--output dist] [--source ADDRESS] [--builder ID] [--dirty]
+Run: python -m tools.release [--key FILE] [--output dist] [--source ADDRESS] [--builder ID]
+                               [--libraries DIR] [--dirty]
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 
-from tools.release import bill, evidence, own_scan, packages
+from tools.release import bill, evidence, libraries, own_scan, packages
 
 from weighbridge.attest.signers import load_key
 from weighbridge.core.digests import digest_bytes
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--output", metavar="DIR", default=os.path.join(ROOT, "dist"), help="default: dist")
     parser.add_argument("--source", metavar="ADDRESS", default="", help="where the repository can be fetched from")
     parser.add_argument("--builder", metavar="ID", default=LOCAL, help="who builds, as SLSA names builders")
+    parser.add_argument("--libraries", metavar="DIR", help="files of the locked libraries, to be checked and weighed")
     parser.add_argument("--dirty", action="store_true", help="try it on changes that are not committed")
     options = parser.parse_args(arguments)
     started = datetime.now(UTC)
@@ -58,6 +60,8 @@ def main(arguments: list[str]) -> int:
         weighed = own_scan.weigh(path, own_scan.explanations())
     wrong += [f"{text}: explain it in explained.toml, or mend it" for text in weighed.open]
     wrong += [f"{text}: explained, and not found any more" for text in weighed.stale]
+    if options.libraries:
+        wrong += _wrong_libraries(options.libraries)
     if wrong:
         return _shut(wrong)
     release = evidence.Release(
@@ -74,6 +78,15 @@ def main(arguments: list[str]) -> int:
     _write(options.output, release, options.key)
     print(f"{len(weighed.report.findings)} findings of our own rules, {weighed.explained} of them explained")
     return 0
+
+
+def _wrong_libraries(folder: str) -> list[str]:
+    wrong = libraries.wrong(folder, bill.locked(_read(bill.LOCK).decode()))
+    weighed = libraries.weigh(folder)
+    for library in weighed:
+        print(f"{library.verdict:<10}  {library.name}", file=sys.stderr)
+        wrong += [f"{library.name}: {text}" for text in library.stops]
+    return wrong
 
 
 def _write(folder: str, release: evidence.Release, key: str | None) -> None:
