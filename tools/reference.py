@@ -181,7 +181,7 @@ def settings_page() -> str:
         "# Settings",
         "",
         "`weighbridge.toml`, or `[tool.weighbridge]` in `pyproject.toml`: the nearest one upwards from the working",
-        "directory, never one inside of what is inspected. An unknown key is an error that names the nearest known one.",
+        "directory, never one inside of what is inspected. An unknown key is an error that names the nearest known.",
         "Paths are relative to the folder of the file.",
         "",
     ]
