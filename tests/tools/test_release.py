@@ -15,6 +15,7 @@ import pytest
 import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from tools.release import __main__ as making
 from tools.release import bill, evidence, libraries, own_scan, packages
 
 from build import keys, pickles
@@ -264,6 +265,48 @@ def test_every_statement_is_signed_about_every_package() -> None:
         with pytest.raises(Rejected):
             verify(bundles[f"{name}.sigstore.json"], keys.trust(), predicate_type=kind, subject=digest_bytes(b"other"))
     assert json.loads(bundles["sbom.sigstore.json"])["dsseEnvelope"]["payloadType"] == PAYLOAD_TYPE
+
+
+def test_a_release_of_what_no_commit_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(making, "git", lambda *words: " M README.md" if words[0] == "status" else "1")
+    monkeypatch.setattr(packages, "build", None)
+    assert making.main([]) == 1
+    assert "no release: there are changes that no commit has" in capsys.readouterr().err
+
+
+def test_nothing_is_written_if_a_check_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = iter(({"w.whl": b"1"}, {"w.whl": b"2"}))
+    monkeypatch.setattr(making, "git", lambda *words: "" if words[0] == "status" else "1")
+    monkeypatch.setattr(packages, "build", lambda *_: next(made))
+    monkeypatch.setattr(packages, "wrong_in_wheel", lambda *_: ["lacks x"])
+    weighed = own_scan.Weighed(("code/process in a.py",), ("code/network in b.py",), 0, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(own_scan, "weigh", lambda *_: weighed)
+    (tmp_path / "kept").write_text("from before")
+    assert making.main(["--output", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "no release: w.whl is not the same twice",
+        "no release: w.whl lacks x",
+        "no release: code/process in a.py: explain it in explained.toml, or mend it",
+        "no release: code/network in b.py: explained, and not found any more",
+    ]
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_what_is_written_is_in_the_list_of_hashes(signed: bool, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(keys.private_pem())
+    key.chmod(0o600)
+    folder = tmp_path / "dist"
+    making._write(str(folder), release(), str(key) if signed else None)
+    sums = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    there = {path.name: digest_bytes(path.read_bytes()).hex for path in folder.iterdir() if path.name != "SHA256SUMS"}
+    assert sums == there
+    assert f"provenance.{'sigstore' if signed else 'intoto'}.json" in there
 
 
 def test_the_citation_is_of_this_version() -> None:
