@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test coverage check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
+.PHONY: help demo intake test coverage check lint types floors docs site release services writers corpus engines knowledge fuzz tamper bench bench-poison clean
 
 help:
 	@echo "make demo                see a good model admitted, a trojan stopped, an estate audited, its logs judged"
@@ -21,6 +21,8 @@ help:
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make bench-poison        plant poison in real data sets, and measure how much of it is found"
 	@echo "make docs                write the generated pages and schemas again"
+	@echo "make release             wheel and sdist, the same bytes twice, with bill, provenance and our own scan (KEY=file signs)"
+	@echo "make site                make the documentation into a site, build/site"
 
 .venv/.made:
 	$(PYTHON) -m venv .venv
@@ -60,7 +62,15 @@ floors: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python tools/schemas.py
-	$(BIN)/python tools/docs.py
+	$(BIN)/python -m tools.docs
+	$(BIN)/python -m tools.release.bill
+
+site: .venv/.dev
+	$(BIN)/python -m tools.website
+
+# Builds twice, compares, looks through and weighs what came out, and attests it: signed if KEY names a key.
+release: .venv/.dev
+	$(BIN)/python -m tools.release $(if $(KEY),--key $(KEY)) $(if $(SOURCE),--source $(SOURCE)) $(RELEASE)
 
 # Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
 services: .services/.made

@@ -25,7 +25,7 @@ from weighbridge.azure.policy.effects import Judgement, Operation
 from weighbridge.azure.policy.evaluate import Line
 from weighbridge.azure.policy.lint import PolicyFinding
 from weighbridge.cli.decisions import LoggedDecision
-from weighbridge.cli.doctor import Check
+from weighbridge.cli.doctor_checks import Check
 from weighbridge.cli.exemption import ListedExemption
 from weighbridge.cli.policy import Demand, ReadFeed
 from weighbridge.cli.trust import TrustRow

@@ -1,85 +1,129 @@
-"""Check that everything needed is there: Python, cryptography, settings, keys, registry, space, a sandbox.
+"""Check that everything needed is there: libraries, knowledge, clock, settings, keys, registry, log, space, a sandbox.
 
-Status 0: all is well. Status 1: something is missing; each line says what to do.
+Each line is `ok`, or `MISS` with how to mend it; `--` is an option that is not installed, without which some commands
+do not work and everything else does. The registry is asked whether it answers, but with --offline.
+
+Status 0: all is well. Status 1: something is missing.
 
 Examples:
   weighbridge doctor
+  weighbridge doctor --offline --format json
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import tempfile
+from datetime import UTC, datetime
 
-from weighbridge import __version__
 from weighbridge.cli import common
+from weighbridge.cli import doctor_checks as look
+from weighbridge.cli.doctor_checks import Check
 from weighbridge.core.errors import WeighbridgeError
-from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.plain import plain
-from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.settings import Settings
 from weighbridge.sandbox.probe import Wall, probe
 from weighbridge.sandbox.records import Walls
 from weighbridge.sandbox.run import MEND
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from weighbridge.core.settings import Settings
-
-
-class Check(NamedTuple):
-    """One thing that was looked at: `well`, or what is wrong and how to mend it."""
-
-    name: str
-    well: bool
-    text: str
+SCHEMA = "weighbridge.doctor/1"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `doctor` takes."""
+    parser.add_argument("--offline", action="store_true", help="send nothing to the registry")
     common.add_output(parser, ("text", "json"))
 
 
 def run(options: argparse.Namespace) -> int:
     """Look at everything and print one line each."""
-    checks = [Check("weighbridge", True, f"{__version__} on Python {sys.version.split()[0]}")]
-    checks.append(_check("knowledge", lambda: f"version {load_knowledge().version}"))
-    checks.append(_check("cryptography", _cryptography))
-    try:
-        settings = common.settings_for(options)
-    except WeighbridgeError as error:
-        checks.append(Check("settings", False, f"{error.cause}; {error.mend}"))
-    else:
-        found = settings.file or "none found: run weighbridge init to sign and store models"
-        checks.append(Check("settings", bool(settings.file), found))
-        checks.append(_check("signing key", lambda: f"{settings.key} ({common.signing_key(settings).key_id[:16]}…)"))
-        checks.append(_check("trusted keys", lambda: _trusted(settings)))
-        checks.append(Check("registry", bool(settings.registry), settings.registry or "set registry in the settings"))
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    place = tempfile.gettempdir()
-    checks.append(Check("quarantine", os.access(place, os.W_OK), f"{place}, {free / 1e9:.1f} GB free"))
     walls = probe()
-    checks.append(_sandbox(walls))
+    checks = [*_checks(options), _sandbox(walls)]
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
         rows, seen = [check._asdict() for check in checks], [wall._asdict() for wall in walls]
-        common.write(options, document_json({"schema": "weighbridge.doctor/1", "checks": rows, "walls": seen}))
+        common.write(options, document_json({"schema": SCHEMA, "checks": rows, "walls": seen}))
     else:
-        lines = [f"{'ok  ' if check.well else 'MISS'}  {check.name:<13} {plain(check.text)}" for check in checks]
-        common.write(options, "\n".join([*lines, *_walls(walls)]))
-    return 0 if all(check.well for check in checks) else 1
+        common.write(options, "\n".join([*(line for check in checks for line in _lines(check)), *_walls(walls)]))
+    return 0 if all(check.well or check.optional for check in checks) else 1
+
+
+def _checks(options: argparse.Namespace) -> Iterator[Check]:
+    now = datetime.now(UTC)
+    yield look.python()
+    yield look.libraries()
+    try:
+        settings = common.settings_for(options)
+    except WeighbridgeError as error:
+        yield Check("settings", well=False, text=error.cause, mend=error.mend)
+        settings = Settings()
+        set_up = False
+    else:
+        set_up = True
+        mend = "" if settings.file else "run weighbridge init to sign and store models"
+        yield Check("settings", well=bool(settings.file), text=settings.file or "none found", mend=mend)
+    known = look.knowledge(settings, now)
+    yield known
+    asked, decided = None, None
+    if set_up:
+        yield from _keys(settings, now)
+        registry = look.registry(settings, ask=not options.offline)
+        yield registry.check
+        asked = registry.date
+        decisions, decided = look.index(settings)
+        yield decisions
+    day = look.knowledge_day(known.text.removeprefix("version "))
+    seen = {"the knowledge": day, "the last decision": decided, "the answer of the registry": asked}
+    yield look.clock(now, seen)
+    yield look.quarantine(settings, tempfile.gettempdir())
+    yield from look.extras(settings)
+    yield look.engines(settings)
+    yield from look.programs()
+
+
+def _keys(settings: Settings, now: datetime) -> Iterator[Check]:
+    """Who signs here, who is believed here, and whether the one is among the others."""
+    signer = ""
+    try:
+        signer = common.signing_key(settings).key_id
+    except WeighbridgeError as error:
+        yield Check("signing key", well=False, text=error.cause, mend=error.mend)
+    else:
+        yield Check("signing key", well=True, text=f"{settings.key} ({signer[:16]}…)")
+    found = look.key_file(settings)
+    if found is not None:
+        yield found
+    try:
+        trusted = common.trust_policy(settings, now=now).by_id()
+    except WeighbridgeError as error:
+        yield Check("trusted keys", well=False, text=error.cause, mend=error.mend)
+        return
+    text = ", ".join(f"{key.name} ({identity[:16]}…)" for identity, key in trusted.items())
+    yield Check("trusted keys", well=True, text=text or "identities, and no key")
+    if signer and trusted and signer not in trusted:
+        mend = "weighbridge trust add --key FILE --owner NAME, if this machine's evidence is to count here"
+        text = "what it signs is not believed here: the signing key is not among the trusted ones"
+        yield Check("own evidence", well=False, text=text, mend=mend, optional=True)
 
 
 def _sandbox(walls: Sequence[Wall]) -> Check:
     """Whether a program that is not ours could be run behind walls: other engines are."""
     for wall in walls:
         if wall.stands:
-            return Check("sandbox", True, Walls(wall.outer, wall.landlock, wall.seccomp).text)
-    return Check("sandbox", False, f"no walls stand, so scan --engine refuses; {MEND}")
+            return Check("sandbox", well=True, text=Walls(wall.outer, wall.landlock, wall.seccomp).text)
+    return Check("sandbox", well=False, text="no walls stand, so scan --engine refuses", mend=MEND)
+
+
+def _lines(check: Check) -> Iterator[str]:
+    state = "ok  " if check.well else "--  " if check.optional else "MISS"
+    yield f"{state}  {check.name:<13} {plain(check.text, 400)}"
+    if check.mend:
+        yield f"      {'':<13} mend: {plain(check.mend, 400)}"
 
 
 def _walls(walls: Sequence[Wall]) -> list[str]:
@@ -90,21 +134,3 @@ def _walls(walls: Sequence[Wall]) -> list[str]:
         state = ("used" if wall.outer == best else "stands too") if wall.stands else f"no: {wall.why}"
         lines.append(f"      {'':<13} {wall.outer}: {plain(state, 200)}")
     return lines
-
-
-def _check(name: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name, True, look())
-    except WeighbridgeError as error:
-        return Check(name, False, f"{error.cause}; {error.mend}")
-
-
-def _cryptography() -> str:
-    import cryptography
-
-    return cryptography.__version__
-
-
-def _trusted(settings: Settings) -> str:
-    trust = common.trust_policy(settings)
-    return ", ".join(f"{key.name} ({identity[:16]}…)" for identity, key in trust.by_id().items())

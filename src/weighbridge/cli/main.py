@@ -109,11 +109,16 @@ def _dispatch(words: list[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, 1)
         mend = f"did you mean {near[0]!r}?" if near else "weighbridge --help lists the commands"
         raise UsageError(f"{name!r} is no command", mend)
+    status: int = load(f"weighbridge.cli.{name}").run(parser_of(name).parse_args(words[1:]))
+    return status
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one command: what it takes, with its documentation."""
     command = load(f"weighbridge.cli.{name}")
     parser = _parser(name, command.__doc__ or "")
     command.arguments(parser)
-    status: int = command.run(parser.parse_args(words[1:]))
-    return status
+    return parser
 
 
 def _parser(name: str, documentation: str) -> argparse.ArgumentParser:

@@ -126,8 +126,11 @@ class TrustSetting(NamedTuple):
     """A key that is trusted: its name for people, its PEM file, and the predicate types that it may sign."""
 
     name: str
+    """Its name for people; decisions and `signers` speak of it so."""
     key: str
+    """Its public half, a PEM file."""
     may_sign: tuple[str, ...] = ("*",)
+    """Predicate types that it may sign, as patterns."""
 
 
 ENGINES = ("fickling", "modelaudit", "modelscan", "nbdefense", "picklescan", "semgrep", "yara-x")
@@ -161,6 +164,8 @@ class RegistrySetting(NamedTuple):
     mirror: str = ""
     """HOST or HOST/PREFIX that is asked first for what has a digest."""
     login: str = "auto"
+    """Whose name to go by: `auto` is docker's credentials, and for Azure's registries Azure's identity; or `anonymous`,
+    `azure`, `docker`."""
 
 
 class QuarantineSettings(NamedTuple):
@@ -263,6 +268,7 @@ class Settings(NamedTuple):
     """The private key that signs: a PEM file, `azure-key-vault:https://VAULT/keys/NAME/VERSION`, or `sigstore`."""
     signer: SignerSettings = SignerSettings()
     fail_on: str = "high"
+    """The least severity that shuts the gate of `scan` and other commands with `--fail-on`."""
     trust: tuple[TrustSetting, ...] = ()
     trust_store: str = ""
     """The trust store; if it is not set, the file trust.toml beside the settings, if there is one."""
