@@ -16,27 +16,24 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 
 from weighbridge.cli import common
-from weighbridge.core.errors import NotFound, UsageError
-from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
-from weighbridge.pipelines.intake import Destination, Intake, take_in
+from weighbridge.pipelines.intake import Destination
+from weighbridge.pipelines.intake_job import destination_of, intake_document, take_in_by
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
-from weighbridge.sources.open import is_remote, open_source
+from weighbridge.sources.open import is_remote
 
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
 
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
-    from weighbridge.registry.base import Store
+    from weighbridge.pipelines.intake import Intake
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,29 +58,23 @@ def run(options: argparse.Namespace) -> int:
     progress = common.progress_for(options)
     now = datetime.now(UTC)
     try:
-        outcome = take_in(
-            open_source(options.source, settings),
+        outcome, reference = take_in_by(
+            settings,
+            options.source,
             destination,
             signer=signer,
-            notary=signer.certified,
-            trust=common.publisher_trust(settings, now),
-            policy=common.stage_policy(settings, options.stage),
-            knowledge=load_knowledge(),
-            limits=settings.limits,
+            stage=options.stage,
             watcher=progress,
             now=now,
             attestations=common.attestations(options),
-            settings=settings.quarantine,
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
-            find=partial(_repository, settings, destination.store),
         )
     finally:
         progress.finish()
-    reference = str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
-        common.write(options, document_json(_document(outcome, reference)))
+        common.write(options, document_json(intake_document(outcome, reference)))
     else:
         common.write(options, _text(outcome, reference, options))
     return 0 if outcome.admitted else 1
@@ -91,10 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _destination(options: argparse.Namespace, settings: Settings) -> Destination:
     if options.to:
-        reference = parse_reference(options.to, settings.registry)
-        if reference.tag is None:
-            raise UsageError(f"{options.to!r} is a digest, not a place to store at", "write NAME:TAG")
-        return Destination(open_store(reference, settings, create=True), reference.tag, options.replace)
+        return destination_of(options.to, settings, replace=options.replace)
     if not settings.registry:
         raise UsageError(
             "no registry is set", "run weighbridge init, or give --to HOST/NAME:TAG or --to oci:DIR:NAME:TAG"
@@ -102,21 +90,6 @@ def _destination(options: argparse.Namespace, settings: Settings) -> Destination
     name = re.sub(r"[^a-z0-9]+", "-", default_name(options.source).lower()).strip("-") or "model"
     reference = parse_reference(f"{name}:latest", settings.registry)
     return Destination(open_store(reference, settings, create=True), None, options.replace)
-
-
-def _repository(settings: Settings, store: Store, name: str) -> Store | None:
-    """The repository beside `store` that a model called `name` would have been taken into, if there is one."""
-    reference = store.reference(tag="latest")
-    registry = f"oci:{reference.place}" if reference.kind == "layout" else reference.place
-    for part in (name, name.rpartition("/")[2]):
-        called = "/".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in part.split("/"))
-        if not all(called.split("/")):
-            continue
-        found = open_store(parse_reference(f"{called}:latest", registry), settings)
-        with suppress(NotFound):
-            if found.tags():
-                return found
-    return None
 
 
 def default_name(source: str) -> str:
@@ -127,24 +100,6 @@ def default_name(source: str) -> str:
         host, _, path = re.split(r"[?#]", source)[0].rpartition("://")[2].partition("/")
         return (path or host).partition("@")[0].rstrip("/").rpartition("/")[2]
     return os.path.basename(os.path.abspath(source))
-
-
-def _document(outcome: Intake, reference: str) -> dict[str, Any]:
-    published = outcome.published
-    return {
-        "schema": "weighbridge.intake/1",
-        "decision": "admitted" if outcome.admitted else "refused",
-        "verdict": outcome.report.verdict.value,
-        "refusal": outcome.refusal,
-        "reference": reference,
-        "digest": str(published.manifest.digest) if published else "",
-        "evidence": [
-            {"type": item.annotations.get("dev.sigstore.bundle.predicateType", ""), "digest": str(item.digest)}
-            for item in (published.evidence if published else ())
-        ],
-        "provenance": outcome.provenance.predicate(),
-        "report": outcome.report.predicate(),
-    }
 
 
 def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:

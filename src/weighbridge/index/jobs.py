@@ -18,7 +18,6 @@ import json
 import os
 import zlib
 
-from weighbridge.core.digests import canonical_json
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -365,9 +364,10 @@ class Jobs:
 
     def _end(self, connection: Connection, job: Job, state: str, why: str, document: dict[str, Any]) -> None:
         moment, said = self._now(connection), plain(why, 1000)
-        raw = canonical_json(document) if document else b""
+        raw = json.dumps(document).encode() if document else b""
         if len(raw) > MOST_DOCUMENT:
-            raw = canonical_json({key: value for key, value in document.items() if key not in ("report", "provenance")})
+            kept = {key: value for key, value in document.items() if key not in ("report", "provenance")}
+            raw = json.dumps(kept).encode()
         packed = zlib.compress(raw, 3) if raw else b""
         results = self._tables.job_results
         connection.execute(results.insert().values(job=job.number, state=state, why=said, document=packed))

@@ -10,6 +10,7 @@ document, and tested: nobody, a caller of a lower role and a caller of another t
 from __future__ import annotations
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.setting_tables import ROLES
 from weighbridge.index.serving_tables import EVERY_TENANT
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request], Awaitable[Response]]
 
-ROLES = ("viewer", "submitter", "approver", "admin")
-"""The lowest first."""
 PUBLIC = ""
 """As the role of a rule: whoever can reach it."""
 GATE = "gate"

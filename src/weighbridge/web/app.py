@@ -8,22 +8,26 @@ GET  /readyz                it could decide: keys and registry are there
 
 from __future__ import annotations
 
-from weighbridge.core.errors import NotFound, RegistryError, UsageError, WeighbridgeError
+from weighbridge.core.errors import IndexFailed, NotFound, RegistryError, UsageError, WeighbridgeError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
+from weighbridge.web.around import Around
 from weighbridge.web.bodies import BadRequest, answer, read_json
+from weighbridge.web.fence import guarded, of_a_tenant
+from weighbridge.web.gate import gate_rules
 from weighbridge.web.site import decide_on
 from weighbridge.web.webhook import Ruling, read_review, review_answer, rule_on
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from typing import Any
 
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from weighbridge.web.desk import Desk
     from weighbridge.web.site import Site
 
     Handler = Callable[[Request], Awaitable[Response]]
@@ -35,11 +39,12 @@ WORKERS = 16
 """Decisions that are made at a time; others wait, and are denied when their time is over."""
 
 
-def build(site: Site) -> Starlette:
-    """The ASGI application."""
+def build(site: Site, desk: Desk | None = None) -> Starlette:
+    """The ASGI application: gate two, and with a desk the rest of the server too."""
     import anyio
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
+    from starlette.middleware import Middleware
     from starlette.routing import Route
 
     lanes = anyio.CapacityLimiter(WORKERS)
@@ -60,6 +65,7 @@ def build(site: Site) -> Starlette:
             raise BadRequest(400, "the body has keys beside reference and stage")
         if not isinstance(reference, str) or not isinstance(stage, str) or stage not in STAGES:
             raise BadRequest(400, f"the body must have a reference, and a stage of {', '.join(STAGES)}")
+        of_a_tenant(request, desk, reference)
         decision = await in_time(lambda: decide_on(site, reference, stage, pinned=False))
         site.log({"path": "/v1/admit", "asked": reference, **decision.document()})
         return answer(decision.document())
@@ -90,19 +96,15 @@ def build(site: Site) -> Starlette:
             return answer({"status": "unready", "why": plain(str(error) or "no answer in time", 300)}, 503)
         return answer({"status": "ok"})
 
-    routes = [
-        Route("/v1/admit", _fenced(admit), methods=["POST"]),
-        Route("/admission", _fenced(review), methods=["POST"]),
-        Route("/admission/{stage}", _fenced(review), methods=["POST"]),
-        Route("/healthz", _fenced(healthy), methods=["GET"]),
-        Route("/readyz", _fenced(ready), methods=["GET"]),
-    ]
+    rules = (*gate_rules(admit, review, healthy, ready), *(desk.rules if desk is not None else ()))
+    routes = [Route(rule.path, _fenced(guarded(rule, desk)), methods=list(rule.methods)) for rule in rules]
 
     async def elsewhere(request: Request, error: Exception) -> Response:
         del request
         return _problem(getattr(error, "status_code", 404), "there is no such route")
 
-    return Starlette(routes=routes, exception_handlers={HTTPException: elsewhere})
+    around = [] if desk is None else [Middleware(Around, desk=desk)]
+    return Starlette(routes=routes, exception_handlers={HTTPException: elsewhere}, middleware=around)
 
 
 def _fenced(handler: Handler) -> Handler:
@@ -112,13 +114,15 @@ def _fenced(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except BadRequest as error:
-            return _problem(error.status, error.cause)
+            return _problem(error.status, error.cause, error.headers)
         except NotFound as error:
             return _problem(404, error.cause)
         except UsageError as error:
             return _problem(400, error.cause)
         except RegistryError as error:
             return _problem(502, error.cause)
+        except IndexFailed as error:
+            return _problem(503, error.cause)
         except WeighbridgeError as error:
             return _problem(500, error.cause)
         except TimeoutError:
@@ -129,8 +133,8 @@ def _fenced(handler: Handler) -> Handler:
     return answered
 
 
-def _problem(status: int, cause: str) -> Response:
-    return answer({"schema": "weighbridge.problem/1", "decision": "none", "why": plain(cause, 500)}, status)
+def _problem(status: int, cause: str, headers: Mapping[str, str] | None = None) -> Response:
+    return answer({"schema": "weighbridge.problem/1", "decision": "none", "why": plain(cause, 500)}, status, headers)
 
 
 def _check(site: Site) -> None:
