@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exemption": ("Gates", "waive one rule for one digest, signed and for a time"),
     "decisions": ("Gates", "show the log of decisions, and prove it whole"),
     "registry": ("Gates", "list, show, verify, copy and clear what registries hold"),
+    "query": ("Gates", "ask the index which models contain, declare or come from something"),
+    "index": ("Gates", "make the index of the registry again, or say what is in it"),
     "serve": ("Gates", "gate two over HTTP, and as an admission webhook of Kubernetes"),
     "azure": ("Azure", "audit an estate, judge policies and identities, gate deployments, publish"),
     "monitor": ("Watch", "judge logs of what runs, write alert rules, probe an endpoint"),
