@@ -71,6 +71,9 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         progress.finish()
+    reference = str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
+    if outcome.admitted:
+        _tell_index(options, settings, destination.store, outcome.tag, now)
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
@@ -78,6 +81,15 @@ def run(options: argparse.Namespace) -> int:
     else:
         common.write(options, _text(outcome, reference, options))
     return 0 if outcome.admitted else 1
+
+
+def _tell_index(options: argparse.Namespace, settings: Settings, store: Store, tag: str, now: datetime) -> None:
+    """The index is brought up if there is one; what goes wrong there changes nothing about the intake."""
+    from weighbridge.pipelines.indexing import tell_index
+
+    trust = common.trust_policy(settings, needed=False, now=now)
+    if said := tell_index(settings, store, store.reference(tag=tag), trust, now):
+        common.say(options, said)
 
 
 def _destination(options: argparse.Namespace, settings: Settings) -> Destination:

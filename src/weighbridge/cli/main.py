@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("Serve", "intakes, evidence and gate two over HTTP, and the admission webhook of Kubernetes"),
     "work": ("Serve", "do the intakes that a server was asked for"),
     "token": ("Serve", "hand out and revoke tokens for the server's API"),
+    "query": ("Gates", "ask the index which models contain, declare or come from something"),
+    "index": ("Gates", "make the index of the registry again, or say what is in it"),
     "azure": ("Azure", "audit an estate, judge policies and identities, gate deployments, publish"),
     "monitor": ("Watch", "judge logs of what runs, write alert rules, probe an endpoint"),
     "trust": ("Set up", "say whose signatures count"),

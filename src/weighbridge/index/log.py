@@ -17,6 +17,7 @@ SQLAlchemy Core, so that PostgreSQL is another address. See `docs/decisions/0038
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from weighbridge.core.digests import canonical_json, digest_bytes
 from weighbridge.core.errors import IndexFailed
@@ -130,7 +131,7 @@ def open_log(address: str, *, create: bool = False, seal: Callable[[Head], bytes
     Raises UsageError for an address that nothing can be opened by, IndexFailed if there is no log.
     """
     engine = open_database(address, create=create)
-    tables = _tables()
+    tables = log_tables()
     log = DecisionLog(engine, tables)
     with told(), writing(engine) as connection:
         if connection.dialect.name == "postgresql":
@@ -156,7 +157,9 @@ def entry_hash(log: str, sequence: int, previous: str, document: bytes) -> str:
     return digest_bytes(canonical_json(said)).hex
 
 
-def _tables() -> Tables:
+@cache
+def log_tables() -> Tables:
+    """The tables of the log for SQLAlchemy."""
     from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table
 
     metadata = MetaData()
