@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("Gates", "say what each stage demands, and try it on cases of your own"),
     "exemption": ("Gates", "waive one rule for one digest, signed and for a time"),
     "decisions": ("Gates", "show the log of decisions, and prove it whole"),
+    "sweep": ("Gates", "judge every indexed model again with the knowledge of today"),
     "registry": ("Gates", "list, show, verify, copy and clear what registries hold"),
     "serve": ("Serve", "intakes, evidence and gate two over HTTP, and the admission webhook of Kubernetes"),
     "work": ("Serve", "do the intakes that a server was asked for"),
