@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
     from weighbridge.pipelines.intake import Intake
+    from weighbridge.registry.base import Store
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -180,6 +180,8 @@ def read_server(table: Any, folder: str, where: str) -> ServerSettings:
     for key, value in table.items():
         if key == "sign_in":
             found[key] = read_sign_in(value, folder, f"{where[:-1]}.sign_in]")
+        elif key == "audits":
+            found[key] = os.path.join(folder, text_of(table, key, where))
         elif isinstance(getattr(default, key), int):
             least = 0 if key in ("rate", "job_memory_mb") else 1
             if type(value) is not int or not least <= value <= MOST_NUMBER:

@@ -271,6 +271,8 @@ class ServerSettings(NamedTuple):
     """Megabytes of memory that one intake may take; 0: as much as there is."""
     rate: int = 50
     """Requests per second that one caller may make for long; four times as many at once. 0: any number."""
+    audits: str = ""
+    """The folder that holds reports of `azure audit` as JSON, named by their day; the dashboard shows the last."""
     sign_in: SignInSettings = SignInSettings()
 
 

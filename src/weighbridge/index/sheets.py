@@ -156,6 +156,23 @@ def begin(engine: Engine, judged_with: str, within: str, now: datetime) -> Sweep
         return Sweep(int(made[0]) if made else 0, judged_with, within)
 
 
+class LastSweep(NamedTuple):
+    """The sweep that was begun last; `ended` is empty while it is not over."""
+
+    judged_with: str
+    within: str
+    began: str
+    ended: str
+
+
+def last_sweep(engine: Engine) -> LastSweep | None:
+    """The sweep that was begun last; None if there was none."""
+    sweeps = _tables().sweeps
+    with told(), reading(engine) as connection:
+        row = connection.execute(sweeps.select().order_by(sweeps.c.id.desc()).limit(1)).first()
+    return LastSweep(row.judged_with, row.within, row.began, row.ended) if row else None
+
+
 def done(engine: Engine, sweep: Sweep) -> list[tuple[int, int, int]]:
     """The ranges of a sweep that are done, in order, each with how many models were judged in it."""
     table = _tables().ranges

@@ -97,7 +97,10 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
         return answer({"status": "ok"})
 
     rules = (*gate_rules(admit, review, healthy, ready), *(desk.rules if desk is not None else ()))
-    routes = [Route(rule.path, _fenced(guarded(rule, desk)), methods=list(rule.methods)) for rule in rules]
+    routes = [
+        Route(rule.path, _fenced(guarded(rule, desk), desk if rule.page else None), methods=list(rule.methods))
+        for rule in rules
+    ]
 
     async def elsewhere(request: Request, error: Exception) -> Response:
         del request
@@ -107,30 +110,39 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
     return Starlette(routes=routes, exception_handlers={HTTPException: elsewhere}, middleware=around)
 
 
-def _fenced(handler: Handler) -> Handler:
-    """The third fence, after those of the scan and of the command line."""
+def _fenced(handler: Handler, pages: Desk | None = None) -> Handler:
+    """The third fence, after those of the scan and of the command line. With `pages` what goes wrong is a page."""
 
     async def answered(request: Request) -> Response:
         try:
             return await handler(request)
-        except BadRequest as error:
-            return _problem(error.status, error.cause, error.headers)
-        except NotFound as error:
-            return _problem(404, error.cause)
-        except UsageError as error:
-            return _problem(400, error.cause)
-        except RegistryError as error:
-            return _problem(502, error.cause)
-        except IndexFailed as error:
-            return _problem(503, error.cause)
-        except WeighbridgeError as error:
-            return _problem(500, error.cause)
-        except TimeoutError:
-            return _problem(504, "there was no answer in time")
         except Exception as error:  # noqa: BLE001 -- the fence: whoever asks gets a sentence, never a traceback
-            return _problem(500, f"an error inside weighbridge ({type(error).__name__}); nothing was decided")
+            status, cause = _said(error)
+            headers = dict(error.headers or {}) if isinstance(error, BadRequest) else {}
+        if pages is None or request.query_params.get("as") == "json":
+            return _problem(status, cause, headers)
+        from weighbridge.web.pages.view import problem_page
+
+        shown = problem_page(request, pages, status, plain(cause, 500))
+        shown.headers.update(headers)
+        return shown
 
     return answered
+
+
+def _said(error: Exception) -> tuple[int, str]:
+    """The status and the sentence for an error."""
+    if isinstance(error, BadRequest):
+        return error.status, error.cause
+    if isinstance(error, TimeoutError):
+        return 504, "there was no answer in time"
+    if isinstance(error, WeighbridgeError):
+        found = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        return found, error.cause
+    return 500, f"an error inside weighbridge ({type(error).__name__}); nothing was decided"
+
+
+_STATUS = ((NotFound, 404), (UsageError, 400), (RegistryError, 502), (IndexFailed, 503))
 
 
 def _problem(status: int, cause: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -118,10 +118,11 @@ def open_desk(site: Site, engine: Engine, *, local: bool, sign_in: SignIn | None
     from weighbridge.web.api import api_rules
     from weighbridge.web.api_models import model_rules
     from weighbridge.web.openapi import openapi_rule
+    from weighbridge.web.pages.routes import pages_of
     from weighbridge.web.sign_in import sign_in_rules
 
     jobs, accounts, alerts = Jobs(engine), Accounts(engine), Alerts(engine)
     rates = Rates(0 if local else site.settings.server.rate)
     desk = Desk(site, engine, jobs, accounts, alerts, Metrics(THREADS), rates, sign_in, local)
     rules = (*api_rules(desk), *model_rules(desk), *sign_in_rules(desk))
-    return desk._replace(rules=(*rules, openapi_rule(rules)))
+    return desk._replace(rules=(*rules, openapi_rule(rules), *pages_of(desk)))
