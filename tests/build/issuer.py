@@ -92,7 +92,7 @@ class Issuer:
 
     def redeem(self, words: dict[str, str], authorization: str | None) -> tuple[int, dict[str, Any]]:
         asked = self._codes.pop(words.get("code", ""), None)
-        basic = base64.b64encode(f"{CLIENT}:{quote(SECRET, safe="")}".encode()).decode()
+        basic = base64.b64encode(f"{CLIENT}:{quote(SECRET, safe='')}".encode()).decode()
         if asked is None or authorization != f"Basic {basic}" or words["redirect_uri"] != asked["redirect_uri"]:
             return 400, {"error": "invalid_grant"}
         digest = hashlib.sha256(words["code_verifier"].encode()).digest()

@@ -14,7 +14,7 @@ QUICK = (
     "-S",
     "-E",
     "-c",
-    "import os, sys, time, json; asked = json.loads(sys.stdin.readline()); time.sleep(0.1);"
+    "import sys, time, json; asked = json.loads(sys.stdin.readline()); time.sleep(0.1);"
     "sys.stdout.write(json.dumps({'end': 'done', 'why': 'x', 'document': asked}) + chr(10))",
 )
 
