@@ -100,7 +100,7 @@ def staffed(folder: Path, *, address: str = "", local: bool = False, more: str =
     sign_in = None if local else SignIn(SIGN_IN, "")
     if sign_in is not None:
         settings = settings._replace(server=settings.server._replace(sign_in=SIGN_IN))
-    site = with_settings(made.site, settings)
+    site = with_settings(made.site, settings)._replace(seconds=60.0)
     engine = open_database(address or f"sqlite:///{folder}/.weighbridge/index.db", create=True)
     desk = open_desk(site, engine, local=local, sign_in=sign_in)
     tokens = {
