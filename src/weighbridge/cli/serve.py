@@ -1,7 +1,9 @@
 """Gate two over HTTP: POST /v1/admit, the admission webhook of Kubernetes at /admission/STAGE, /healthz and /readyz.
 
-It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is one
-line of JSON on standard error. See docs/kubernetes.md.
+It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is written
+into the log of decisions before it is told (the setting index, or WEIGHBRIDGE_INDEX), and is one line of JSON on standard
+error. Without a log that can be written it does not start, unless --no-record says that none is wanted. See
+docs/kubernetes.md.
 
 Examples:
   weighbridge serve
@@ -16,7 +18,7 @@ import sys
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import IndexFailed, UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.web.app import build
 from weighbridge.web.site import Site
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
     from typing import Any
+
+    from weighbridge.core.settings import Settings
+    from weighbridge.pipelines.gate_two import Gate
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONNECTIONS = 200
@@ -41,6 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain-http", action="store_true", help="listen to other machines without TLS: something before us does it"
     )
+    parser.add_argument("--no-record", action="store_true", help="keep no log of decisions")
     common.add_general(parser)
 
 
@@ -60,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             sys.stderr.write(json.dumps(line, ensure_ascii=True) + "\n")
             sys.stderr.flush()
 
-    site = Site(settings, lambda: common.trust_policy(settings), lambda: datetime.now(UTC), log)
+    site = Site(_gate(settings, record=not options.no_record), lambda: datetime.now(UTC), log)
     server = uvicorn.Server(
         uvicorn.Config(
             build(site),
@@ -93,6 +99,22 @@ def run(options: argparse.Namespace) -> int:
     except SystemExit:
         raise UsageError(f"cannot serve on {options.host}:{options.port}", "is something listening there?") from None
     return 0
+
+
+def _gate(settings: Settings, *, record: bool) -> Gate:
+    from weighbridge.pipelines.gate_two import Held, log_of, open_gate, signing_key
+
+    gate = open_gate(settings, record=False, held=Held())
+    if not record:
+        return gate
+    signer = signing_key(settings)
+    try:
+        log = log_of(settings, signer)
+        log.try_writing()
+    except (UsageError, IndexFailed) as error:
+        mend = "set index (or WEIGHBRIDGE_INDEX) to a database that can be written, or give --no-record to keep no log"
+        raise UsageError(error.cause, mend) from error
+    return gate._replace(log=log, signer=signer)
 
 
 def _check(options: argparse.Namespace) -> None:

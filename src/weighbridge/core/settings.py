@@ -323,6 +323,7 @@ def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
         registry=environ.get("WEIGHBRIDGE_REGISTRY") or settings.registry,
         key=environ.get("WEIGHBRIDGE_KEY") or settings.key,
         fail_on=environ.get("WEIGHBRIDGE_FAIL_ON") or settings.fail_on,
+        index_address=environ.get("WEIGHBRIDGE_INDEX") or settings.index_address,
     )
 
 

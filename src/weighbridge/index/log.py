@@ -95,6 +95,13 @@ class DecisionLog:
         with _told(), self._reading() as connection:
             return self._head(connection)
 
+    def try_writing(self) -> None:
+        """Raises IndexFailed if nothing could be appended now. Nothing is changed."""
+        with _told(), self._turn(), self._engine.connect() as connection, connection.begin() as attempt:
+            head = self._tables.head
+            connection.execute(head.update().values(sequence=head.c.sequence))
+            attempt.rollback()
+
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""
         decisions = self._tables.decisions
@@ -133,7 +140,11 @@ class DecisionLog:
         if url.get_backend_name() != "sqlite" or not url.database:
             yield
             return
-        fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            cause = f"the log of decisions beside {plain(url.database)} cannot be written: {error.strerror}"
+            raise IndexFailed(cause, "nothing was decided; see to the index and try again") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield
