@@ -98,7 +98,7 @@ tamper: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python bench/run.py
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
-	$(BIN)/python bench/decisions.py
+	PYTHONPATH=tests $(BIN)/python bench/decisions.py
 
 bench-poison: .venv/.dev
 	$(BIN)/python bench/poison.py --docs

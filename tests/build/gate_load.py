@@ -67,12 +67,18 @@ def server(folder: str, *words: str, environ: Mapping[str, str] | None = None) -
 
 
 def ask_all(
-    port: int, reference: str, clients: int, each: int, *, told: Callable[[int], object] | None = None
+    port: int,
+    reference: str,
+    clients: int,
+    each: int,
+    *,
+    stage: str = "production",
+    told: Callable[[int], object] | None = None,
 ) -> list[Answer]:
     """Every client asks one question after the other; who gets no answer stops. `told` hears how many were answered."""
     answers: list[Answer] = []
     lock = threading.Lock()
-    body = json.dumps({"reference": reference, "stage": "production"})
+    body = json.dumps({"reference": reference, "stage": stage})
 
     def client() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

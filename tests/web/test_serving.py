@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from build.gate_load import free_port, held_against, killed_in_the_middle, server
+from build.gate_load import held_against, killed_in_the_middle, server
 from build.reviews import pod, review
 from build.running import command
 from build.sites import Served, served

@@ -1,8 +1,8 @@
 """Gate two over HTTP: POST /v1/admit, the admission webhook of Kubernetes at /admission/STAGE, /healthz and /readyz.
 
 It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is written
-into the log of decisions before it is told (the setting index, or WEIGHBRIDGE_INDEX), and is one line of JSON on standard
-error. Without a log that can be written it does not start, unless --no-record says that none is wanted. See
+into the log of decisions before it is told (the setting index, or WEIGHBRIDGE_INDEX), and is one line of JSON on
+standard error. Without a log that can be written it does not start, unless --no-record says that none is wanted. See
 docs/kubernetes.md.
 
 Examples:

@@ -1,9 +1,9 @@
 """Gate two as other programs use it: from settings and the text of a reference to a decision that stands in the log.
 
-Everything that may have changed is read anew for each decision: the trust store, exemptions, feeds, what a tag names and
-what is attached to it. Expressions are compiled, and knowledge is opened, once. A gate that decides often can keep what
-cannot change (`Held`): bytes under their digest, and what today's knowledge says of facts under theirs. Signatures are
-verified each time, since who is trusted may have changed.
+Everything that may have changed is read anew for each decision: the trust store, exemptions, feeds, what a tag names
+and what is attached to it. Expressions are compiled, and knowledge is opened, once. A gate that decides often can keep
+what cannot change (`Held`): bytes under their digest, and what today's knowledge says of facts under theirs. Signatures
+are verified each time, since who is trusted may have changed.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ class Held:
 class Gate(NamedTuple):
     """Gate two with its settings and its log (None: decisions are not recorded). `signer` signs the log's end.
 
-    `held` is for gates that decide often. `attest` is given each decision once it is recorded, to state it elsewhere too; what it raises is raised, and then
-    there is no decision. Any number of threads and processes may hold one on the same log.
+    `held` is for gates that decide often. `attest` is given each decision once it is recorded, to state it elsewhere
+    too; what it raises is raised, and then there is no decision. Any number of threads and processes may hold one on
+    the same log.
     """
 
     settings: Settings
