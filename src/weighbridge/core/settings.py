@@ -58,6 +58,13 @@ class StagePolicy(NamedTuple):
     """Publishers that a model may come from, as patterns; empty: any. Who signed counts before who is named."""
     blocked_publishers: tuple[str, ...] = ()
     """Publishers that never pass, as patterns, whoever signed."""
+    countries: tuple[str, ...] = ()
+    """Countries (ISO 3166-1, two letters) that a publisher may have its seat in; empty: any, known or not. Who signed
+    counts, and only without a signature who is named."""
+    blocked_countries: tuple[str, ...] = ()
+    """Countries that a publisher may not have its seat in; one whose seat is not known does not pass then."""
+    publisher_countries: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Seats of publishers and signers that are not known here, or are known otherwise: patterns of names."""
     lookalikes: bool = False
     """Whether an unsigned model may pass whose publisher could be taken for a well-known one."""
     formats: tuple[str, ...] = ()

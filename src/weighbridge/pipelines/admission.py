@@ -35,6 +35,7 @@ from weighbridge.pipelines.exempting import NOTHING_KEPT, Kept, check_signer, op
 from weighbridge.pipelines.feeds import read_feeds
 from weighbridge.pipelines.frameworks import Runtime, affected, runtime_problems
 from weighbridge.pipelines.rejudging import Judged, judge_again, todays_knowledge
+from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.registry.read import StoredEvidence, StoredModel, damaged_blobs, load_model
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ def _surrounded(
         newest=newest,
         newest_of=newest_of,
         knowledge_date=_knowledge_date(advisories),
+        countries=load_card_knowledge().countries if policy.countries or policy.blocked_countries else {},
     )
 
 

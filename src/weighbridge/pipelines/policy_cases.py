@@ -27,6 +27,7 @@ from weighbridge.gate.expressions import cel_reason
 from weighbridge.gate.reason import Result
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.frameworks import affected, parse_runtime
+from weighbridge.provenance.knowledge import load_card_knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -193,6 +194,7 @@ def case_of(model: Model, now: datetime, advisories: Advisories) -> Case:
         runtime_problems=runtime.problems,
         knowledge_date=(now - timedelta(days=model.knowledge_days_ago)).date(),
         moved="as the case says" if model.moved else "",
+        countries=load_card_knowledge().countries,
     )
 
 
