@@ -117,6 +117,16 @@ BOTH = {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
         ({}, {"engines": ("picklescan",)}, {"engines-ran": "unmet"}),
         ({"engines": {"picklescan": "clean"}}, {"engines": ("picklescan",)}, {}),
         ({"engines": {"picklescan": "malicious"}}, {"engines": ("picklescan",)}, {"engines-ran": "unmet"}),
+        (
+            {"engines": {"picklescan": "clean"}, "missing": ("engines",)},
+            {"engines": ("picklescan",)},
+            {"engines-ran": "unmet"},
+        ),
+        (
+            {"engines": {"picklescan": "clean"}, "scanned_days_ago": 8},
+            {"engines": ("picklescan",)},
+            {"engines-ran": "unmet", "scan-fresh": "unmet"},
+        ),
         ({"sbom_completeness": 79}, {"sbom_completeness": 80}, {"sbom-complete": "unmet"}),
         ({"sbom_completeness": 80}, {"sbom_completeness": 80}, {}),
         # what is known of it

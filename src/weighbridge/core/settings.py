@@ -78,7 +78,7 @@ class StagePolicy(NamedTuple):
     max_knowledge_age_days: int = 0
     """Days after which the knowledge that is installed here is too old to decide with; 0: it never is."""
     signers: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 -- never changed
-    """Who must have signed a kind of evidence (`scan`, `facts`, `provenance`, `sbom`, `model-signature`,
+    """Who must have signed a kind of evidence (`scan`, `facts`, `engines`, `provenance`, `sbom`, `model-signature`,
     `exemption`), as patterns of names; a kind that is not named: anybody who is trusted for it."""
     most_bytes: int = 0
     """Bytes that all files of a model may have together; 0: any number."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 ADVISORIES = ("off", "runtime", "declared", "required")
-SIGNED = ("scan", "facts", "provenance", "sbom", "model-signature", "exemption", "feed")
+SIGNED = ("scan", "facts", "engines", "provenance", "sbom", "model-signature", "exemption", "feed")
 """Kinds of evidence whose signers a stage can name."""
 _LISTS = ("registries", "sources", "publishers", "blocked_publishers", "formats", "blocked_formats", "engines", "cel")
 _COUNTRIES = ("countries", "blocked_countries")

@@ -94,6 +94,7 @@ class Case(NamedTuple):
     problems: tuple[Problem, ...]
     provenance: Proof | None = None
     facts: Proof | None = None
+    engines: Proof | None = None
     result: Proof | None = None
     slsa: Proof | None = None
     lists: tuple[Proof, ...] = ()
@@ -129,6 +130,7 @@ class Case(NamedTuple):
         found = (
             ("scan", self.scan),
             ("facts", self.facts),
+            ("engines", self.engines),
             ("provenance", self.provenance),
             ("sbom", self.sbom),
             ("model-signature", self.signature),

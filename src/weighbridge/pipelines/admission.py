@@ -16,6 +16,7 @@ from weighbridge.core.digests import digest_bytes, model_digest
 from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
+    ENGINES_PREDICATE,
     EXEMPTION_PREDICATE,
     FACTS_PREDICATE,
     MODEL_SIGNATURE_PREDICATE,
@@ -51,6 +52,7 @@ KINDS = {
     SCAN_PREDICATE: "scan",
     FACTS_PREDICATE: "facts",
     PROVENANCE_PREDICATE: "provenance",
+    ENGINES_PREDICATE: "engines",
     CYCLONEDX_PREDICATE: "sbom",
     MODEL_SIGNATURE_PREDICATE: "model-signature",
     EXEMPTION_PREDICATE: "exemption",
@@ -152,6 +154,7 @@ def assemble(
         problems=tuple(problems),
         provenance=proofs.get(PROVENANCE_PREDICATE),
         facts=proofs.get(FACTS_PREDICATE),
+        engines=proofs.get(ENGINES_PREDICATE),
         model=model_digest([(file.path, file.size, file.digest) for file in model.files]),
         newest=newest,
         newest_of=newest_of,
