@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
+.PHONY: help demo intake test coverage check lint types floors docs services writers corpus engines knowledge fuzz tamper bench bench-poison clean
 
 help:
 	@echo "make demo                see a good model admitted and a trojan stopped"
 	@echo "make intake MODEL=path   take your own folder through the same gates"
 	@echo "make test                everything that must be green"
+	@echo "make coverage            the same tests, and which lines they reach"
 	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser; needs npm, 400 MB)"
 	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
@@ -40,7 +41,10 @@ intake: .venv/.run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/intake.sh "$(MODEL)"
 
 test: .venv/.dev lint types floors
-	@sh tools/test.sh $(BIN)/python
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+coverage: .venv/.dev
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov
 
 check: lint types floors
 

@@ -116,16 +116,19 @@ def _run(starter: subprocess.Popen[str], reference: str, seconds: float | None) 
     if seconds is not None:
         time.sleep(seconds)
         # It is a zombie until its parent looks, or the parent looked already and nobody has this id.
-        with (
-            open(f"/proc/{child}/stat", encoding="ascii")
-            if os.path.exists(f"/proc/{child}")
-            else open(os.devnull) as file
-        ):
-            alive = str(starter.pid) in file.read().split()
-        if alive:
+        if str(starter.pid) in _stat(child):
             os.kill(child, signal.SIGKILL)
     status = int(starter.stdout.readline())
     return time.monotonic() - started, status
+
+
+def _stat(process: int) -> list[str]:
+    """What the system says of a process; nothing if there is none. It may go between opening and reading."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as file:
+            return file.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _nothing_is_half_done(top: Path, number: int, status: int) -> None:

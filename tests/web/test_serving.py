@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from build.gate_load import held_against, killed_in_the_middle, server
+from build.gate_load import ask_all, held_against, killed_in_the_middle, server
+from build.postgres import needs_postgres, postgres
 from build.reviews import pod, review
 from build.running import command
 from build.sites import Served, served
@@ -28,8 +29,11 @@ from weighbridge.pipelines.log_heads import signer_of
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from build.postgres import Server
+    from weighbridge.index.log import Head
 
 
 @pytest.fixture
@@ -129,12 +133,17 @@ def test_without_trust_it_does_not_start(gate: Served) -> None:
     assert "no key is trusted" in outcome.err
 
 
+def opener(gate: Served) -> Callable[[Head], str]:
+    """What verifies the signed end of the log."""
+    trust = trust_of(load_settings(str(gate.folder / "weighbridge.toml"), {}))
+    return lambda head: signer_of(head, trust, datetime.now(UTC))
+
+
 def test_decisions_by_clients_at_once_are_all_in_the_log_although_it_was_killed(gate: Served) -> None:
     """A sample of what bench/decisions.py does ten thousand times."""
     answers, _ = killed_in_the_middle(str(gate.folder), "net:v1", 8, 120)
     settings = load_settings(str(gate.folder / "weighbridge.toml"), {})
-    now = datetime.now(UTC)
-    proof, lost = held_against(settings.index_address, answers, lambda head: signer_of(head, trust_of(settings), now))
+    proof, lost = held_against(settings.index_address, answers, opener(gate))
     assert len(answers) >= 120
     assert all(one.allowed for one in answers)
     assert len({one.sequence for one in answers}) == len(answers)
@@ -168,3 +177,30 @@ def test_the_environment_names_the_log(gate: Served, tmp_path: Path, monkeypatch
         httpx2.post(f"http://127.0.0.1:{port}/v1/admit", json=asked, timeout=30)
     assert "net:v1" in command("decisions", "show").out
     assert (tmp_path / "elsewhere.db").exists()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Server]:
+    needs_postgres()
+    with postgres() as one:
+        yield one
+
+
+def test_decisions_are_all_in_a_log_that_postgresql_keeps(gate: Served, database: Server) -> None:
+    """Killed are the server, and then the database itself under the clients."""
+    address = database.fresh("decisions")
+    environ = {"WEIGHBRIDGE_INDEX": address}
+    answers, _ = killed_in_the_middle(str(gate.folder), "net:v1", 8, 80, environ=environ)
+    with server(str(gate.folder), "--quiet", environ=environ) as running:
+        before = ask_all(running.port, "net:v1", 2, 5)
+        database.kill()
+        asked = {"reference": "net:v1", "stage": "production"}
+        got = httpx2.post(f"http://127.0.0.1:{running.port}/v1/admit", json=asked, timeout=30)
+        assert (got.status_code, got.json()["decision"]) == (503, "none")
+        database.start()
+        after = ask_all(running.port, "net:v1", 2, 5)
+    assert len(before) == len(after) == 10
+    proof, lost = held_against(address, [*answers, *before, *after], opener(gate))
+    assert len(answers) >= 80
+    assert lost == []
+    assert proof.whole, proof.problems

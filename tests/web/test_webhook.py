@@ -213,6 +213,7 @@ def test_a_dry_run_is_judged_and_not_recorded(gate: Served) -> None:
 
 def test_a_decision_that_cannot_be_recorded_denies(gate: Served, tmp_path: Path) -> None:
     log = open_log(f"sqlite:///{tmp_path}/index.db", create=True)
+    (tmp_path / "index.db.turn").unlink()
     (tmp_path / "index.db.turn").mkdir()
     site = gate.site._replace(gate=gate.site.gate._replace(log=log))
     response = gate._replace(site=site).review(review(pod(models=(gate.model,))))

@@ -1,0 +1,1 @@
+"""One file a step, named by its number. A step that was released is never changed."""
