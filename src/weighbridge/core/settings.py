@@ -346,8 +346,8 @@ def _from_file(path: str) -> Settings:
         raise UsageError(
             f"the settings {path} cannot be read: {error}", "mend the file, or name another one"
         ) from error
-    if os.path.basename(path) != FILE:
-        table = table["tool"]["weighbridge"]
+    if os.path.basename(path) == "pyproject.toml":
+        table = table.get("tool", {}).get("weighbridge", {})
     where = f"the settings {path}"
     known = (*(field for field in Settings._fields if field not in NOT_KEYS), "stage", "index")
     tables.check_keys(table, known, where)
