@@ -120,4 +120,4 @@ def staffed(folder: Path, *, address: str = "", local: bool = False, more: str =
 
 def with_settings(site: Any, settings: Any) -> Any:
     """A site with other settings."""
-    return site._replace(settings=settings)
+    return site._replace(gate=site.gate._replace(settings=settings))

@@ -9,14 +9,13 @@ from weighbridge.index.database import open_database
 from weighbridge.index.jobs import Jobs
 from weighbridge.pipelines.working import CHILD, Bounds, Worker
 
-QUICK = (
-    sys.executable,
-    "-S",
-    "-E",
-    "-c",
-    "import sys, time, json; asked = json.loads(sys.stdin.readline()); time.sleep(0.1);"
-    "sys.stdout.write(json.dumps({'end': 'done', 'why': 'x', 'document': asked}) + chr(10))",
-)
+_CODE = """
+import json, sys, time
+asked = json.loads(sys.stdin.readline())
+time.sleep(0.1)
+print(json.dumps({"end": "done", "why": "x", "document": asked}))
+"""
+QUICK = (sys.executable, "-S", "-E", "-c", _CODE)
 
 
 def main(address: str, config: str, kind: str) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc.jwk import ECKey
 
-from build.desks import BASE, Asker, Staffed, staffed
+from build.desks import BASE, Asker, Staffed, staffed, with_settings
 from build.issuer import CLIENT, SECRET, Issuer, shared_key
 from weighbridge.core.errors import UsageError
 from weighbridge.core.settings import SignInSettings, load_settings
@@ -51,7 +51,7 @@ class Browser:
         settings = settings_for(issuer)
         whole = project.desk.site.settings
         server = whole.server._replace(sign_in=settings)
-        site = project.desk.site._replace(settings=whole._replace(server=server))
+        site = with_settings(project.desk.site, whole._replace(server=server))
         self.desk = open_desk(site, project.desk.engine, local=False, sign_in=SignIn(settings, secret))
         self.ask = Asker(self.desk)
         self.issuer = issuer

@@ -148,7 +148,10 @@ def _turn(engine: Engine) -> Iterator[None]:
     if url.get_backend_name() != "sqlite" or not url.database:
         yield
         return
-    fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise IndexFailed(f"the index {plain(url.database)} cannot be written: {error.strerror}", MEND) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

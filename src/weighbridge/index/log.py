@@ -85,6 +85,12 @@ class DecisionLog:
         with told(), reading(self._engine) as connection:
             return self._head(connection)
 
+    def try_writing(self) -> None:
+        """Raises IndexFailed if nothing could be appended now. Nothing is changed."""
+        head = self._tables.head
+        with told(), writing(self._engine) as connection:
+            connection.execute(head.update().values(sequence=head.c.sequence))
+
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""
         decisions = self._tables.decisions

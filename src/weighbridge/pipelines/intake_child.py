@@ -81,7 +81,7 @@ def main() -> None:
 
 def _take_in(asked: dict[str, Any], telling: _Telling) -> dict[str, Any]:
     from weighbridge.core.settings import load_settings
-    from weighbridge.pipelines.intake_job import destination_of, intake_document, take_in_by
+    from weighbridge.pipelines.intake_job import destination_of, intake_document, others_of, take_in_by
 
     settings = load_settings(asked["config"], os.environ)
     destination = destination_of(asked["target"], settings, replace=asked["replaces"])
@@ -93,6 +93,7 @@ def _take_in(asked: dict[str, Any], telling: _Telling) -> dict[str, Any]:
         stage=asked["stage"],
         watcher=telling,
         now=datetime.now(UTC),
+        others=others_of(settings, asked["stage"]),
     )
     document = intake_document(outcome, reference)
     if outcome.admitted:
