@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
     from weighbridge.pipelines.intake import Intake
+    from weighbridge.registry.base import Store
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,8 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         progress.finish()
+    if outcome.admitted:
+        _tell_index(options, settings, destination.store, outcome.tag, now)
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
@@ -95,6 +98,15 @@ def _others(options: argparse.Namespace, settings: Settings) -> Others | None:
 
     wanted = wanted_engines(options, settings, names)
     return Others(chosen(wanted), wanted)
+
+
+def _tell_index(options: argparse.Namespace, settings: Settings, store: Store, tag: str, now: datetime) -> None:
+    """The index is brought up if there is one; what goes wrong there changes nothing about the intake."""
+    from weighbridge.pipelines.indexing import tell_index
+
+    trust = common.trust_policy(settings, needed=False, now=now)
+    if said := tell_index(settings, store, store.reference(tag=tag), trust, now):
+        common.say(options, said)
 
 
 def _destination(options: argparse.Namespace, settings: Settings) -> Destination:

@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exemption": ("Gates", "waive one rule for one digest, signed and for a time"),
     "decisions": ("Gates", "show the log of decisions, and prove it whole"),
     "registry": ("Gates", "list, show, verify, copy and clear what registries hold"),
+    "query": ("Gates", "ask the index which models contain, declare or come from something"),
+    "index": ("Gates", "make the index of the registry again, or say what is in it"),
     "serve": ("Serve", "intakes, evidence and gate two over HTTP, and the admission webhook of Kubernetes"),
     "work": ("Serve", "do the intakes that a server was asked for"),
     "token": ("Serve", "hand out and revoke tokens for the server's API"),

@@ -72,7 +72,8 @@ def take_in_by(
 
 def others_of(settings: Settings, stage: str) -> Others | None:
     """The scanners of others that a stage asks for. Raises UsageError if one of them is not here."""
-    from weighbridge.engines.ask import Wanted, chosen
+    from weighbridge.engines.ask import chosen
+    from weighbridge.engines.base import Wanted
     from weighbridge.pipelines.intake import Others
 
     names = tuple(dict.fromkeys(settings.stages[stage].engines))

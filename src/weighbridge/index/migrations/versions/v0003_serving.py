@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, String, Text, UniqueConstraint
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 NUMBER = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts upwards there
 
