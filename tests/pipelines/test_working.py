@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from build.containers import safetensors
-from build.opcode_programs import call
+from build.pickles import system
 from build.running import command
 from weighbridge.core.errors import IndexFailed
 from weighbridge.index.database import open_database
@@ -222,7 +222,7 @@ def test_real_intakes(tmp_path: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatc
     for name in ("good", "bad"):
         (tmp_path / name).mkdir()
     (tmp_path / "good/model.safetensors").write_bytes(safetensors({"w": b"12345678"}))
-    (tmp_path / "bad/model.pkl").write_bytes(call("os", "system", "echo"))
+    (tmp_path / "bad/model.pkl").write_bytes(system("echo"))
     good, _ = jobs.submit(WANTED._replace(source=f"{tmp_path}/good"), who="ada")
     bad, _ = jobs.submit(WANTED._replace(source=f"{tmp_path}/bad", target="team/bad:v1"), who="ada")
     gone, _ = jobs.submit(WANTED._replace(source=f"{tmp_path}/gone"), who="ada")

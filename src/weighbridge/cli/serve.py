@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     scheme = "https" if options.tls_cert else "http"
     common.say(options, f"serving {scheme}://{options.host}:{options.port}")
     try:
-        with workers(options.workers if desk is not None else 0, settings.file, log):
+        with workers(_crew(options, site) if desk is not None else 0, settings.file, log):
             server.run()
     except OSError as error:
         raise UsageError(
@@ -141,6 +141,15 @@ def _gate(settings: Settings, *, record: bool) -> Gate:
         mend = "set index (or WEIGHBRIDGE_INDEX) to a database that can be written, or give --no-record to keep no log"
         raise UsageError(error.cause, mend) from error
     return gate._replace(log=log, signer=signer)
+
+
+def _crew(options: argparse.Namespace, site: Site) -> int:
+    """How many workers to start: none without a key, since nothing that they take in could be signed."""
+    if options.workers and not site.settings.key:
+        common.say(options, "no signing key is set, so no intake is done here")
+        return 0
+    count: int = options.workers
+    return count
 
 
 def _check(options: argparse.Namespace) -> None:
