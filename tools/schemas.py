@@ -249,6 +249,7 @@ def intake_shape() -> Shape:
         "reference": str,
         "digest": Digest | Literal[""],
         "evidence": ListOf(evidence),
+        "engines": tuple[EngineReport, ...],
         "provenance": provenance_shape(),
         "report": scan_shape(),
     }

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import inspect, text
 
-from build.postgres import needs_postgres, postgres
 from weighbridge.core.errors import IndexFailed
 from weighbridge.index import migrations
 from weighbridge.index.check import check
@@ -18,27 +17,11 @@ from weighbridge.index.database import NEWEST, open_database, reading, told, wri
 from weighbridge.index.log import open_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlalchemy import Engine
 
     from build.postgres import Server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    needs_postgres()
-    with postgres() as made:
-        yield made
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/index.db"
-    name = "".join(letter if letter.isalnum() else "_" for letter in request.node.name.lower())
-    return request.getfixturevalue("server").fresh(name)
 
 
 def test_the_newest_version_is_that_of_the_last_step() -> None:

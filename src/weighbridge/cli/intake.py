@@ -8,6 +8,7 @@ Examples:
   weighbridge intake ./model --to registry.example.com/team/model:v1
   weighbridge intake hf://org/name@main --to oci:registry:team/model:v1
   weighbridge intake https://models.example.com/net.safetensors#sha256=DIGEST
+  weighbridge intake ./model --engine modelscan --engine picklescan
   weighbridge intake ./model --format json --output intake.json
 """
 
@@ -22,7 +23,7 @@ from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
-from weighbridge.pipelines.intake import Destination
+from weighbridge.pipelines.intake import Destination, Others
 from weighbridge.pipelines.intake_job import destination_of, intake_document, take_in_by
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
@@ -48,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="let the tag name this model if it names another one")
     parser.add_argument("--stage", choices=STAGES, default="staging", help="whose demands hold (default: staging)")
     common.add_attestations(parser)
+    common.add_engines(parser, "ask this scanner too, in a sandbox, beside those that the stage asks for")
     common.add_output(parser, ("text", "json"))
 
 
@@ -69,10 +71,10 @@ def run(options: argparse.Namespace) -> int:
             now=now,
             attestations=common.attestations(options),
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
+            others=_others(options, settings),
         )
     finally:
         progress.finish()
-    reference = str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
     if outcome.admitted:
         _tell_index(options, settings, destination.store, outcome.tag, now)
     if options.format == "json":
@@ -82,6 +84,20 @@ def run(options: argparse.Namespace) -> int:
     else:
         common.write(options, _text(outcome, reference, options))
     return 0 if outcome.admitted else 1
+
+
+def _others(options: argparse.Namespace, settings: Settings) -> Others | None:
+    """The scanners that the stage and the options ask for. Raises UsageError if one of them is not here."""
+    names = list(dict.fromkeys((*common.stage_policy(settings, options.stage).engines, *options.engine)))
+    if not names:
+        if options.engine_path or options.yara_rules or options.unsafe_no_sandbox:
+            raise UsageError("these options are for engines, and none is asked for", "add --engine NAME")
+        return None
+    from weighbridge.cli.engines import wanted_engines
+    from weighbridge.engines.ask import chosen
+
+    wanted = wanted_engines(options, settings, names)
+    return Others(chosen(wanted), wanted)
 
 
 def _tell_index(options: argparse.Namespace, settings: Settings, store: Store, tag: str, now: datetime) -> None:
@@ -124,6 +140,10 @@ def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
     style = style_for(sys.stdout, environ)
     report = scan_text(outcome.report, style=style).rstrip("\n")
     report = f"{report}\n\n{provenance_section(outcome.provenance, style=style)}"
+    if outcome.opinions:
+        from weighbridge.render.engines import engines_text
+
+        report = f"{report}\n\n{engines_text(outcome.report, outcome.opinions, style=style).rstrip()}"
     if outcome.converted is not None:
         report = f"{report}\n\n{_converted(outcome.converted)}"
     if outcome.published is None:

@@ -3,8 +3,10 @@
 Without sign-in it answers only the person at this machine; how people sign in, and tokens, are described in
 docs/server.md. With --gate-only it has nothing but gate two: /v1/admit, /admission/STAGE, /healthz and /readyz.
 
-It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is one
-line of JSON on standard error. See docs/kubernetes.md.
+It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is written
+into the log of decisions before it is told (the setting index, or WEIGHBRIDGE_INDEX), and is one line of JSON on
+standard error. Without a log that can be written it does not start, unless --no-record says that none is wanted. See
+docs/kubernetes.md.
 
 Examples:
   weighbridge serve
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from weighbridge.core.settings import Settings
+    from weighbridge.pipelines.gate_two import Gate
     from weighbridge.web.desk import Desk
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -48,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain-http", action="store_true", help="listen to other machines without TLS: something before us does it"
     )
+    parser.add_argument("--no-record", action="store_true", help="keep no log of decisions; gate two only")
     parser.add_argument("--workers", metavar="N", type=int, default=1, help="intakes done here at a time (default: 1)")
     parser.add_argument("--gate-only", action="store_true", help="nothing but gate two: no queue, no index of ours")
     common.add_general(parser)
@@ -69,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
             sys.stderr.write(json.dumps(line, ensure_ascii=True) + "\n")
             sys.stderr.flush()
 
-    site = Site(settings, lambda: common.trust_policy(settings), lambda: datetime.now(UTC), log)
-    desk = None if options.gate_only else _desk(site, options)
+    site = Site(_gate(settings, record=not options.no_record), lambda: datetime.now(UTC), log)
+    desk = None if options.gate_only or options.no_record else _desk(site, options)
     server = uvicorn.Server(
         uvicorn.Config(
             build(site, desk),
@@ -95,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     scheme = "https" if options.tls_cert else "http"
     common.say(options, f"serving {scheme}://{options.host}:{options.port}")
     try:
-        with workers(options.workers if desk is not None else 0, settings.file, log):
+        with workers(_crew(options, site) if desk is not None else 0, settings.file, log):
             server.run()
     except OSError as error:
         raise UsageError(
@@ -120,6 +125,31 @@ def _desk(site: Site, options: argparse.Namespace) -> Desk:
     except IndexFailed as error:
         raise UsageError(error.cause, "set index to a database that can be written, or give --gate-only") from error
     return open_desk(site, engine, local=options.host in LOOPBACK and sign_in is None, sign_in=sign_in)
+
+
+def _gate(settings: Settings, *, record: bool) -> Gate:
+    from weighbridge.pipelines.gate_two import Held, log_of, open_gate, signing_key
+
+    gate = open_gate(settings, record=False, held=Held())
+    if not record:
+        return gate
+    signer = signing_key(settings)
+    try:
+        log = log_of(settings, signer)
+        log.try_writing()
+    except (UsageError, IndexFailed) as error:
+        mend = "set index (or WEIGHBRIDGE_INDEX) to a database that can be written, or give --no-record to keep no log"
+        raise UsageError(error.cause, mend) from error
+    return gate._replace(log=log, signer=signer)
+
+
+def _crew(options: argparse.Namespace, site: Site) -> int:
+    """How many workers to start: none without a key, since nothing that they take in could be signed."""
+    if options.workers and not site.settings.key:
+        common.say(options, "no signing key is set, so no intake is done here")
+        return 0
+    count: int = options.workers
+    return count
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -58,6 +58,13 @@ class StagePolicy(NamedTuple):
     """Publishers that a model may come from, as patterns; empty: any. Who signed counts before who is named."""
     blocked_publishers: tuple[str, ...] = ()
     """Publishers that never pass, as patterns, whoever signed."""
+    countries: tuple[str, ...] = ()
+    """Countries (ISO 3166-1, two letters) that a publisher may have its seat in; empty: any, known or not. Who signed
+    counts, and only without a signature who is named."""
+    blocked_countries: tuple[str, ...] = ()
+    """Countries that a publisher may not have its seat in; one whose seat is not known does not pass then."""
+    publisher_countries: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Seats of publishers and signers that are not known here, or are known otherwise: patterns of names."""
     lookalikes: bool = False
     """Whether an unsigned model may pass whose publisher could be taken for a well-known one."""
     formats: tuple[str, ...] = ()
@@ -71,7 +78,7 @@ class StagePolicy(NamedTuple):
     max_knowledge_age_days: int = 0
     """Days after which the knowledge that is installed here is too old to decide with; 0: it never is."""
     signers: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 -- never changed
-    """Who must have signed a kind of evidence (`scan`, `facts`, `provenance`, `sbom`, `model-signature`,
+    """Who must have signed a kind of evidence (`scan`, `facts`, `engines`, `provenance`, `sbom`, `model-signature`,
     `exemption`), as patterns of names; a kind that is not named: anybody who is trusted for it."""
     most_bytes: int = 0
     """Bytes that all files of a model may have together; 0: any number."""
@@ -365,6 +372,7 @@ def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
         registry=environ.get("WEIGHBRIDGE_REGISTRY") or settings.registry,
         key=environ.get("WEIGHBRIDGE_KEY") or settings.key,
         fail_on=environ.get("WEIGHBRIDGE_FAIL_ON") or settings.fail_on,
+        index_address=environ.get("WEIGHBRIDGE_INDEX") or settings.index_address,
     )
 
 
@@ -380,8 +388,8 @@ def _from_file(path: str) -> Settings:
         raise UsageError(
             f"the settings {path} cannot be read: {error}", "mend the file, or name another one"
         ) from error
-    if os.path.basename(path) != FILE:
-        table = table["tool"]["weighbridge"]
+    if os.path.basename(path) == "pyproject.toml":
+        table = table.get("tool", {}).get("weighbridge", {})
     where = f"the settings {path}"
     known = (*(field for field in Settings._fields if field not in NOT_KEYS), "stage", "index")
     tables.check_keys(table, known, where)

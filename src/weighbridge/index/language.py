@@ -23,6 +23,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.index.putting import FOLDED
 
 if TYPE_CHECKING:
     from typing import Literal, NoReturn, TypeAlias
@@ -171,6 +172,7 @@ class _Reader:
         if token.kind not in ("text", "word"):
             _wrong(token, f"a value is missing before {_shown(token)}", 'write it as "text"')
         text = token.text[1:-1] if token.kind == "text" else token.text
+        text = text.lower() if field in FOLDED else text
         return _typed(text, FIELDS[field], token)
 
     def _word(self, word: str) -> bool:

@@ -86,6 +86,12 @@ class DecisionLog:
         with told(), reading(self._engine) as connection:
             return self._head(connection)
 
+    def try_writing(self) -> None:
+        """Raises IndexFailed if nothing could be appended now. Nothing is changed."""
+        head = self._tables.head
+        with told(), writing(self._engine) as connection:
+            connection.execute(head.update().values(sequence=head.c.sequence))
+
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""
         decisions = self._tables.decisions
@@ -138,8 +144,10 @@ def open_log(address: str, *, create: bool = False, seal: Callable[[Head], bytes
             connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")
         if connection.execute(tables.head.select()).first() is not None:
             return log
-        if not create or connection.execute(tables.decisions.select().limit(1)).first() is not None:
+        if connection.execute(tables.decisions.select().limit(1)).first() is not None:
             raise IndexFailed("the log of decisions has no head", "somebody changed it: keep it, and begin another")
+        if not create:
+            raise IndexFailed("there is no log of decisions in the index", "weighbridge admit begins one")
         name = os.urandom(16).hex()
         head = Head(name, 0, beginning(name))
         connection.execute(tables.head.insert().values(head._replace(bundle=seal(head) if seal else b"")._asdict()))

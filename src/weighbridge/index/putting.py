@@ -25,6 +25,8 @@ MOST_FILES, MOST_FINDINGS, MOST_TERMS, MOST_WORDS = 20_000, 1_000, 20_000, 400
 """How much of one model is kept."""
 WORD = "word"
 """The kind of term that a search for words goes by."""
+FOLDED = frozenset(("licence", "host"))
+"""Kinds of terms that mean the same in capitals and in small letters."""
 _WORDS = re.compile(r"[^\W_]{2,40}")
 _COLUMNS = (
     *("repository", "path", "manifest", "model", "name", "verdict", "proof", "scanned", "size", "source"),
@@ -195,7 +197,11 @@ def _tidy(model: IndexedModel) -> IndexedModel:
     """The model with text that any database stores and any index holds, and with bounded numbers of everything."""
     if len(model.repository) > MOST_TEXT:
         raise IndexFailed(f"the name of the repository {plain(model.repository, 80)} is too long", "shorten its folder")
-    terms = dict.fromkeys(Term(term.kind, short(term.value)) for term in model.terms if term.kind != WORD)
+    terms = dict.fromkeys(
+        Term(term.kind, short(term.value.lower() if term.kind in FOLDED else term.value))
+        for term in model.terms
+        if term.kind != WORD
+    )
     kept = tuple(terms)[:MOST_TERMS]
     state = "cut" if len(terms) > len(kept) and model.facts_state == "known" else model.facts_state
     texts: dict[str, Any] = {name: short(value) for name in _COLUMNS if isinstance(value := getattr(model, name), str)}

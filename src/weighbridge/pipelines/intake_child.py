@@ -80,10 +80,12 @@ def main() -> None:
 
 
 def _take_in(asked: dict[str, Any], telling: _Telling) -> dict[str, Any]:
+    from weighbridge.attest.trusted import trust_of
     from weighbridge.core.settings import load_settings
-    from weighbridge.pipelines.intake_job import destination_of, intake_document, take_in_by
+    from weighbridge.pipelines.indexing import tell_index
+    from weighbridge.pipelines.intake_job import destination_of, intake_document, others_of, take_in_by
 
-    settings = load_settings(asked["config"], os.environ)
+    settings, now = load_settings(asked["config"], os.environ), datetime.now(UTC)
     destination = destination_of(asked["target"], settings, replace=asked["replaces"])
     outcome, reference = take_in_by(
         settings,
@@ -92,8 +94,16 @@ def _take_in(asked: dict[str, Any], telling: _Telling) -> dict[str, Any]:
         signer=_signer(settings),
         stage=asked["stage"],
         watcher=telling,
-        now=datetime.now(UTC),
+        now=now,
+        others=others_of(settings, asked["stage"]),
     )
+    if outcome.admitted:
+        store = destination.store
+        told = tell_index(
+            settings, store, store.reference(tag=outcome.tag), trust_of(settings, needed=False, now=now), now
+        )
+        if told:
+            sys.stderr.write(f"weighbridge: {plain(told)}\n")
     document = intake_document(outcome, reference)
     if outcome.admitted:
         return {"end": "done", "why": f"admitted as {reference}", "again": False, "document": document}

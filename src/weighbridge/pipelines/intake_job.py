@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from weighbridge.attest.open import OpenedSigner
     from weighbridge.core.settings import Settings
+    from weighbridge.pipelines.intake import Others
     from weighbridge.registry.base import Store
     from weighbridge.scan.engine import Watcher
 
@@ -46,6 +47,7 @@ def take_in_by(
     now: datetime,
     attestations: Sequence[tuple[str, bytes]] = (),
     kept: Callable[[str], None] | None = None,
+    others: Others | None = None,
 ) -> tuple[Intake, str]:
     """Run gate one, and give what came of it with the reference of the admitted model, or nothing. As `take_in`."""
     outcome = take_in(
@@ -63,8 +65,29 @@ def take_in_by(
         settings=settings.quarantine,
         kept=kept,
         find=partial(repository_beside, settings, destination.store),
+        others=others,
     )
     return outcome, str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
+
+
+def others_of(settings: Settings, stage: str) -> Others | None:
+    """The scanners of others that a stage asks for. Raises UsageError if one of them is not here."""
+    from weighbridge.engines.ask import chosen
+    from weighbridge.engines.base import Wanted
+    from weighbridge.pipelines.intake import Others
+
+    names = tuple(dict.fromkeys(settings.stages[stage].engines))
+    if not names:
+        return None
+    told = settings.engines
+    wanted = Wanted(
+        names=names,
+        paths=dict(told.paths),
+        yara_rules=told.yara_rules,
+        seconds=told.seconds,
+        unsafe=told.unsafe_no_sandbox,
+    )
+    return Others(chosen(wanted), wanted)
 
 
 def repository_beside(settings: Settings, store: Store, name: str) -> Store | None:
@@ -84,6 +107,8 @@ def repository_beside(settings: Settings, store: Store, name: str) -> Store | No
 
 def intake_document(outcome: Intake, reference: str) -> dict[str, Any]:
     """The outcome as JSON, schema weighbridge.intake/1."""
+    from weighbridge.attest.engine_answers import answer_document
+
     published = outcome.published
     return {
         "schema": "weighbridge.intake/1",
@@ -96,6 +121,7 @@ def intake_document(outcome: Intake, reference: str) -> dict[str, Any]:
             {"type": item.annotations.get("dev.sigstore.bundle.predicateType", ""), "digest": str(item.digest)}
             for item in (published.evidence if published else ())
         ],
+        "engines": [answer_document(one) for one in outcome.opinions],
         "provenance": outcome.provenance.predicate(),
         "report": outcome.report.predicate(),
     }

@@ -13,8 +13,7 @@ from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.gate.exemption import stamp
 from weighbridge.index.audit import note_change
 from weighbridge.index.database import told, writing
-from weighbridge.index.log import open_log
-from weighbridge.pipelines.gate_two import DEFAULT_INDEX
+from weighbridge.index.decisions import entries
 from weighbridge.pipelines.granting import exemptions_for, grant, take_back
 from weighbridge.registry.open import find_repositories, open_store
 from weighbridge.registry.read import load_model
@@ -32,14 +31,13 @@ if TYPE_CHECKING:
 
     from weighbridge.attest.signers import Signer
     from weighbridge.gate.exemption import Exemption
-    from weighbridge.index.log import Entry
     from weighbridge.registry.base import Reference
     from weighbridge.registry.read import StoredModel
     from weighbridge.web.access import Caller
     from weighbridge.web.desk import Desk
 
-MOST_ENTRIES = 2000
-"""Decisions that are looked through for those of a caller's tenants."""
+MOST_ENTRIES, PAGE = 2000, 200
+"""Decisions that are looked through for one page of a caller's, and read at a time."""
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IDENTITY = re.compile(r"[0-9a-f]{8,64}")
@@ -176,45 +174,37 @@ def _model(repository: str, model: StoredModel) -> dict[str, Any]:
 
 
 def _decisions(desk: Desk) -> tuple[Rule, ...]:
-    address = desk.site.settings.index_address or DEFAULT_INDEX
-
-    def entries() -> list[Entry]:
-        try:
-            log = open_log(address)
-        except UsageError:
-            return []
-        try:
-            return log.newest(MOST_ENTRIES)
-        finally:
-            log.close()
-
     def repository_of(said: dict[str, Any]) -> str:
         try:
             return desk.place(str(said.get("reference", "")))[1]
         except UsageError:
             return ""
 
-    def rows(caller: Caller, below: str, before: int, limit: int) -> list[dict[str, Any]]:
+    def rows(caller: Caller, below: str, before: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         found: list[dict[str, Any]] = []
-        for entry in entries():
-            if before and entry.sequence >= before:
-                continue
-            said = json.loads(entry.document)
-            name = repository_of(said)
-            if not (caller.sees(name) if name else caller.sees_all):
-                continue
-            if below and name != below and not name.startswith(f"{below}/"):
-                continue
-            found.append({"sequence": entry.sequence, "hash": entry.hash, "repository": name, "decision": said})
-            if len(found) == limit:
-                break
-        return found
+        looked = 0
+        while looked < MOST_ENTRIES:
+            several = entries(desk.engine, before=before, limit=PAGE)
+            for entry in several:
+                before = entry.sequence
+                said = json.loads(entry.document)
+                name = repository_of(said)
+                mine = caller.sees(name) if name else caller.sees_all
+                if mine and (not below or name == below or name.startswith(f"{below}/")):
+                    shown = {"sequence": entry.sequence, "hash": entry.hash, "repository": name, "decision": said}
+                    found.append(shown)
+                if len(found) == limit:
+                    return found, before
+            looked += len(several)
+            if len(several) < PAGE:
+                return found, 0
+        return found, before
 
     async def listed(request: Request) -> Response:
         limit, before = number_of(request, "limit", 50, MOST_PAGE), number_of(request, "before", 0)
         below = request.query_params.get("repository", "")
-        found = await desk.work(lambda: rows(caller_of(request), below, before, limit))
-        return page("decisions", found, found[-1]["sequence"] if len(found) == limit else "")
+        found, following = await desk.work(lambda: rows(caller_of(request), below, before, limit))
+        return page("decisions", found, following)
 
     return (
         Rule(
@@ -222,7 +212,7 @@ def _decisions(desk: Desk) -> tuple[Rule, ...]:
             ("GET",),
             "viewer",
             listed,
-            f"Decisions, the newest first; of other tenants' the last {MOST_ENTRIES} are passed over",
+            "Decisions, the newest first; a page may be short, and `next` says whether more may come",
             scope="rows",
             query=(REPOSITORY, NEXT, LIMIT),
             gives=shapes.listing("decisions", shapes.DECISION),

@@ -3,11 +3,14 @@
 POST /v1/admit              {"reference", "stage"} → the decision; 200 whether it allows or denies
 POST /admission[/STAGE]     AdmissionReview of Kubernetes; production if no stage is named
 GET  /healthz               the process answers
-GET  /readyz                it could decide: keys and registry are there
+GET  /readyz                it could decide: keys, registry and log are there
 """
 
 from __future__ import annotations
 
+import time
+
+from weighbridge.attest.trusted import trust_of
 from weighbridge.core.errors import IndexFailed, NotFound, RegistryError, UsageError, WeighbridgeError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
@@ -49,10 +52,13 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
 
     lanes = anyio.CapacityLimiter(WORKERS)
 
-    async def in_time(work: Callable[[], Any]) -> Any:
-        """Do blocking work in a thread. TimeoutError when its time is over; what it finds then is nobody's."""
+    async def in_time(work: Callable[[float], Any]) -> Any:
+        """Do blocking work in a thread, which is told when its time is over. TimeoutError then; what it finds is
+        nobody's.
+        """
+        until = time.monotonic() + site.seconds
         with anyio.fail_after(site.seconds):
-            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=lanes)
+            return await anyio.to_thread.run_sync(lambda: work(until), abandon_on_cancel=True, limiter=lanes)
 
     async def body(request: Request, most: int) -> dict[str, Any]:
         with anyio.fail_after(site.seconds):
@@ -66,7 +72,7 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
         if not isinstance(reference, str) or not isinstance(stage, str) or stage not in STAGES:
             raise BadRequest(400, f"the body must have a reference, and a stage of {', '.join(STAGES)}")
         of_a_tenant(request, desk, reference)
-        decision = await in_time(lambda: decide_on(site, reference, stage, pinned=False))
+        decision = await in_time(lambda until: decide_on(site, reference, stage, pinned=False, until=until))
         site.log({"path": "/v1/admit", "asked": reference, **decision.document()})
         return answer(decision.document())
 
@@ -76,7 +82,7 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
             raise BadRequest(404, "there is no such stage")
         asked = read_review(await body(request, MAX_REVIEW))
         try:
-            ruling: Ruling = await in_time(lambda: rule_on(asked, site, stage))
+            ruling: Ruling = await in_time(lambda until: rule_on(asked, site, stage, until))
         except TimeoutError:
             ruling = Ruling((f"there was no answer within {site.seconds:g} seconds",))
         except Exception as error:  # noqa: BLE001 -- the fence: what we cannot judge is denied
@@ -91,7 +97,7 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
     async def ready(request: Request) -> Response:
         del request
         try:
-            await in_time(lambda: _check(site))
+            await in_time(lambda _until: _check(site))
         except (WeighbridgeError, TimeoutError) as error:
             return answer({"status": "unready", "why": plain(str(error) or "no answer in time", 300)}, 503)
         return answer({"status": "ok"})
@@ -150,7 +156,9 @@ def _problem(status: int, cause: str, headers: Mapping[str, str] | None = None) 
 
 
 def _check(site: Site) -> None:
-    site.trust()
+    trust_of(site.settings)
+    if site.gate.log is not None:
+        site.gate.log.head()
     if not site.settings.registry and not site.settings.server.registries:
         raise UsageError("no registry is set, so nothing can be admitted")
 
@@ -168,5 +176,6 @@ def _record(request: dict[str, Any], stage: str, ruling: Ruling) -> dict[str, An
         "user": user.get("username") if isinstance(user, dict) else None,
         "decision": "allow" if ruling.allowed else "deny",
         "digests": list(ruling.digests),
+        "recorded": [place._asdict() for place in ruling.recorded],
         "why": list(ruling.problems),
     }
