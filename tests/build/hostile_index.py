@@ -46,13 +46,13 @@ def fill_hostile(folder: Path, registry: str) -> str:
         reasons = [{"requirement": attack(number), "result": "unmet", "why": attack(number)}]
         log.append(
             {
-
-                    "decision": "deny",
-                    "stage": attack(number),
-                    "digest": MANIFEST,
-                    "reference": f"{registry}:{PATH}:v1"
-                ,
-                "madeAt": "2026-11-30T12:00:00+00:00", "reasons": reasons, "exemptions": [],
+                "decision": "deny",
+                "stage": attack(number),
+                "digest": MANIFEST,
+                "reference": f"{registry}:{PATH}:v1",
+                "madeAt": "2026-11-30T12:00:00+00:00",
+                "reasons": reasons,
+                "exemptions": [],
             }
         )
     log.close()
@@ -62,10 +62,23 @@ def fill_hostile(folder: Path, registry: str) -> str:
     for manifest, verdict in ((BASE, "clean"), (MANIFEST, "malicious")):
         index.put(
             IndexedModel(
-                repository=f"{registry}:{PATH}", path=PATH, manifest=manifest, model=attack(0),
-                name=attack(1), tags=(attack(2), attack(3)), verdict=verdict, proof="broken",
-                scanned=attack(4), size=5, source=attack(5), revision=attack(6), publisher=attack(7),
-                licence=attack(8), knowledge=attack(9), facts_state="known", newest=attack(11),
+                repository=f"{registry}:{PATH}",
+                path=PATH,
+                manifest=manifest,
+                model=attack(0),
+                name=attack(1),
+                tags=(attack(2), attack(3)),
+                verdict=verdict,
+                proof="broken",
+                scanned=attack(4),
+                size=5,
+                source=attack(5),
+                revision=attack(6),
+                publisher=attack(7),
+                licence=attack(8),
+                knowledge=attack(9),
+                facts_state="known",
+                newest=attack(11),
                 files=tuple(
                     IndexedFile(f"{number}{attack(number)}", 3, manifest[7:], attack(number), 1, 1, 1)
                     for number in many
@@ -93,8 +106,12 @@ def fill_hostile(folder: Path, registry: str) -> str:
     index.follow_log()
     alerts = [
         {
-            "detection": attack(one), "severity": attack(one + 1), "why": attack(one + 2), "count": 3,
-            "first": "2026-11-30T10:00:00Z", "last": f"2026-11-30T{10 + one % 10}:00:00Z",
+            "detection": attack(one),
+            "severity": attack(one + 1),
+            "why": attack(one + 2),
+            "count": 3,
+            "first": "2026-11-30T10:00:00Z",
+            "last": f"2026-11-30T{10 + one % 10}:00:00Z",
             "entities": {attack(one + 3): attack(one + 4)},
         }
         for one in range(45)
