@@ -15,7 +15,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.index.jobs import Jobs
 from weighbridge.web.api import check_source
 from weighbridge.web.app import build
-from weighbridge.web.desk import Rates
+from weighbridge.web.desk import Rates, open_desk
 from weighbridge.web.tracing import begin_tracing
 
 if TYPE_CHECKING:
@@ -332,3 +332,17 @@ def test_tokens_from_the_command_line(here: Staffed, monkeypatch: pytest.MonkeyP
     assert command("token", "revoke", "0" * 12).status == 2
     for words in (("--tenant", "Net"), ("--tenant", ""), ("--tenant", "net", "--days", "0")):
         assert command("token", "add", "x", *words).status == 2
+
+
+def test_to_other_machines_without_sign_in_only_gate_two_and_tokens_answer(here: Staffed) -> None:
+    desk = open_desk(here.desk.site, here.desk.engine, local=False)
+    ask = Asker(desk, "https://10.0.0.1:8443")
+    assert ask("GET", "/v1/intakes").status == 401
+    assert ask("POST", "/v1/intakes", ASKED).status == 401
+    assert ask("GET", "/v1/me", headers={"cookie": "__Host-weighbridge=" + "A" * 43}).status == 401
+    assert ask("GET", "/sign-in").status == 404
+    asked = {"reference": "net:v1", "stage": "production"}
+    assert ask("POST", "/v1/admit", asked).json["decision"] == "allow"
+    assert ask("POST", "/v1/admit", asked, token=here.tokens["other"]["admin"]).status == 404
+    assert ask("GET", "/v1/me", token=here.tokens["net"]["viewer"]).json["tenants"] == ["net"]
+    ask.close()

@@ -1,6 +1,6 @@
 """Server, workers and database are killed at random: every acknowledged submission ends exactly once.
 
-WEIGHBRIDGE_KILLS=30 kills so often, and has real models taken in.
+SERVER_KILLS=30 kills so often, and has real models taken in.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from build.running import command
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = int(os.environ.get("WEIGHBRIDGE_KILLS", "0"))
+KILLS = int(os.environ.get("SERVER_KILLS", "0"))
 
 
 def project(folder: Path, address: str) -> None:
