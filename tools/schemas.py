@@ -51,11 +51,13 @@ from weighbridge.engines.base import EngineReport
 from weighbridge.gate.decision import Recorded, ShownExemption, UsedEvidence
 from weighbridge.gate.reason import Reason
 from weighbridge.index.check import Checked
+from weighbridge.index.sheets import Change
 from weighbridge.monitor.base import Alert, MonitorReport
 from weighbridge.monitor.probe import ProbeReport
 from weighbridge.pipelines.deployment import GateDecision
 from weighbridge.pipelines.inventory import ShownModel, Tree, Verification
 from weighbridge.pipelines.policy_cases import Tried
+from weighbridge.pipelines.sweeping import ORDER
 from weighbridge.provenance.report import ProvenanceReport
 from weighbridge.registry.copy import Copied
 from weighbridge.registry.garbage import Garbage
@@ -248,6 +250,7 @@ def intake_shape() -> Shape:
         "reference": str,
         "digest": Digest | Literal[""],
         "evidence": ListOf(evidence),
+        "engines": tuple[EngineReport, ...],
         "provenance": provenance_shape(),
         "report": scan_shape(),
     }
@@ -329,6 +332,15 @@ def gate_shapes() -> dict[str, Shape]:
         "exemptions": ("Exemptions.", "exemptions", {"exemptions": tuple[ListedExemption, ...]}),
         "decisions": ("The last decisions.", "decisions", {"decisions": tuple[LoggedDecision, ...]}),
         "decisions-verify": ("Whether the log is whole.", "decisions-verify", fields_of(Checked)),
+        "sweep": (
+            "Every indexed model, judged with the knowledge of today.",
+            "sweep",
+            {
+                **{"sweep": int, "knowledge": str, "models": int, "judged": int},
+                "verdicts": Shape("Models", "How many models have which verdict.", dict.fromkeys(ORDER, int)),
+                **dict.fromkeys(("worse", "changed", "outdated"), tuple[Change, ...]),
+            },
+        ),
     }
     return {
         name: _top(name.title().replace("-", ""), about, f"weighbridge.{schema}/1", fields)

@@ -13,16 +13,15 @@ import httpx2
 from build.containers import safetensors
 from build.reviews import IMAGE
 from build.running import command
-from weighbridge.attest.trust import policy_of
-from weighbridge.attest.trust_store import read_store
 from weighbridge.core.settings import load_settings
+from weighbridge.pipelines.gate_two import Held, open_gate, signing_key
 from weighbridge.web.app import build
 from weighbridge.web.site import Site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weighbridge.attest.trust import TrustPolicy
+    from weighbridge.index.log import Head
 
 
 class Served(NamedTuple):
@@ -48,8 +47,26 @@ class Served(NamedTuple):
         assert response["allowed"] or response["status"]["message"].startswith("weighbridge: ")
         return response
 
+    def judging(self, judge: Any) -> Served:
+        """The same with another way to judge."""
+        real = self.site.gate
+        gate: Any = SimpleNamespace(settings=real.settings, log=real.log, judge=judge, record=real.record)
+        return self._replace(site=self.site._replace(gate=gate))
+
+    def waiting(self, seconds: float) -> Served:
+        """The same with less time for an answer."""
+        return self._replace(site=self.site._replace(seconds=seconds))
+
+    def end(self) -> Head:
+        """The end of the log of decisions."""
+        assert self.site.gate.log is not None
+        return self.site.gate.log.head()
+
     def later(self, days: int) -> Served:
-        return self._replace(site=self.site._replace(now=lambda: datetime.now(UTC) + timedelta(days=days)))
+        """The same with a clock that is ahead; without a log, in which that time would have passed."""
+        gate = self.site.gate._replace(log=None)
+        site = self.site._replace(gate=gate, now=lambda: datetime.now(UTC) + timedelta(days=days))
+        return self._replace(site=site)
 
 
 def ask(site: Site, method: str, path: str, document: Any = None, **more: Any) -> SimpleNamespace:
@@ -79,9 +96,7 @@ def served(folder: Path) -> Served:
         file.write(f'\n[server]\nimages = ["{IMAGE}", "registry.example.com/tools/"]\n')
     settings = load_settings(str(folder / "weighbridge.toml"), {})
 
-    def trust() -> TrustPolicy:
-        return policy_of((), read_store(settings.trust_store))
-
     logged: list[dict[str, Any]] = []
-    site = Site(settings, trust, lambda: datetime.now(UTC), lambda record: logged.append(dict(record)))
+    gate = open_gate(settings, signer=signing_key(settings), held=Held())
+    site = Site(gate, lambda: datetime.now(UTC), lambda record: logged.append(dict(record)))
     return Served(folder, taken.json()["digest"], site, logged)

@@ -186,3 +186,69 @@ def test_nothing_is_left_of_the_copy(place: Path, monkeypatch: pytest.MonkeyPatc
     (ours,) = scratch.iterdir()
     assert sorted(os.listdir(ours)) == ["lock", "unfinished"]
     assert os.listdir(ours / "unfinished") == []
+
+
+def stage(place: Path, **answer: object) -> None:
+    """A project whose production asks for picklescan, which answers like this."""
+    program = stand_ins.stand_in(Path(tempfile.mkdtemp(dir=place)), **answer)
+    assert command("init").status == 0
+    path = Path("weighbridge.toml")
+    text = path.read_text().replace("[stage.production]\n", '[stage.production]\nengines = ["picklescan"]\n')
+    path.write_text(f'{text}\n[engines.paths]\npicklescan = "{program}"\n')
+
+
+def take_in(place: Path, *words: str) -> Outcome:
+    (place / "json").mkdir(exist_ok=True)
+    (place / "json" / "config.json").write_text('{"model_type": "net"}')
+    return command("intake", place / "json", "--to", "oci:registry:net:v1", "--format", "json", *words)
+
+
+def admitted() -> dict[str, str]:
+    document = command("admit", "oci:registry:net:v1", "--stage", "production", "--format", "json").json()
+    return {one["requirement"]: one["result"] for one in document["reasons"] if one["result"] != "met"}
+
+
+def test_a_stage_asks_engines_at_the_first_gate_and_their_answers_at_the_second(place: Path) -> None:
+    stage(place, **CLEAN)
+    taken = take_in(place, "--stage", "production")
+    assert taken.status == 0, taken
+    assert [one["name"] for one in taken.json()["engines"]] == ["picklescan"]
+    assert "https://weighbridge.dev/predicate/engines/v1" in {one["type"] for one in taken.json()["evidence"]}
+    assert admitted() == {}
+
+
+def test_a_model_that_no_engine_was_asked_about_is_denied_where_one_is_wanted(place: Path) -> None:
+    stage(place, **CLEAN)
+    assert take_in(place, "--stage", "staging").status == 0
+    assert admitted() == {"engines-ran": "unmet"}
+
+
+def test_engines_that_are_asked_for_by_hand_count_too(place: Path) -> None:
+    stage(place, **CLEAN)
+    assert take_in(place, "--stage", "staging", "--engine", "picklescan").status == 0
+    assert admitted() == {}
+
+
+@pytest.mark.parametrize("answer", [FOUND, {"status": 1}, {"before": "kill -9 $$"}])
+def test_what_an_engine_does_not_pass_is_not_stored(place: Path, answer: dict) -> None:
+    """Neither what it found something in, nor what it gave no answer about."""
+    stage(place, **answer)
+    (place / "pickled").mkdir()
+    shutil.copy(place / "honest" / "model.pkl", place / "pickled" / "model.pkl")
+    lines = [line for line in Path("weighbridge.toml").read_text().splitlines() if not line.startswith("pickle =")]
+    Path("weighbridge.toml").write_text("\n".join(lines).replace("engines =", 'pickle = "allow"\nengines ='))
+    outcome = command("intake", place / "pickled", "--to", "oci:registry:pickled:v1", "--stage", "production")
+    assert outcome.status == 1, outcome
+    assert "REFUSED  picklescan says" in outcome.out
+    assert command("admit", "oci:registry:pickled:v1", "--stage", "production").status == 2
+
+
+def test_an_engine_that_is_not_here_stops_the_intake_before_anything_is_read(place: Path) -> None:
+    stage(place, **CLEAN)
+    text = Path("weighbridge.toml").read_text()
+    Path("weighbridge.toml").write_text(
+        text[: text.index("[engines.paths]")] + '[engines.paths]\npicklescan = "/nonexistent"\n'
+    )
+    outcome = take_in(place, "--stage", "production")
+    assert outcome.status == 2
+    assert "picklescan" in outcome.err

@@ -38,3 +38,11 @@ def test_the_other_spelling_is_named(tmp_path):
     with pytest.raises(UsageError) as caught:
         stage(tmp_path, 'licenses = ["mit"]')
     assert caught.value.mend == "did you mean 'licences'?"
+
+
+def test_a_file_of_any_name_has_its_keys_at_the_top(tmp_path):
+    path = tmp_path / "gate.toml"
+    path.write_text('registry = "registry.example.com/models"\n')
+    assert load_settings(str(path), {}).registry == "registry.example.com/models"
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    assert load_settings(str(tmp_path / "pyproject.toml"), {}).registry == ""

@@ -81,7 +81,7 @@ def test_every_stage_has_its_webhook_and_each_fails_closed() -> None:
     assert [hook["name"] for hook in webhooks()] == [f"{stage}.weighbridge.dev" for stage in STAGES]
     for stage, hook in zip(STAGES, webhooks(), strict=True):
         assert hook["failurePolicy"] == "Fail"
-        assert hook["sideEffects"] == "None"
+        assert hook["sideEffects"] == "NoneOnDryRun"
         assert hook["matchPolicy"] == "Equivalent"
         assert hook["clientConfig"]["service"]["path"] == f"/admission/{stage}"
         assert hook["namespaceSelector"] == {"matchLabels": {"weighbridge.dev/stage": stage}}
@@ -154,6 +154,10 @@ def test_the_overlay_names_what_the_base_needs() -> None:
     assert sources[0]["configMap"]["name"] == overlay["configMapGenerator"][0]["name"]
     assert sources[1]["secret"]["name"] == overlay["secretGenerator"][0]["name"]
     assert [item["key"] for item in sources[1]["secret"]["items"]] == overlay["secretGenerator"][0]["files"]
+    (named,) = one("Deployment")["spec"]["template"]["spec"]["containers"][0]["env"]
+    log = overlay["secretGenerator"][1]
+    assert named["name"] == "WEIGHBRIDGE_INDEX"
+    assert named["valueFrom"]["secretKeyRef"] == {"name": log["name"], "key": log["files"][0]}
     where = one("Deployment")["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][0]["mountPath"]
     assert f"WEIGHBRIDGE_CONFIG={where}/weighbridge.toml" in read("Containerfile")
     for item in sources[1]["secret"]["items"]:
@@ -255,7 +259,7 @@ def test_the_image_holds_nothing_but_what_it_needs() -> None:
 def test_locked_libraries_are_those_of_the_package(lock: str) -> None:
     with open(os.path.join(ROOT, "pyproject.toml"), "rb") as file:
         project = tomllib.load(file)["project"]
-    extras = ["azure", "server"] if "container" in lock else ["azure"]
+    extras = ["azure", "server", "postgres"] if "container" in lock else ["azure"]
     wanted = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
     locked = set(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==", read(lock).replace(".", "-"), flags=re.MULTILINE))
     for line in wanted:
@@ -265,7 +269,7 @@ def test_locked_libraries_are_those_of_the_package(lock: str) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
 
 
-def test_the_server_needs_no_shell_no_root_and_nothing_to_write_to(
+def test_the_server_needs_no_shell_no_root_and_nothing_to_write_to_but_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command of the image, in a view of this machine that has no shell and cannot be written to."""
@@ -283,6 +287,8 @@ def test_the_server_needs_no_shell_no_root_and_nothing_to_write_to(
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--die-with-parent", "--new-session"]
     for path in hidden:
         words += ["--ro-bind", "/dev/null", path]
+    # The log of decisions is the one thing that is written, and it may lie elsewhere.
+    words += ["--bind", str(tmp_path / ".weighbridge"), str(tmp_path / ".weighbridge")]
     inner = [sys.executable, "-P", "-m", "weighbridge", "serve", "--port", str(port)]
     environ = {"PATH": "/nonexistent", "PYTHONPATH": os.path.join(ROOT, "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     environ["WEIGHBRIDGE_CONFIG"] = str(tmp_path / "weighbridge.toml")

@@ -64,6 +64,48 @@ BOTH = {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
         ({"publisher": "g00d", "lookalike": True}, {}, {"publisher-allowed": "unmet"}),
         ({"publisher": "g00d", "lookalike": True, "signer": "Good"}, {}, {}),
         ({"publisher": "g00d", "lookalike": True}, {"lookalikes": True}, {}),
+        ({}, {"countries": ("FR",)}, {"country-allowed": "unknown"}),
+        ({"publisher": "mistralai"}, {"countries": ("FR", "DE")}, {}),
+        ({"publisher": "MistralAI"}, {"countries": ("FR",)}, {}),
+        ({"publisher": "mistralai"}, {"countries": ("DE",)}, {"country-allowed": "unmet"}),
+        ({"publisher": "mistralai"}, {"blocked_countries": ("FR",)}, {"country-allowed": "unmet"}),
+        ({"publisher": "mistralai"}, {"blocked_countries": ("DE",)}, {}),
+        (
+            {"publisher": "mistralai"},
+            {"countries": ("FR",), "blocked_countries": ("FR",)},
+            {"country-allowed": "unmet"},
+        ),
+        ({"publisher": "nobody-known"}, {"blocked_countries": ("DE",)}, {"country-allowed": "unknown"}),
+        ({"publisher": "nobody-known"}, {"countries": ("DE",)}, {"country-allowed": "unknown"}),
+        ({"publisher": "acme-ai"}, {"countries": ("DE",), "publisher_countries": {"acme*": "DE"}}, {}),
+        (
+            {"publisher": "mistralai"},
+            {"countries": ("FR",), "publisher_countries": {"mistralai": "US"}},
+            {"country-allowed": "unmet"},
+        ),
+        (
+            {"publisher": "mistralai", "source": "git+https://git.example/mistralai/x"},
+            {"countries": ("FR",)},
+            {"country-allowed": "unknown"},
+        ),
+        # who signed outranks who is named, for better and for worse
+        ({"publisher": "mistralai", "signer": "NVIDIA"}, {"countries": ("US",)}, {}),
+        ({"publisher": "mistralai", "signer": "NVIDIA"}, {"countries": ("FR",)}, {"country-allowed": "unmet"}),
+        (
+            {"publisher": "mistralai", "signer": "our release key"},
+            {"countries": ("FR",)},
+            {"country-allowed": "unknown"},
+        ),
+        (
+            {"publisher": "mistralai", "signer": "our release key"},
+            {"countries": ("FR",), "publisher_countries": {"our *": "FR"}},
+            {},
+        ),
+        (
+            {"publisher": "mistralai", "missing": ("provenance",)},
+            {"countries": ("FR",)},
+            {"country-allowed": "unknown", "provenance-verified": "unmet", "confirmations": "unknown"},
+        ),
         # what it is made of
         ({"formats": ("safetensors", "pickle")}, {}, {"formats-allowed": "unmet"}),
         ({"formats": ("safetensors", "pickle")}, {"pickle": "allow"}, {}),
@@ -75,6 +117,16 @@ BOTH = {"scan-verdict": "unmet", "facts-rejudged": "unmet"}
         ({}, {"engines": ("picklescan",)}, {"engines-ran": "unmet"}),
         ({"engines": {"picklescan": "clean"}}, {"engines": ("picklescan",)}, {}),
         ({"engines": {"picklescan": "malicious"}}, {"engines": ("picklescan",)}, {"engines-ran": "unmet"}),
+        (
+            {"engines": {"picklescan": "clean"}, "missing": ("engines",)},
+            {"engines": ("picklescan",)},
+            {"engines-ran": "unmet"},
+        ),
+        (
+            {"engines": {"picklescan": "clean"}, "scanned_days_ago": 8},
+            {"engines": ("picklescan",)},
+            {"engines-ran": "unmet", "scan-fresh": "unmet"},
+        ),
         ({"sbom_completeness": 79}, {"sbom_completeness": 80}, {"sbom-complete": "unmet"}),
         ({"sbom_completeness": 80}, {"sbom_completeness": 80}, {}),
         # what is known of it

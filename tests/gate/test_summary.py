@@ -22,7 +22,6 @@ from weighbridge.gate.summary import (
     read_summary,
     says_the_same,
     summary_of,
-    summary_refusal,
 )
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -108,23 +107,6 @@ def test_a_summary_that_lacks_something_is_none(changes: dict[str, Any]) -> None
     with pytest.raises(Rejected) as caught:
         read_summary({**ALLOWED.predicate(), **changes})
     assert caught.value.code == "evidence-malformed"
-
-
-@pytest.mark.parametrize(
-    ("summary", "named", "why"),
-    [
-        (ALLOWED, {}, ""),
-        (ALLOWED, {"stage": "staging"}, "for production, not for staging"),
-        (ALLOWED, {"policy": POLICY._replace(sbom=False)}, "another policy"),
-        (ALLOWED, {"now": NOW + timedelta(days=5)}, "has expired"),
-        (ALLOWED, {"now": NOW - timedelta(days=1)}, "which is to come"),
-        (DENIED, {}, "denied"),
-    ],
-)
-def test_what_keeps_a_summary_from_counting(summary: Any, named: dict[str, Any], why: str) -> None:
-    read = read_summary(summary.predicate())
-    found = summary_refusal(read, **{"stage": "production", "policy": POLICY, "now": NOW, **named})
-    assert why in found if why else found == ""
 
 
 def test_a_summary_is_used_again_for_half_of_its_time() -> None:

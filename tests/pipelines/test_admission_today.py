@@ -411,6 +411,9 @@ def test_a_table_of_cases_is_judged(project: Path) -> None:
         ("sbom_completeness = 101", "number"),
         ("lookalikes = 3", "true nor false"),
         ("feeds = 3", "not a setting"),
+        ('countries = ["Germany"]', "two capital letters"),
+        ('publisher_countries = { "acme*" = "de" }', "two capital letters"),
+        ('publisher_countries = "DE"', "no table"),
     ],
 )
 def test_a_wrong_setting_is_said_when_it_is_read(project: Path, line: str, cause: str) -> None:

@@ -251,3 +251,50 @@ def test_a_policy_has_to_let_it_pass(wanted: str, status: int, published: Azure,
     assert unmet(outcome) == ({"policy policy.json": "unmet"} if status else {})
     (tmp_path / "policy.json").write_text("{}")
     assert gate(*PLACE, "--bytes", "model", "--policy", "policy.json").status == 2
+
+
+PIPELINE = "22222222-2222-4222-8222-222222222222"
+OWN = f"""
+[azure]
+registries = ["wb-prod"]
+deployers = ["{PIPELINE}"]
+required_tags = ["owner"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("tags", "caller", "result", "why"),
+    [
+        ("{owner: us}", {"idtyp": "app", "appid": PIPELINE}, "met", "let it pass"),
+        ("{owner: us}", None, "met", "who deploys was not said"),
+        ("{owner: us}", {"idtyp": "app", "appid": PIPELINE.replace("2", "3")}, "unmet", "W-02"),
+        ("{owner: us}", {"idtyp": "user", "appid": PIPELINE}, "unmet", "W-02"),
+        ("{}", None, "unmet", "W-17"),
+    ],
+)
+def test_the_policies_of_the_stage_are_asked(
+    tags: str, caller: Any, result: str, why: str, published: Azure, tmp_path: Path
+) -> None:
+    """The deployment is judged as it will be sent: with the digest and the decision that the gate puts in."""
+    with open(tmp_path / "weighbridge.toml", "a", encoding="utf-8") as file:
+        file.write(OWN)
+    (tmp_path / "deployment.yml").write_text(f"{DEPLOYMENT}tags: {tags}\negress_public_network_access: disabled\n")
+    (tmp_path / "caller.json").write_text(json.dumps(caller))
+    words = ("--identity", "caller.json") if caller else ()
+    outcome = gate(*PLACE, "--bytes", "model", *words)
+    (reason,) = [one for one in outcome.json()["reasons"] if one["requirement"] == "policy"]
+    assert (reason["result"], why in reason["why"]) == (result, True), reason
+    assert unmet(outcome) == ({} if result == "met" else {"policy": "unmet"})
+
+
+def test_the_policies_of_the_stage_judge_the_body_of_resource_manager_too(published: Azure, tmp_path: Path) -> None:
+    with open(tmp_path / "weighbridge.toml", "a", encoding="utf-8") as file:
+        file.write(OWN)
+    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+    model = "azureml://registries/wb-prod/models/good/versions/1"
+    body = {"type": kind, "name": "w/score/blue", "tags": {"owner": "us"}, "properties": {"model": model}}
+    (tmp_path / "deployment.yml").write_text(json.dumps(body))
+    assert unmet(gate(*PLACE, "--bytes", "model")) == {}
+    body["properties"] = {"model": model, "properties": {"weighbridge.digest": "sha256:" + "0" * 64}}
+    (tmp_path / "deployment.yml").write_text(json.dumps(body))
+    assert unmet(gate(*PLACE, "--bytes", "model")) == {"digest-bound": "unmet"}

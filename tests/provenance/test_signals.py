@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -227,3 +228,16 @@ def test_every_publisher_has_its_source():
     assert len(rows) >= 150
     assert len({row["name"].lower() for row in rows}) == len(rows)
     assert all(row["owner"] and row["source"] and row["date"].startswith("20") for row in rows)
+
+
+def test_every_seat_has_its_source_and_belongs_to_a_publisher():
+    with open(os.path.join(FOLDER, "publisher_seats.json"), encoding="utf-8") as file:
+        rows = json.load(file)["seats"]
+    assert len({row["owner"] for row in rows}) == len(rows) >= 150
+    assert {row["owner"] for row in rows} <= set(KNOWLEDGE.publishers.values())
+    for row in rows:
+        assert re.fullmatch("[A-Z]{2}", row["country"]), row
+        assert row["source"].startswith("https://"), row
+        assert row["date"].startswith("20"), row
+    assert KNOWLEDGE.countries["mistralai"] == KNOWLEDGE.countries["mistral ai"] == "FR"
+    assert "thebloke" not in KNOWLEDGE.countries, "of people nothing is kept"

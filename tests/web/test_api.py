@@ -31,7 +31,8 @@ def test_it_decides_as_the_command_does(gate: Served) -> None:
     said = command("admit", "net:v1", *words).json()
     assert got.status == 200
     assert got.json["decision"] == "allow"
-    assert {**got.json, "madeAt": ""} == {**said, "madeAt": ""}
+    assert {**got.json, "madeAt": "", "recorded": 0} == {**said, "madeAt": "", "recorded": 0}
+    assert got.json["recorded"]["sequence"] == 1
     assert gate.logged[0]["decision"] == "allow"
     assert gate.logged[0]["asked"] == "net:v1"
 
@@ -122,11 +123,10 @@ def test_a_body_must_say_that_it_is_json_and_be_small(gate: Served) -> None:
 
 
 def test_an_error_of_ours_is_a_sentence(gate: Served) -> None:
-    def broken() -> None:
+    def broken(*_words: object, **_more: object) -> None:
         raise ZeroDivisionError("secret details")
 
-    site = gate.site._replace(trust=broken)
-    got = gate._replace(site=site).ask("POST", "/v1/admit", admit(gate))
+    got = gate.judging(broken).ask("POST", "/v1/admit", admit(gate))
     assert got.status == 500
     assert got.json == {
         "schema": "weighbridge.problem/1",
@@ -136,11 +136,10 @@ def test_an_error_of_ours_is_a_sentence(gate: Served) -> None:
 
 
 def test_what_takes_too_long_is_no_decision(gate: Served) -> None:
-    def slow() -> None:
+    def slow(*_words: object, **_more: object) -> None:
         time.sleep(0.4)
 
-    site = gate.site._replace(trust=slow, seconds=0.05)
-    got = gate._replace(site=site).ask("POST", "/v1/admit", admit(gate))
+    got = gate.judging(slow).waiting(0.05).ask("POST", "/v1/admit", admit(gate))
     assert got.status == 504
     assert got.json["decision"] == "none"
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import ssl
-import subprocess
-import sys
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,15 +18,22 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from build.gate_load import ask_all, held_against, killed_in_the_middle, server
+from build.postgres import needs_postgres, postgres
 from build.reviews import pod, review
 from build.running import command
 from build.sites import Served, served
+from weighbridge.attest.trusted import trust_of
+from weighbridge.core.settings import load_settings
+from weighbridge.pipelines.log_heads import signer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SRC = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "src")
+    from build.postgres import Server
+    from weighbridge.index.log import Head
 
 
 @pytest.fixture
@@ -62,34 +65,10 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return folder / "tls.crt", folder / "tls.key"
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @contextmanager
 def process(gate: Served, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    port = free_port()
-    call = [sys.executable, "-P", "-m", "weighbridge", "serve", "--port", str(port), *words]
-    environ = {**os.environ, "PYTHONPATH": SRC}
-    one = subprocess.Popen(
-        call, cwd=gate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert one.poll() is None, one.communicate()
-            time.sleep(0.05)
-        yield one, port
-    finally:
-        one.kill()
-        one.wait()
-        for stream in (one.stdout, one.stderr):
-            if stream:
-                stream.close()
+    with server(str(gate.folder), *words) as running:
+        yield running.one, running.port
 
 
 def test_the_webhook_over_tls(gate: Served) -> None:
@@ -152,3 +131,76 @@ def test_without_trust_it_does_not_start(gate: Served) -> None:
     outcome = command("serve")
     assert outcome.status == 2
     assert "no key is trusted" in outcome.err
+
+
+def opener(gate: Served) -> Callable[[Head], str]:
+    """What verifies the signed end of the log."""
+    trust = trust_of(load_settings(str(gate.folder / "weighbridge.toml"), {}))
+    return lambda head: signer_of(head, trust, datetime.now(UTC))
+
+
+def test_decisions_by_clients_at_once_are_all_in_the_log_although_it_was_killed(gate: Served) -> None:
+    """A sample of what bench/decisions.py does ten thousand times."""
+    answers, _ = killed_in_the_middle(str(gate.folder), "net:v1", 8, 120)
+    settings = load_settings(str(gate.folder / "weighbridge.toml"), {})
+    proof, lost = held_against(settings.index_address, answers, opener(gate))
+    assert len(answers) >= 120
+    assert all(one.allowed for one in answers)
+    assert len({one.sequence for one in answers}) == len(answers)
+    assert lost == []
+    assert proof.whole, proof.problems
+    assert proof.entries >= len(answers)
+
+
+def test_without_a_log_that_can_be_written_it_does_not_start(gate: Served) -> None:
+    with open(gate.folder / "weighbridge.toml", "r+", encoding="utf-8") as file:
+        text = file.read()
+        file.seek(0)
+        file.write(f'index = "sqlite:////proc/weighbridge/index.db"\n{text}')
+    outcome = command("serve")
+    assert outcome.status == 2
+    assert "cannot be made" in outcome.err
+    assert "--no-record" in outcome.err
+    with process(gate, "--no-record") as (_, port):
+        asked = {"reference": "net:v1", "stage": "production"}
+        got = httpx2.post(f"http://127.0.0.1:{port}/v1/admit", json=asked, timeout=30).json()
+    assert got["decision"] == "allow"
+    assert "recorded" not in got
+
+
+def test_the_environment_names_the_log(gate: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_INDEX", "sqlite:////proc/weighbridge/index.db")
+    assert command("serve").status == 2
+    monkeypatch.setenv("WEIGHBRIDGE_INDEX", f"sqlite:///{tmp_path}/elsewhere.db")
+    with process(gate) as (_, port):
+        asked = {"reference": "net:v1", "stage": "production"}
+        httpx2.post(f"http://127.0.0.1:{port}/v1/admit", json=asked, timeout=30)
+    assert "net:v1" in command("decisions", "show").out
+    assert (tmp_path / "elsewhere.db").exists()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Server]:
+    needs_postgres()
+    with postgres() as one:
+        yield one
+
+
+def test_decisions_are_all_in_a_log_that_postgresql_keeps(gate: Served, database: Server) -> None:
+    """Killed are the server, and then the database itself under the clients."""
+    address = database.fresh("decisions")
+    environ = {"WEIGHBRIDGE_INDEX": address}
+    answers, _ = killed_in_the_middle(str(gate.folder), "net:v1", 8, 80, environ=environ)
+    with server(str(gate.folder), "--quiet", environ=environ) as running:
+        before = ask_all(running.port, "net:v1", 2, 5)
+        database.kill()
+        asked = {"reference": "net:v1", "stage": "production"}
+        got = httpx2.post(f"http://127.0.0.1:{running.port}/v1/admit", json=asked, timeout=30)
+        assert (got.status_code, got.json()["decision"]) == (503, "none")
+        database.start()
+        after = ask_all(running.port, "net:v1", 2, 5)
+    assert len(before) == len(after) == 10
+    proof, lost = held_against(address, [*answers, *before, *after], opener(gate))
+    assert len(answers) >= 80
+    assert lost == []
+    assert proof.whole, proof.problems

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from build.reviews import DIGEST, IMAGE, deployment, inference_service, pod, review
 from build.sites import Served, served
+from weighbridge.index.log import open_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,11 @@ def message(gate: Served, item: Any, **more: Any) -> str:
 def test_a_pod_with_an_admitted_model_may_run(gate: Served) -> None:
     response = gate.review(review(pod(models=(gate.model,))))
     assert response["allowed"] is True
-    assert response["auditAnnotations"] == {"models": gate.digest}
+    end = gate.end()
+    assert response["auditAnnotations"] == {
+        "models": gate.digest,
+        "decisions": f"{end.log}/{end.sequence}/{end.hash}",
+    }
     assert gate.logged == [
         {
             "path": "/admission",
@@ -53,6 +62,7 @@ def test_a_pod_with_an_admitted_model_may_run(gate: Served) -> None:
             "user": "somebody",
             "decision": "allow",
             "digests": [gate.digest],
+            "recorded": [{"log": end.log, "sequence": end.sequence, "hash": end.hash}],
             "why": [],
         }
     ]
@@ -79,7 +89,7 @@ def test_every_way_to_name_an_admitted_model(gate: Served, form: str) -> None:
     }
     response = gate.review(review(items[form]))
     assert response["allowed"] is True
-    assert response["auditAnnotations"] == {"models": gate.digest}
+    assert response["auditAnnotations"]["models"] == gate.digest
 
 
 UNKNOWN = "net@sha256:" + "b" * 64
@@ -192,6 +202,25 @@ def test_a_change_of_nothing_that_runs_is_let_through(gate: Served) -> None:
     assert later.review(review(new, "UPDATE", None))["allowed"] is False
 
 
+def test_a_dry_run_is_judged_and_not_recorded(gate: Served) -> None:
+    before = gate.end()
+    assert allowed(gate, pod(models=(gate.model,)), dryRun=True)
+    assert not allowed(gate, pod(models=(f"net@{DIGEST}",)), dryRun=True)
+    assert gate.end() == before
+    assert allowed(gate, pod(models=(gate.model,)), dryRun="true"), "only true is a dry run"
+    assert gate.end().sequence == before.sequence + 1
+
+
+def test_a_decision_that_cannot_be_recorded_denies(gate: Served, tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path}/index.db", create=True)
+    (tmp_path / "index.db.turn").unlink()
+    (tmp_path / "index.db.turn").mkdir()
+    site = gate.site._replace(gate=gate.site.gate._replace(log=log))
+    response = gate._replace(site=site).review(review(pod(models=(gate.model,))))
+    assert response["allowed"] is False
+    assert "cannot be written" in response["status"]["message"]
+
+
 def test_deleting_is_always_possible_and_other_operations_never(gate: Served) -> None:
     assert gate.review(review(None, "DELETE", pod(image="evil:v1")))["allowed"] is True
     for operation in ("CONNECT", "", None, "create"):
@@ -222,22 +251,26 @@ def test_what_is_no_review_has_no_answer(gate: Served, document: object) -> None
 
 
 def test_an_error_of_ours_denies(gate: Served) -> None:
-    def broken() -> None:
+    def broken(*_words: object, **_more: object) -> None:
         raise ZeroDivisionError("secret details")
 
-    response = gate._replace(site=gate.site._replace(trust=broken)).review(review(pod(models=(gate.model,))))
+    response = gate.judging(broken).review(review(pod(models=(gate.model,))))
     assert response["allowed"] is False
     assert "ZeroDivisionError" in response["status"]["message"]
     assert "secret" not in response["status"]["message"]
 
 
 def test_silence_denies(gate: Served) -> None:
-    import time
+    def slow(*words: Any, **more: Any) -> Any:
+        time.sleep(0.4)
+        return gate.site.gate.judge(*words, **more)
 
-    site = gate.site._replace(trust=lambda: time.sleep(0.4), seconds=0.05)
-    response = gate._replace(site=site).review(review(pod(models=(gate.model,))))
+    before = gate.end()
+    response = gate.judging(slow).waiting(0.05).review(review(pod(models=(gate.model,))))
     assert response["allowed"] is False
     assert "no answer within" in response["status"]["message"]
+    time.sleep(0.6)
+    assert gate.end() == before, "an answer that nobody was given stands in the log"
 
 
 def test_a_registry_that_lost_a_blob_denies(gate: Served) -> None:

@@ -71,6 +71,13 @@ def run(options: argparse.Namespace) -> int:
         attested = attest_decision(store, decision, case, policy=policy, signer=signer, now=now)
         what = "the decision is attached as" if attested.made else "a summary that says the same is attached already:"
         common.say(options, f"{what} {attested.digest}")
+    if record:
+        from weighbridge.pipelines.indexing import tell_index
+
+        decided = open_store(reference, settings).reference(digest=decision.digest)
+        trust = common.trust_policy(settings, needed=False, now=now)
+        if said := tell_index(settings, open_store(reference, settings), decided, trust, now, reference.tag or ""):
+            common.say(options, said)
     if options.format == "json":
         from weighbridge.render.documents import document_json
 

@@ -3,8 +3,9 @@
 DEPLOYMENT is the file that deploys: YAML of `az ml`, or the JSON of one ARM resource. It must name a version of a model
 of an Azure ML registry; the asset must name the digest of what gate two admitted, and the evidence of that digest must
 hold now. The asset is read from --asset FILE (`az rest` or `az ml model show`), or asked of Azure. At production its
-bytes are compared too: --bytes names a folder with them (`az ml model download`). Policy definitions that --policy
-names are evaluated on the deployment as Azure would.
+bytes are compared too: --bytes names a folder with them (`az ml model download`). If [azure] in the settings names
+registries, the policies of the stage are evaluated on the deployment as Azure would, and so is each definition that
+--policy names.
 
 Status 0: allowed; `properties` of the JSON belong into the deployment. Status 1: denied, with every reason.
 
@@ -80,7 +81,7 @@ def _work(given: argparse.Namespace) -> int:
         settings.registry,
         tuple(given.ml_registry) or _registries(settings, given.stage),
         given.bytes,
-        _policies(given) if given.policy else (),
+        _policies(given, settings),
         surroundings_of(settings, given.stage),
     )
     decision = gate(read_deployment(_read(given.deployment)), asked)
@@ -131,9 +132,10 @@ def _registries(settings: Settings, stage: str) -> tuple[str, ...]:
     return own if stage == "production" else tuple(dict.fromkeys((*settings.azure.staging_registries, *own)))
 
 
-def _policies(given: argparse.Namespace) -> tuple[Callable[[Mapping[str, Any]], Reason], ...]:
+def _policies(given: argparse.Namespace, settings: Settings) -> tuple[Callable[[Mapping[str, Any]], Reason], ...]:
+    """Our own policies of the stage, if the settings have what they need, and the definitions that are named."""
     from weighbridge.controls.reading import read_json_file
-    from weighbridge.pipelines.deployment_policies import policy_checks
+    from weighbridge.pipelines.deployment_policies import policy_checks, stage_check
 
     def read(path: str) -> Any:
         try:
@@ -143,7 +145,9 @@ def _policies(given: argparse.Namespace) -> tuple[Callable[[Mapping[str, Any]], 
 
     documents = {os.path.basename(path): read(path) for path in given.policy}
     parameters = read(given.parameters) if given.parameters else None
-    return policy_checks(documents, parameters, read(given.identity) if given.identity else None, moment(given.now))
+    identity, now = read(given.identity) if given.identity else None, moment(given.now)
+    own = (stage_check(settings.azure, given.stage, identity, now),) if _registries(settings, given.stage) else ()
+    return (*own, *policy_checks(documents, parameters, identity, now))
 
 
 def _read(path: str) -> bytes:

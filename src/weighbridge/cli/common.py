@@ -122,6 +122,18 @@ def publisher_trust(settings: Settings, now: datetime) -> TrustPolicy:
     return trust_policy(settings, needed=False, now=now)
 
 
+def add_engines(parser: argparse.ArgumentParser, text: str) -> None:
+    """--engine NAME and what goes with it; `text` is the help of --engine."""
+    parser.add_argument("--engine", metavar="NAME", action="append", default=[], help=text)
+    parser.add_argument(
+        "--engine-path", metavar="NAME=PROGRAM", action="append", default=[], help="where the program of an engine is"
+    )
+    parser.add_argument("--yara-rules", metavar="FILE", help="rules for --engine yara-x")
+    parser.add_argument(
+        "--unsafe-no-sandbox", action="store_true", help="run engines even where no sandbox can be built"
+    )
+
+
 def add_attestations(parser: argparse.ArgumentParser) -> None:
     """--attestation FILE, as often as there are files."""
     text = "a Sigstore bundle that is not among the files: a model signature or SLSA provenance (repeatable)"

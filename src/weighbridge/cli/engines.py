@@ -68,9 +68,12 @@ def scan_with_engines(options: argparse.Namespace, settings: Settings) -> int:
     return max(statuses)
 
 
-def wanted_engines(options: argparse.Namespace, settings: Settings) -> Wanted:
-    """What the options ask for, with what the settings say. Raises UsageError for a name that is no engine."""
-    for name in options.engine:
+def wanted_engines(options: argparse.Namespace, settings: Settings, names: Sequence[str] | None = None) -> Wanted:
+    """What the options ask for (`names`: these instead), with what the settings say. Raises UsageError for a name that
+    is no engine.
+    """
+    asked = options.engine if names is None else names
+    for name in asked:
         if name != "list":
             _known(name)
     paths = dict(settings.engines.paths)
@@ -80,7 +83,7 @@ def wanted_engines(options: argparse.Namespace, settings: Settings) -> Wanted:
             raise UsageError(f"--engine-path {entry!r} is not NAME=PROGRAM", "write --engine-path picklescan=PROGRAM")
         paths[_known(name)] = path
     return Wanted(
-        names=tuple(name for name in options.engine if name != "list"),
+        names=tuple(name for name in asked if name != "list"),
         paths=paths,
         yara_rules=options.yara_rules or settings.engines.yara_rules,
         seconds=settings.engines.seconds,

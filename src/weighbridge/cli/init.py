@@ -1,8 +1,8 @@
 """Write weighbridge.toml, a signing key and a trust store (trust.toml) that trusts it: both gates work at once.
 
 With github, azure-pipelines or gitlab: a pipeline with both gates instead. With azure: the landing (registry, hubs by
-stage, alerts, identities) as Bicep and as Terraform. Nothing is overwritten. With WEIGHBRIDGE_KEY_PASSPHRASE set, the
-key is encrypted with it.
+stage, alerts, identities, policies) as Bicep and as Terraform; what the policies allow is taken from [azure] in the
+settings. Nothing is overwritten. With WEIGHBRIDGE_KEY_PASSPHRASE set, the key is encrypted with it.
 
 Examples:
   weighbridge init
@@ -69,9 +69,22 @@ def run(options: argparse.Namespace) -> int:
     if options.what is None:
         return _settings(options)
     parse_reference(f"{options.to}:latest")
-    for path in write(SCAFFOLDS[options.what], options.folder, {"MODEL": options.model, "DESTINATION": options.to}):
+    more = _policies(options) if options.what == "azure" else {}
+    values = {"MODEL": options.model, "DESTINATION": options.to}
+    for path in write(SCAFFOLDS[options.what], options.folder, values, more):
         common.say(options, f"wrote {path}")
     return 0
+
+
+def _policies(options: argparse.Namespace) -> dict[str, str]:
+    """The policies of all stages, as the settings want them, below `policy/`."""
+    from weighbridge.azure.policy.bundle import bundle_of
+    from weighbridge.azure.policy.knowledge import load_azure_knowledge
+
+    settings = common.settings_for(options)
+    if not settings.azure.registries:
+        common.say(options, "[azure] in the settings names no registries, so that the policies let no model pass")
+    return {f"policy/{path}": text for path, text in bundle_of(settings.azure, load_azure_knowledge()).items()}
 
 
 def _settings(options: argparse.Namespace) -> int:

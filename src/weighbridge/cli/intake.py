@@ -9,6 +9,7 @@ Examples:
   weighbridge intake hf://org/name@main --to oci:registry:team/model:v1
   weighbridge intake https://models.example.com/net.safetensors#sha256=DIGEST
   weighbridge intake ./tuned --dataset data.intoto.json --training job.json
+  weighbridge intake ./model --engine modelscan --engine picklescan
   weighbridge intake ./model --format json --output intake.json
 """
 
@@ -18,27 +19,25 @@ import json
 import os
 import re
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 
 from weighbridge.cli import common
-from weighbridge.core.errors import NotFound, UsageError
-from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
-from weighbridge.pipelines.intake import Destination, Intake, take_in
+from weighbridge.pipelines.intake import Destination, Others
+from weighbridge.pipelines.intake_job import destination_of, intake_document, take_in_by
 from weighbridge.pipelines.tuning import Tuning
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.open import open_store
-from weighbridge.sources.open import is_remote, open_source
+from weighbridge.sources.open import is_remote
 
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
 
     from weighbridge.convert.record import ConversionRecord
     from weighbridge.core.settings import Settings
+    from weighbridge.pipelines.intake import Intake
     from weighbridge.registry.base import Store
 
 LARGEST = 64 * 1024 * 1024
@@ -60,6 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     report = "a report on data that it was fine-tuned on, by weighbridge dataset check --sign (repeatable)"
     parser.add_argument("--dataset", metavar="FILE", action="append", default=[], help=report)
     parser.add_argument("--training", metavar="FILE", help="a JSON object with the parameters of the fine-tuning job")
+    common.add_engines(parser, "ask this scanner too, in a sandbox, beside those that the stage asks for")
     common.add_output(parser, ("text", "json"))
 
 
@@ -71,41 +71,58 @@ def run(options: argparse.Namespace) -> int:
     progress = common.progress_for(options)
     now = datetime.now(UTC)
     try:
-        outcome = take_in(
-            open_source(options.source, settings),
+        outcome, reference = take_in_by(
+            settings,
+            options.source,
             destination,
             signer=signer,
-            notary=signer.certified,
-            trust=common.publisher_trust(settings, now),
-            policy=common.stage_policy(settings, options.stage),
-            knowledge=load_knowledge(),
-            limits=settings.limits,
+            stage=options.stage,
             watcher=progress,
             now=now,
             attestations=common.attestations(options),
-            settings=settings.quarantine,
             kept=lambda folder: common.say(options, f"the quarantine {folder} is kept"),
-            find=partial(_repository, settings, destination.store),
+            others=_others(options, settings),
             tuning=_tuning(options),
         )
     finally:
         progress.finish()
-    reference = str(destination.store.reference(tag=outcome.tag)) if outcome.admitted else ""
+    if outcome.admitted:
+        _tell_index(options, settings, destination.store, outcome.tag, now)
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
-        common.write(options, document_json(_document(outcome, reference)))
+        common.write(options, document_json(intake_document(outcome, reference)))
     else:
         common.write(options, _text(outcome, reference, options))
     return 0 if outcome.admitted else 1
 
 
+def _others(options: argparse.Namespace, settings: Settings) -> Others | None:
+    """The scanners that the stage and the options ask for. Raises UsageError if one of them is not here."""
+    names = list(dict.fromkeys((*common.stage_policy(settings, options.stage).engines, *options.engine)))
+    if not names:
+        if options.engine_path or options.yara_rules or options.unsafe_no_sandbox:
+            raise UsageError("these options are for engines, and none is asked for", "add --engine NAME")
+        return None
+    from weighbridge.cli.engines import wanted_engines
+    from weighbridge.engines.ask import chosen
+
+    wanted = wanted_engines(options, settings, names)
+    return Others(chosen(wanted), wanted)
+
+
+def _tell_index(options: argparse.Namespace, settings: Settings, store: Store, tag: str, now: datetime) -> None:
+    """The index is brought up if there is one; what goes wrong there changes nothing about the intake."""
+    from weighbridge.pipelines.indexing import tell_index
+
+    trust = common.trust_policy(settings, needed=False, now=now)
+    if said := tell_index(settings, store, store.reference(tag=tag), trust, now):
+        common.say(options, said)
+
+
 def _destination(options: argparse.Namespace, settings: Settings) -> Destination:
     if options.to:
-        reference = parse_reference(options.to, settings.registry)
-        if reference.tag is None:
-            raise UsageError(f"{options.to!r} is a digest, not a place to store at", "write NAME:TAG")
-        return Destination(open_store(reference, settings, create=True), reference.tag, options.replace)
+        return destination_of(options.to, settings, replace=options.replace)
     if not settings.registry:
         raise UsageError(
             "no registry is set", "run weighbridge init, or give --to HOST/NAME:TAG or --to oci:DIR:NAME:TAG"
@@ -145,21 +162,6 @@ def _content(path: str) -> bytes:
         raise UsageError(f"{path!r} cannot be read: {error.strerror}", "name another file") from error
 
 
-def _repository(settings: Settings, store: Store, name: str) -> Store | None:
-    """The repository beside `store` that a model called `name` would have been taken into, if there is one."""
-    reference = store.reference(tag="latest")
-    registry = f"oci:{reference.place}" if reference.kind == "layout" else reference.place
-    for part in (name, name.rpartition("/")[2]):
-        called = "/".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in part.split("/"))
-        if not all(called.split("/")):
-            continue
-        found = open_store(parse_reference(f"{called}:latest", registry), settings)
-        with suppress(NotFound):
-            if found.tags():
-                return found
-    return None
-
-
 def default_name(source: str) -> str:
     """What people call a source: the last part of its path, without a revision, a tag, a query or a digest."""
     if source.lower().startswith("oci:"):
@@ -168,24 +170,6 @@ def default_name(source: str) -> str:
         host, _, path = re.split(r"[?#]", source)[0].rpartition("://")[2].partition("/")
         return (path or host).partition("@")[0].rstrip("/").rpartition("/")[2]
     return os.path.basename(os.path.abspath(source))
-
-
-def _document(outcome: Intake, reference: str) -> dict[str, Any]:
-    published = outcome.published
-    return {
-        "schema": "weighbridge.intake/1",
-        "decision": "admitted" if outcome.admitted else "refused",
-        "verdict": outcome.report.verdict.value,
-        "refusal": outcome.refusal,
-        "reference": reference,
-        "digest": str(published.manifest.digest) if published else "",
-        "evidence": [
-            {"type": item.annotations.get("dev.sigstore.bundle.predicateType", ""), "digest": str(item.digest)}
-            for item in (published.evidence if published else ())
-        ],
-        "provenance": outcome.provenance.predicate(),
-        "report": outcome.report.predicate(),
-    }
 
 
 def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
@@ -197,6 +181,10 @@ def _text(outcome: Intake, reference: str, options: argparse.Namespace) -> str:
     style = style_for(sys.stdout, environ)
     report = scan_text(outcome.report, style=style).rstrip("\n")
     report = f"{report}\n\n{provenance_section(outcome.provenance, style=style)}"
+    if outcome.opinions:
+        from weighbridge.render.engines import engines_text
+
+        report = f"{report}\n\n{engines_text(outcome.report, outcome.opinions, style=style).rstrip()}"
     if outcome.converted is not None:
         report = f"{report}\n\n{_converted(outcome.converted)}"
     if outcome.published is None:

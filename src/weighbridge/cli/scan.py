@@ -46,20 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exit-verdict", action="store_true", help="status 10 suspicious, 11 malicious, 12 incomplete")
     parser.add_argument("--quick", action="store_true", help="of a model elsewhere, fetch no tensors")
     parser.add_argument("--trace", action="store_true", help="write every pickle down as the program that it is")
-    parser.add_argument(
-        "--engine",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="ask this scanner too, in a sandbox; list: show all",
-    )
-    parser.add_argument(
-        "--engine-path", metavar="NAME=PROGRAM", action="append", default=[], help="where the program of an engine is"
-    )
-    parser.add_argument("--yara-rules", metavar="FILE", help="rules for --engine yara-x")
-    parser.add_argument(
-        "--unsafe-no-sandbox", action="store_true", help="run engines even where no sandbox can be built"
-    )
+    common.add_engines(parser, "ask this scanner too, in a sandbox; list: show all")
     common.add_fail_on(parser)
     common.add_output(parser, FORMATS)
 

@@ -1,10 +1,16 @@
-"""Gate two over HTTP: POST /v1/admit, the admission webhook of Kubernetes at /admission/STAGE, /healthz and /readyz.
+"""The server: intakes, evidence, decisions and alerts over HTTP, gate two, and the admission webhook of Kubernetes.
 
-It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is one
-line of JSON on standard error. See docs/kubernetes.md.
+Without sign-in it answers only the person at this machine; how people sign in, and tokens, are described in
+docs/server.md. With --gate-only it has nothing but gate two: /v1/admit, /admission/STAGE, /healthz and /readyz.
+
+It listens on this machine only, unless told otherwise, and to others only with a certificate. Each decision is written
+into the log of decisions before it is told (the setting index, or WEIGHBRIDGE_INDEX), and is one line of JSON on
+standard error. Without a log that can be written it does not start, unless --no-record says that none is wanted. See
+docs/kubernetes.md.
 
 Examples:
   weighbridge serve
+  weighbridge serve --workers 4
   weighbridge serve --host 0.0.0.0 --port 8443 --tls-cert tls.crt --tls-key tls.key
 """
 
@@ -16,8 +22,9 @@ import sys
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import IndexFailed, UsageError
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.pipelines.crew import workers
 from weighbridge.web.app import build
 from weighbridge.web.site import Site
 
@@ -26,8 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from weighbridge.core.settings import Settings
+    from weighbridge.pipelines.gate_two import Gate
+    from weighbridge.web.desk import Desk
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-CONNECTIONS = 200
+CONNECTIONS = 1000
 """Open at a time; more are answered with 503."""
 
 
@@ -41,6 +52,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain-http", action="store_true", help="listen to other machines without TLS: something before us does it"
     )
+    parser.add_argument("--no-record", action="store_true", help="keep no log of decisions; gate two only")
+    parser.add_argument("--workers", metavar="N", type=int, default=1, help="intakes done here at a time (default: 1)")
+    parser.add_argument("--gate-only", action="store_true", help="nothing but gate two: no queue, no index of ours")
     common.add_general(parser)
 
 
@@ -60,10 +74,11 @@ def run(options: argparse.Namespace) -> int:
             sys.stderr.write(json.dumps(line, ensure_ascii=True) + "\n")
             sys.stderr.flush()
 
-    site = Site(settings, lambda: common.trust_policy(settings), lambda: datetime.now(UTC), log)
+    site = Site(_gate(settings, record=not options.no_record), lambda: datetime.now(UTC), log)
+    desk = None if options.gate_only or options.no_record else _desk(site, options)
     server = uvicorn.Server(
         uvicorn.Config(
-            build(site),
+            build(site, desk),
             host=options.host,
             port=options.port,
             ssl_certfile=options.tls_cert,
@@ -85,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
     scheme = "https" if options.tls_cert else "http"
     common.say(options, f"serving {scheme}://{options.host}:{options.port}")
     try:
-        server.run()
+        with workers(_crew(options, site) if desk is not None else 0, settings.file, log):
+            server.run()
     except OSError as error:
         raise UsageError(
             f"cannot serve on {options.host}:{options.port}: {error.strerror}", "choose another"
@@ -95,7 +111,50 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _desk(site: Site, options: argparse.Namespace) -> Desk:
+    from weighbridge.index.database import open_database
+    from weighbridge.pipelines.gate_two import DEFAULT_INDEX
+    from weighbridge.web.desk import open_desk
+    from weighbridge.web.sign_in import open_sign_in
+    from weighbridge.web.tracing import begin_tracing
+
+    begin_tracing()
+    sign_in = open_sign_in(site.settings.server.sign_in)
+    try:
+        engine = open_database(site.settings.index_address or DEFAULT_INDEX, create=True)
+    except IndexFailed as error:
+        raise UsageError(error.cause, "set index to a database that can be written, or give --gate-only") from error
+    return open_desk(site, engine, local=options.host in LOOPBACK and sign_in is None, sign_in=sign_in)
+
+
+def _gate(settings: Settings, *, record: bool) -> Gate:
+    from weighbridge.pipelines.gate_two import Held, log_of, open_gate, signing_key
+
+    gate = open_gate(settings, record=False, held=Held())
+    if not record:
+        return gate
+    signer = signing_key(settings)
+    try:
+        log = log_of(settings, signer)
+        log.try_writing()
+    except (UsageError, IndexFailed) as error:
+        mend = "set index (or WEIGHBRIDGE_INDEX) to a database that can be written, or give --no-record to keep no log"
+        raise UsageError(error.cause, mend) from error
+    return gate._replace(log=log, signer=signer)
+
+
+def _crew(options: argparse.Namespace, site: Site) -> int:
+    """How many workers to start: none without a key, since nothing that they take in could be signed."""
+    if options.workers and not site.settings.key:
+        common.say(options, "no signing key is set, so no intake is done here")
+        return 0
+    count: int = options.workers
+    return count
+
+
 def _check(options: argparse.Namespace) -> None:
+    if not 0 <= options.workers <= 64:
+        raise UsageError(f"{options.workers} workers make no sense", "write a number from 0 to 64")
     if options.port not in range(65536):
         raise UsageError(f"{options.port} is no port", "write a number below 65536")
     if bool(options.tls_cert) != bool(options.tls_key):

@@ -6,6 +6,7 @@ Loaded only where there is a settings file.
 from __future__ import annotations
 
 import os
+import re
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.limits import Limits
@@ -24,6 +25,7 @@ from weighbridge.core.settings import (
     RegistrySetting,
     ServerSettings,
     SignerSettings,
+    SignInSettings,
     StagePolicy,
     TrustSetting,
 )
@@ -32,6 +34,15 @@ from weighbridge.core.stage_values import STAGE_VALUES, stage_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
+
+ROLES = ("viewer", "submitter", "approver", "admin")
+"""What a caller of the server may be, the lowest first."""
+MOST_NUMBER = 2**31
+_TEXTS_OF_SIGN_IN = ("issuer", "client_id", "url", "name_claim", "roles_claim", "tenants_claim", "ca_file")
+_ADDRESS = re.compile(
+    r"https://[^\s/?#@]+(?:/[^\s?#]*)?|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:/[^\s?#]*)?"
+)
+_SOURCE = re.compile(r"(?:hf|az|oci)://\S*|(?:git\+)?https?://[^\s/?#@]+/\S*|/(?:.*/)?")
 
 
 def read_signer(table: Any, folder: str, where: str) -> SignerSettings:
@@ -160,14 +171,58 @@ def read_registries(table: Any, folder: str, where: str) -> dict[str, RegistrySe
     return found
 
 
-def read_server(table: Any, where: str) -> ServerSettings:
+def read_server(table: Any, folder: str, where: str) -> ServerSettings:
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [server] and one setting per line")
     check_keys(table, ServerSettings._fields, where)
-    for key, values in table.items():
-        if not is_texts(values) or not all(values):
+    default = ServerSettings()
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "sign_in":
+            found[key] = read_sign_in(value, folder, f"{where[:-1]}.sign_in]")
+        elif key == "audits":
+            found[key] = os.path.join(folder, text_of(table, key, where))
+        elif isinstance(getattr(default, key), int):
+            least = 0 if key in ("rate", "job_memory_mb") else 1
+            if type(value) is not int or not least <= value <= MOST_NUMBER:
+                mend = f"write {key} = {getattr(default, key)}"
+                raise UsageError(f"{where}: {key} is no number that makes sense", mend)
+            found[key] = value
+        elif not is_texts(value) or not all(value):
             raise UsageError(f"{where}: {key} is no list of names", f'write {key} = ["NAME"]')
-    return ServerSettings(**{key: tuple(values) for key, values in table.items()})
+        else:
+            found[key] = tuple(value)
+    for one in found.get("sources", ()):
+        if not _SOURCE.fullmatch(one):
+            mend = "write hf://, https://HOST/, git+https://HOST/ or /FOLDER/, with the slash at its end"
+            raise UsageError(f"{where}: {one!r} in sources is no beginning of a source", mend)
+    return ServerSettings(**found)
+
+
+def read_sign_in(table: Any, folder: str, where: str) -> SignInSettings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} is no table", "write [server.sign_in] and one setting per line")
+    check_keys(table, SignInSettings._fields, where)
+    default = SignInSettings()
+    scopes, hours = table.get("scopes", list(default.scopes)), table.get("session_hours", default.session_hours)
+    roles, tenants = table.get("roles", {}), table.get("tenants", {})
+    if not is_texts(scopes) or "openid" not in scopes:
+        raise UsageError(f"{where}: scopes is no list with openid in it", 'write scopes = ["openid", "profile"]')
+    if type(hours) is not int or not 1 <= hours <= 24 * 7:
+        raise UsageError(f"{where}: session_hours is not a number of hours up to a week", "write session_hours = 8")
+    if not isinstance(roles, dict) or not all(one in ROLES for one in roles.values()):
+        raise UsageError(f"{where}: a value of roles is not one of {', '.join(ROLES)}", 'write VALUE = "viewer"')
+    if not isinstance(tenants, dict) or not all(is_texts(one) for one in tenants.values()):
+        raise UsageError(f"{where}: a value of tenants is no list of namespaces", 'write VALUE = ["team"]')
+    texts: dict[str, str] = {key: text_of(table, key, where) or getattr(default, key) for key in _TEXTS_OF_SIGN_IN}
+    if texts["issuer"] and not (texts["client_id"] and texts["url"]):
+        raise UsageError(f"{where}: sign-in needs a client_id and the url of this server", "give both")
+    for key in ("issuer", "url"):
+        if texts[key] and not _ADDRESS.fullmatch(texts[key]):
+            raise UsageError(f"{where}: {key} is no https address", f'write {key} = "https://HOST"')
+    if texts["ca_file"]:
+        texts["ca_file"] = os.path.join(folder, texts["ca_file"])
+    return SignInSettings(**texts, scopes=tuple(scopes), roles=dict(roles), tenants=dict(tenants), session_hours=hours)
 
 
 def read_quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:

@@ -58,6 +58,13 @@ class StagePolicy(NamedTuple):
     """Publishers that a model may come from, as patterns; empty: any. Who signed counts before who is named."""
     blocked_publishers: tuple[str, ...] = ()
     """Publishers that never pass, as patterns, whoever signed."""
+    countries: tuple[str, ...] = ()
+    """Countries (ISO 3166-1, two letters) that a publisher may have its seat in; empty: any, known or not. Who signed
+    counts, and only without a signature who is named."""
+    blocked_countries: tuple[str, ...] = ()
+    """Countries that a publisher may not have its seat in; one whose seat is not known does not pass then."""
+    publisher_countries: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Seats of publishers and signers that are not known here, or are known otherwise: patterns of names."""
     lookalikes: bool = False
     """Whether an unsigned model may pass whose publisher could be taken for a well-known one."""
     formats: tuple[str, ...] = ()
@@ -71,7 +78,7 @@ class StagePolicy(NamedTuple):
     max_knowledge_age_days: int = 0
     """Days after which the knowledge that is installed here is too old to decide with; 0: it never is."""
     signers: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 -- never changed
-    """Who must have signed a kind of evidence (`scan`, `facts`, `provenance`, `sbom`, `model-signature`,
+    """Who must have signed a kind of evidence (`scan`, `facts`, `engines`, `provenance`, `sbom`, `model-signature`,
     `exemption`), as patterns of names; a kind that is not named: anybody who is trusted for it."""
     most_bytes: int = 0
     """Bytes that all files of a model may have together; 0: any number."""
@@ -231,8 +238,35 @@ class SignerSettings(NamedTuple):
     """A client trust configuration (JSON) of an own Sigstore; empty: the public instance."""
 
 
+class SignInSettings(NamedTuple):
+    """How people sign in at the server: OpenID Connect. The client's secret, if it has one, is in the environment."""
+
+    issuer: str = ""
+    """The address of the issuer, as its tokens name it; empty: nobody can sign in."""
+    client_id: str = ""
+    """The name that the issuer knows this server by, and that its tokens are for."""
+    url: str = ""
+    """Where people find this server, as `https://HOST`; the issuer sends them back to it."""
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    """What the issuer is asked for."""
+    name_claim: str = "preferred_username"
+    """The claim with the name that the audit shows, behind which stands the subject, which cannot change."""
+    roles_claim: str = "roles"
+    """The claim with the values that `roles` is about."""
+    roles: dict[str, str] = {}  # noqa: RUF012 -- never changed
+    """Value of the claim → viewer, submitter, approver or admin; the highest counts, and without one nobody gets in."""
+    tenants_claim: str = "groups"
+    """The claim with the values that `tenants` is about."""
+    tenants: dict[str, list[str]] = {}  # noqa: RUF012 -- never changed
+    """Value of the claim → namespaces of the registry, `*` for all; `*` as the value is anybody who gets in."""
+    session_hours: int = 8
+    """Hours after which people sign in again."""
+    ca_file: str = ""
+    """The certificate authorities to believe for the issuer, instead of the system's."""
+
+
 class ServerSettings(NamedTuple):
-    """What the admission webhook lets pass beside admitted models."""
+    """What the server takes from whom, and what the admission webhook lets pass beside admitted models."""
 
     registries: tuple[str, ...] = ()
     """Registries (HOST or HOST/PREFIX) whose models may be asked about, beside the default registry."""
@@ -240,6 +274,21 @@ class ServerSettings(NamedTuple):
     """Container images that may run: NAME@sha256:DIGEST, or HOST/PREFIX/ for all below it that have a digest."""
     volumes: tuple[str, ...] = ("configMap", "downwardAPI", "emptyDir", "projected", "secret")
     """Kinds of volumes that may be mounted. `image` always may, and is judged as a model."""
+    sources: tuple[str, ...] = ("hf://",)
+    """How a source that is submitted may begin: `hf://`, `https://HOST/`, `git+https://HOST/`, `/FOLDER/`."""
+    queue: int = 1000
+    """Intakes that may wait; who submits one more is told to come back later."""
+    attempts: int = 3
+    """How often an intake is tried whose worker died or whose source or registry did not answer."""
+    job_seconds: int = 6 * 3600
+    """Seconds that one intake may take."""
+    job_memory_mb: int = 4096
+    """Megabytes of memory that one intake may take; 0: as much as there is."""
+    rate: int = 50
+    """Requests per second that one caller may make for long; four times as many at once. 0: any number."""
+    audits: str = ""
+    """The folder that holds reports of `azure audit` as JSON, named by their day; the dashboard shows the last."""
+    sign_in: SignInSettings = SignInSettings()
 
 
 class MonitorSettings(NamedTuple):
@@ -332,6 +381,7 @@ def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
         registry=environ.get("WEIGHBRIDGE_REGISTRY") or settings.registry,
         key=environ.get("WEIGHBRIDGE_KEY") or settings.key,
         fail_on=environ.get("WEIGHBRIDGE_FAIL_ON") or settings.fail_on,
+        index_address=environ.get("WEIGHBRIDGE_INDEX") or settings.index_address,
     )
 
 
@@ -347,8 +397,8 @@ def _from_file(path: str) -> Settings:
         raise UsageError(
             f"the settings {path} cannot be read: {error}", "mend the file, or name another one"
         ) from error
-    if os.path.basename(path) != FILE:
-        table = table["tool"]["weighbridge"]
+    if os.path.basename(path) == "pyproject.toml":
+        table = table.get("tool", {}).get("weighbridge", {})
     where = f"the settings {path}"
     known = (*(field for field in Settings._fields if field not in NOT_KEYS), "stage", "index")
     tables.check_keys(table, known, where)
@@ -376,7 +426,7 @@ def _from_file(path: str) -> Settings:
         quarantine=tables.read_quarantine(table.get("quarantine", {}), folder, f"{where}, [quarantine]"),
         https=tables.read_https(table.get("https", {}), f"{where}, [https]"),
         monitor=tables.read_monitor(table.get("monitor", {}), folder, f"{where}, [monitor]"),
-        server=tables.read_server(table.get("server", {}), f"{where}, [server]"),
+        server=tables.read_server(table.get("server", {}), folder, f"{where}, [server]"),
         azure=tables.read_azure(table.get("azure", {}), f"{where}, [azure]"),
         index_address=read_index(table, folder, where),
         feeds=read_paths(table, "feeds", folder, where),

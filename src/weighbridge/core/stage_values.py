@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 ADVISORIES = ("off", "runtime", "declared", "required")
 DATASETS = ("off", "fine-tuned", "required")
-SIGNED = ("scan", "facts", "provenance", "sbom", "model-signature", "exemption", "feed", "fine-tuning")
+SIGNED = ("scan", "facts", "engines", "provenance", "sbom", "model-signature", "exemption", "feed", "fine-tuning")
 """Kinds of evidence whose signers a stage can name."""
 _LISTS = ("registries", "sources", "publishers", "blocked_publishers", "formats", "blocked_formats", "engines", "cel")
+_COUNTRIES = ("countries", "blocked_countries")
 _COUNTS = ("max_knowledge_age_days", "most_bytes", "sbom_completeness", "max_exemption_days")
 _WORDS = {
     "severity": SEVERITIES,
@@ -25,7 +26,7 @@ _WORDS = {
     "dataset": DATASETS,
     "warn_as": ("", "sandbox", "staging", "production"),
 }
-STAGE_VALUES = frozenset((*_LISTS, *_COUNTS, *_WORDS, "signers"))
+STAGE_VALUES = frozenset((*_LISTS, *_COUNTS, *_WORDS, *_COUNTRIES, "signers", "publisher_countries"))
 INDEX = ".weighbridge/index.db"
 
 
@@ -42,12 +43,24 @@ def stage_value(key: str, value: Any, where: str) -> Any:
             return value
         words = ", ".join(repr(word) for word in _WORDS[key])
         raise UsageError(f"{where}: {key} can be {words}", f'write {key} = "{_WORDS[key][1]}"')
+    if key in _COUNTRIES:
+        return tuple(_country(code, key, where) for code in _texts(value, key, where))
+    if key == "publisher_countries":
+        if not isinstance(value, dict):
+            raise UsageError(f"{where}: {key} is no table", f'write {key}."acme*" = "DE"')
+        return {name: _country(code, key, where) for name, code in value.items()}
     if not isinstance(value, dict):
         raise UsageError(f"{where}: signers is no table", 'write signers.scan = ["ci"]')
     for kind in value:
         if kind not in SIGNED:
             raise UsageError(f"{where}: {kind!r} is no kind of evidence", f"known are {', '.join(SIGNED)}")
     return {kind: _texts(names, f"signers.{kind}", where) for kind, names in value.items()}
+
+
+def _country(code: Any, key: str, where: str) -> str:
+    if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isupper():
+        return code
+    raise UsageError(f"{where}: {key} has no country of two capital letters", "write DE, FR or US, as ISO 3166-1 does")
 
 
 def read_index(table: Mapping[str, Any], folder: str, where: str) -> str:

@@ -90,6 +90,13 @@ class EngineReport(NamedTuple):
     """The walls that it ran behind."""
 
 
+def refuses(said: EngineReport) -> bool:
+    """Whether an answer shuts a gate: anything bad, anything unread, no answer. One who reads none of the files
+    says nothing.
+    """
+    return said.status != "ran" or said.verdict not in ("clean", "not-applicable")
+
+
 class Wanted(NamedTuple):
     """Which engines were asked for, and what the settings say of them."""
 

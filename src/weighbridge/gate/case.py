@@ -82,6 +82,7 @@ class Case(NamedTuple):
     begin (empty: there is none), `model` the digest of its files together. `newest` is the latest time that something
     trusted is known to have been written at, and `newest_of` what that was. `moved` says that the tag names something
     else by now. `runtime` says whether a serving image was named, `training` on which data the model was fine-tuned.
+    `countries` are the seats of publishers as far as they are known today: names in lower case, and two letters each.
     """
 
     manifest: Digest
@@ -93,6 +94,7 @@ class Case(NamedTuple):
     problems: tuple[Problem, ...]
     provenance: Proof | None = None
     facts: Proof | None = None
+    engines: Proof | None = None
     result: Proof | None = None
     slsa: Proof | None = None
     lists: tuple[Proof, ...] = ()
@@ -115,6 +117,7 @@ class Case(NamedTuple):
     knowledge_date: date | None = None
     training: Proof | None = None
     moved: str = ""
+    countries: Mapping[str, str] = {}
 
     @property
     def size(self) -> int:
@@ -128,6 +131,7 @@ class Case(NamedTuple):
         found = (
             ("scan", self.scan),
             ("facts", self.facts),
+            ("engines", self.engines),
             ("provenance", self.provenance),
             ("sbom", self.sbom),
             ("model-signature", self.signature),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from fnmatch import fnmatchcase
 
+from weighbridge.attest.trust import made_at
 from weighbridge.core.findings import Severity
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
@@ -59,18 +61,26 @@ def size_allowed(case: Case, policy: StagePolicy, now: datetime) -> Reason:
 
 
 def engines_ran(case: Case, policy: StagePolicy, now: datetime) -> Reason:
-    """The other scanners that the stage asks for looked at the model and found nothing; they make nothing better."""
-    del now
+    """The other scanners that the stage asks for looked at the model, not longer ago than a scan may be, and found
+    nothing; they make nothing better.
+    """
     name = "engines-ran"
     if not policy.engines:
         return met(name, "no other scanner")
     needs = f"an answer of {', '.join(policy.engines)} that finds nothing"
-    reports = case.scan.predicate.get("engines") if case.scan else None
+    if case.engines is None:
+        return unmet(name, "evidence-missing: no trusted key signed an answer of another scanner", needs)
+    made = made_at(dict(case.engines.predicate))
+    if made is None:
+        return unknown(name, "the answers do not say when they were given", needs)
+    if now - made > timedelta(days=policy.max_scan_age_days):
+        return unmet(name, f"the answers are of {made:%Y-%m-%d}", f"{needs}, not older than a scan may be")
+    reports = case.engines.predicate.get("engines")
     told = {str(report.get("name")): report for report in _records(reports)}
     for engine in policy.engines:
         report = told.get(engine)
         if report is None:
-            return unmet(name, f"the signed scan has no answer of {engine}", needs)
+            return unmet(name, f"there is no answer of {engine}", needs)
         if report.get("status") != "ran":
             return unknown(name, f"{engine} gave no whole answer: {plain(str(report.get('why')), 120)}", needs)
         if report.get("verdict") not in ("clean", "not-applicable"):

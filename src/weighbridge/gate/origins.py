@@ -9,12 +9,14 @@ from weighbridge.gate.claims import read_claims
 from weighbridge.gate.reason import Reason, met, unknown, unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from weighbridge.core.settings import StagePolicy
     from weighbridge.gate.case import Case
 
+HUB = ("hf://", "https://huggingface.co/")
+"""How places begin whose accounts are those of the Hub."""
 INTERNAL = "internal"
 """In `registries`: the registry of the settings."""
 SIGNATURES = ("commit-signature", "model-signature")
@@ -97,6 +99,51 @@ def publisher_allowed(case: Case, policy: StagePolicy, now: datetime) -> Reason:
     if not who:
         return met(name, "nobody is named who published it", needs)
     return met(name, f"{'signed' if signers else 'published'} by {plain(who[0], 80)}", needs)
+
+
+def country_allowed(case: Case, policy: StagePolicy, now: datetime) -> Reason:
+    """Whoever stands behind the model has its seat where the stage takes models from.
+
+    A verified signature outranks what is claimed: only if nobody signed does the account count that it came from.
+    """
+    del now
+    name = "country-allowed"
+    if not policy.countries and not policy.blocked_countries:
+        return met(name, "publishers of any country")
+    needs = f"a publisher from {', '.join(policy.countries)}" if policy.countries else "a publisher of a known country"
+    if policy.blocked_countries:
+        needs += f", not from {', '.join(policy.blocked_countries)}"
+    claims = read_claims(case.provenance.predicate) if case.provenance else None
+    if claims is None:
+        return unknown(name, "there is no provenance report to go by", needs)
+    signers = [claim.value for claim in claims if claim.claim in SIGNATURES and claim.status == "verified"]
+    named = [claim.value for claim in claims if claim.claim == "signal/publisher" and claim.value]
+    if not signers and not named:
+        return unknown(name, "nobody is named who published it", needs)
+    known = case.countries if signers or _from_hub(case) else {}
+    found = {who: _country_of(who, known, policy) for who in signers or named}
+    how = "signed" if signers else "published"
+    for who, country in found.items():
+        if country and (country in policy.blocked_countries or (policy.countries and country not in policy.countries)):
+            return unmet(name, f"it is {how} by {plain(who, 80)}, whose seat is in {country}", needs)
+    for who, country in found.items():
+        if not country:
+            why = f"it is {how} by {plain(who, 80)}, whose seat is not known here"
+            return unknown(name, why, f"{needs}; publisher_countries can say where it is")
+    return met(name, f"{how} by {', '.join(f'{plain(who, 80)} ({country})' for who, country in found.items())}", needs)
+
+
+def _from_hub(case: Case) -> bool:
+    """Whether accounts are those of the Hub: of another place anybody may call an account as they like."""
+    source = case.provenance.predicate.get("source") if case.provenance else None
+    place = source.get("place") if isinstance(source, dict) else None
+    return isinstance(place, str) and place.startswith(HUB)
+
+
+def _country_of(who: str, known: Mapping[str, str], policy: StagePolicy) -> str:
+    """Two letters; empty if it is not known. What the stage says goes before what is known here."""
+    said = next((code for name, code in policy.publisher_countries.items() if _matches([name], who)), "")
+    return said or known.get(who.lower(), "")
 
 
 def _matches(patterns: Iterable[str], name: str) -> bool:

@@ -29,6 +29,13 @@ from weighbridge.gate.contents import (
 )
 from weighbridge.gate.datasets import dataset_checked
 from weighbridge.gate.origins import publisher_allowed, reference_steady, registry_allowed, source_allowed
+from weighbridge.gate.origins import (
+    country_allowed,
+    publisher_allowed,
+    reference_steady,
+    registry_allowed,
+    source_allowed,
+)
 from weighbridge.gate.reason import Reason, Result
 from weighbridge.gate.times import clock_sane, knowledge_fresh
 from weighbridge.gate.weighing import hub_said, scanned, verdict_of, weigh, worse
@@ -296,6 +303,7 @@ REQUIREMENTS = (
     reference_steady,
     source_allowed,
     publisher_allowed,
+    country_allowed,
     formats_allowed,
     size_allowed,
     engines_ran,

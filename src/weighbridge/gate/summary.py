@@ -163,21 +163,6 @@ def read_summary(predicate: Mapping[str, Any]) -> ReadSummary:
     )
 
 
-def summary_refusal(summary: ReadSummary, *, stage: str, policy: StagePolicy, now: datetime) -> str:
-    """Why a summary does not let a model pass at a stage today; empty if it does."""
-    if summary.stage != stage:
-        return f"the summary is for {plain(summary.stage, 40)}, not for {stage}"
-    if not summary.passed:
-        return "the gate denied it"
-    if summary.policy != digest_bytes(policy_document(stage, policy)):
-        return "the summary was made under another policy than the one that holds today"
-    if summary.verified_at > now + CLOCK_SKEW:
-        return f"the summary is dated {summary.verified_at:%Y-%m-%d}, which is to come"
-    if summary.expires is None or now >= summary.expires:
-        return "the summary has expired: the scan that it rests on is too old for the stage"
-    return ""
-
-
 def says_the_same(summary: ReadSummary, ours: VerificationSummary, now: datetime) -> bool:
     """Whether a stored summary makes a new one needless: it says the same, and has at least half of its time left."""
     if (

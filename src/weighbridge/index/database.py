@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 SQLITE = "sqlite:///"
-NEWEST = "0001"
+NEWEST = "0004"
 """The migration that leads to the schema of this version; a test holds it against the folder."""
 PATIENCE = 60
 """Seconds that a writer waits for others."""
 BEGINNING = 0x77656967
 """The number of PostgreSQL's lock that keeps two from making the tables at once."""
+BEGIN = "weighbridge admit or weighbridge index rebuild begins one"
 MEND = "nothing was decided; see to the index and try again"
 
 
@@ -60,7 +61,7 @@ def _bring_up(engine: Engine, address: str, *, create: bool) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({BEGINNING})")
         found = _version(connection)
         if not found and not create and not _begun(connection):
-            raise IndexFailed(f"there is no index at {shown(address)}", "weighbridge admit begins one")
+            raise IndexFailed(f"there is no index at {shown(address)}", BEGIN)
         if found != NEWEST:
             _upgrade(connection, found)
 
@@ -148,7 +149,10 @@ def _turn(engine: Engine) -> Iterator[None]:
     if url.get_backend_name() != "sqlite" or not url.database:
         yield
         return
-    fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(f"{url.database}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise IndexFailed(f"the index {plain(url.database)} cannot be written: {error.strerror}", MEND) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -169,7 +173,7 @@ def _engine(address: str, *, create: bool) -> Engine:
                 cause = f"the folder of the index {plain(path)} cannot be made: {error.strerror}"
                 raise UsageError(cause, "set index in weighbridge.toml") from error
         elif not os.path.exists(path):
-            raise IndexFailed(f"there is no index at {plain(path)}", "weighbridge admit begins one")
+            raise IndexFailed(f"there is no index at {plain(path)}", BEGIN)
         connect = {"timeout": PATIENCE, "isolation_level": None}
         engine = create_engine(address, connect_args=connect)
         event.listen(engine, "connect", _pragmas)

@@ -17,6 +17,7 @@ SQLAlchemy Core, so that PostgreSQL is another address. See `docs/decisions/0038
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from weighbridge.core.digests import canonical_json, digest_bytes
 from weighbridge.core.errors import IndexFailed
@@ -85,6 +86,12 @@ class DecisionLog:
         with told(), reading(self._engine) as connection:
             return self._head(connection)
 
+    def try_writing(self) -> None:
+        """Raises IndexFailed if nothing could be appended now. Nothing is changed."""
+        head = self._tables.head
+        with told(), writing(self._engine) as connection:
+            connection.execute(head.update().values(sequence=head.c.sequence))
+
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""
         decisions = self._tables.decisions
@@ -130,15 +137,17 @@ def open_log(address: str, *, create: bool = False, seal: Callable[[Head], bytes
     Raises UsageError for an address that nothing can be opened by, IndexFailed if there is no log.
     """
     engine = open_database(address, create=create)
-    tables = _tables()
+    tables = log_tables()
     log = DecisionLog(engine, tables)
     with told(), writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")
         if connection.execute(tables.head.select()).first() is not None:
             return log
-        if not create or connection.execute(tables.decisions.select().limit(1)).first() is not None:
+        if connection.execute(tables.decisions.select().limit(1)).first() is not None:
             raise IndexFailed("the log of decisions has no head", "somebody changed it: keep it, and begin another")
+        if not create:
+            raise IndexFailed("there is no log of decisions in the index", "weighbridge admit begins one")
         name = os.urandom(16).hex()
         head = Head(name, 0, beginning(name))
         connection.execute(tables.head.insert().values(head._replace(bundle=seal(head) if seal else b"")._asdict()))
@@ -156,7 +165,9 @@ def entry_hash(log: str, sequence: int, previous: str, document: bytes) -> str:
     return digest_bytes(canonical_json(said)).hex
 
 
-def _tables() -> Tables:
+@cache
+def log_tables() -> Tables:
+    """The tables of the log for SQLAlchemy."""
     from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table
 
     metadata = MetaData()

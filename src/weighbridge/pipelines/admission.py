@@ -16,6 +16,7 @@ from weighbridge.core.digests import digest_bytes, model_digest
 from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import (
     CYCLONEDX_PREDICATE,
+    ENGINES_PREDICATE,
     EXEMPTION_PREDICATE,
     FACTS_PREDICATE,
     FINE_TUNING_PREDICATE,
@@ -35,7 +36,8 @@ from weighbridge.gate.expressions import cel_reason
 from weighbridge.pipelines.exempting import NOTHING_KEPT, Kept, check_signer, open_exemptions
 from weighbridge.pipelines.feeds import read_feeds
 from weighbridge.pipelines.frameworks import Runtime, affected, runtime_problems
-from weighbridge.pipelines.rejudging import judge_again, todays_knowledge
+from weighbridge.pipelines.rejudging import Judged, judge_again, todays_knowledge
+from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.registry.read import StoredEvidence, StoredModel, damaged_blobs, load_model
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ KINDS = {
     SCAN_PREDICATE: "scan",
     FACTS_PREDICATE: "facts",
     PROVENANCE_PREDICATE: "provenance",
+    ENGINES_PREDICATE: "engines",
     CYCLONEDX_PREDICATE: "sbom",
     MODEL_SIGNATURE_PREDICATE: "model-signature",
     EXEMPTION_PREDICATE: "exemption",
@@ -63,7 +66,8 @@ class Surroundings(NamedTuple):
     """What a decision rests on beside the model: where the internal registry is, what else is known.
 
     `exemptions` are those that are kept elsewhere than in the registry, `feeds` paths, `runtime` what serving images
-    hold; `newest` is the last time that is known to have passed, and `newest_of` what was written then.
+    hold; `newest` is the last time that is known to have passed, and `newest_of` what was written then. `judged` keeps
+    what was said of facts that were judged before.
     """
 
     internal: str = ""
@@ -75,6 +79,7 @@ class Surroundings(NamedTuple):
     newest: datetime | None = None
     newest_of: str = ""
     stricter: StagePolicy | None = None
+    judged: Judged | None = None
 
 
 NOTHING_ELSE = Surroundings()
@@ -151,6 +156,7 @@ def assemble(
         problems=tuple(problems),
         provenance=proofs.get(PROVENANCE_PREDICATE),
         facts=proofs.get(FACTS_PREDICATE),
+        engines=proofs.get(ENGINES_PREDICATE),
         model=model_digest([(file.path, file.size, file.digest) for file in model.files]),
         newest=newest,
         newest_of=newest_of,
@@ -202,7 +208,10 @@ def _surrounded(
     today = None
     if case.facts is not None:
         files = frozenset(path for path, _, _ in case.files)
-        today = judge_again(case.facts.predicate, files, todays_knowledge())
+        if around.judged is None:
+            today = judge_again(case.facts.predicate, files, todays_knowledge())
+        else:
+            today = around.judged.of(case.facts.digest, case.facts.predicate, files, todays_knowledge())
     advisories = around.advisories or packaged()
     formats = _formats(case) | (today.formats if today else frozenset())
     installed = tuple(package for one in around.runtime for package in one.packages)
@@ -226,6 +235,7 @@ def _surrounded(
         newest=newest,
         newest_of=newest_of,
         knowledge_date=_knowledge_date(advisories),
+        countries=load_card_knowledge().countries if policy.countries or policy.blocked_countries else {},
     )
 
 

@@ -4,7 +4,7 @@
     2 asset-resolved      the asset is there, whole, and not archived
     3 digest-bound        asset and deployment name one digest; with its bytes at hand, they are those of the manifest
     4 … 6                 what gate two says of this digest: evidence, signatures, freshness (`pipelines/admission.py`)
-    7 policy              what the stage's policies say of the deployment
+    7 policy              what the stage's policies say of the deployment as it will be sent, with our properties in it
 
 A check whose predecessor gave nothing to go by is unknown, and unknown is no. At `production` the bytes have to be
 compared: properties of an asset are what whoever wrote it says.
@@ -121,18 +121,42 @@ def gate(deployment: Deployment, asked: Asked) -> GateDecision:
         reasons.append(Reason("evidence", Result.UNKNOWN, problem, needs))
     else:
         reasons += judged[0].reasons
-    reasons += [judge(deployment.body) for judge in asked.policies]
-    return GateDecision(
-        all(reason.result is Result.MET for reason in reasons),
+    answer = GateDecision(
+        True,
         digest,
         asked.stage,
         deployment.name,
         str(deployment.asset or deployment.model),
-        tuple(reasons),
+        (),
         f"{asked.now:%Y-%m-%dT%H:%M:%SZ}",
         digest_bytes(canonical_json(deployment.body)),
         str(reference or ""),
     )
+    sent = _as_sent(deployment, answer) if digest is not None else deployment.body
+    reasons += [judge(sent) for judge in asked.policies]
+    return answer._replace(
+        allowed=all(reason.result is Result.MET for reason in reasons),
+        reasons=tuple(reasons),
+    )
+
+
+def _as_sent(deployment: Deployment, answer: GateDecision) -> dict[str, Any]:
+    """The body with the properties that an allowed decision puts in; what stands there already stays."""
+    body = dict(deployment.body)
+    if deployment.kind != "az ml":
+        inner = body.get("properties")
+        if not isinstance(inner, dict):
+            return body
+        body["properties"] = {**inner, "properties": _joined(inner.get("properties"), answer)}
+        return body
+    body["properties"] = _joined(body.get("properties"), answer)
+    return body
+
+
+def _joined(there: object, answer: GateDecision) -> object:
+    if there is not None and not isinstance(there, dict):
+        return there
+    return {**answer.document()["properties"], **(there or {})}
 
 
 def _form(deployment: Deployment, asked: Asked) -> Reason:

@@ -1,13 +1,16 @@
 """Gate two as other programs use it: from settings and the text of a reference to a decision that stands in the log.
 
-Everything that may have changed is read anew for each decision: the trust store, exemptions, feeds, the registry.
-Expressions are compiled, and knowledge is opened, once.
+Everything that may have changed is read anew for each decision: the trust store, exemptions, feeds, what a tag names
+and what is attached to it. Expressions are compiled, and knowledge is opened, once. A gate that decides often can keep
+what cannot change (`Held`): bytes under their digest, and what today's knowledge says of facts under theirs. Signatures
+are verified each time, since who is trusted may have changed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 from datetime import UTC, datetime
 
 from weighbridge.attest.trusted import trust_of
@@ -22,7 +25,9 @@ from weighbridge.pipelines.admission import Surroundings, admit, internal_place
 from weighbridge.pipelines.exempting import read_folder
 from weighbridge.pipelines.frameworks import Runtime, read_runtime
 from weighbridge.pipelines.log_heads import seal_head
+from weighbridge.pipelines.rejudging import Judged
 from weighbridge.registry.base import parse_reference
+from weighbridge.registry.contents import Contents
 from weighbridge.registry.open import open_store
 
 if TYPE_CHECKING:
@@ -31,22 +36,51 @@ if TYPE_CHECKING:
     from weighbridge.attest.signers import Signer
     from weighbridge.core.settings import Settings
     from weighbridge.gate.case import Case
+    from weighbridge.registry.base import Reference, Store
 
 DEFAULT_INDEX = "sqlite:///.weighbridge/index.db"
 """Where decisions are logged if there are no settings."""
 
 
+MOST_STORES = 64
+"""Repositories whose connections are kept."""
+
+
+class Held:
+    """What a gate that decides often keeps between decisions. Any number of threads may share one."""
+
+    def __init__(self) -> None:
+        self.contents = Contents()
+        self.judged = Judged()
+        self._stores: dict[tuple[str, str], Store] = {}
+        self._lock = threading.Lock()
+
+    def store(self, reference: Reference, settings: Settings) -> Store:
+        """The repository of a reference; one over HTTP with the connections of the last time."""
+        if reference.kind == "layout":
+            return open_store(reference, settings)
+        key = (reference.place, reference.name)
+        with self._lock:
+            if key not in self._stores:
+                while len(self._stores) >= MOST_STORES:
+                    del self._stores[next(iter(self._stores))]
+                self._stores[key] = open_store(reference, settings, contents=self.contents)
+            return self._stores[key]
+
+
 class Gate(NamedTuple):
     """Gate two with its settings and its log (None: decisions are not recorded). `signer` signs the log's end.
 
-    `attest` is given each decision once it is recorded, to state it elsewhere too; what it raises is raised, and then
-    there is no decision. Any number of threads and processes may hold one on the same log.
+    `held` is for gates that decide often. `attest` is given each decision once it is recorded, to state it elsewhere
+    too; what it raises is raised, and then there is no decision. Any number of threads and processes may hold one on
+    the same log.
     """
 
     settings: Settings
     log: DecisionLog | None
     signer: Signer | None
     attest: Callable[[Decision], object] | None = None
+    held: Held | None = None
 
     def admit(
         self,
@@ -61,14 +95,31 @@ class Gate(NamedTuple):
 
         Raises UsageError, NotFound, RegistryError, KeyMissing, IndexFailed: then there is no decision.
         """
+        decision, case = self.judge(reference, stage, runtime=runtime, now=now, read_bytes=read_bytes)
+        decision = self.record(decision)
+        if self.attest is not None:
+            self.attest(decision)
+        return decision, case
+
+    def judge(
+        self,
+        reference: str,
+        stage: str,
+        *,
+        runtime: Sequence[Runtime] = (),
+        now: datetime | None = None,
+        read_bytes: bool = False,
+    ) -> tuple[Decision, Case]:
+        """What `admit` would decide. It counts only once `record` has written it."""
         if stage not in self.settings.stages:
             raise UsageError(f"{plain(stage, 40)!r} is no stage", f"use {', '.join(self.settings.stages)}")
         moment = now or datetime.now(UTC)
         where = parse_reference(reference, self.settings.registry)
         policy = self.settings.stages[stage]
         newest, newest_of = self._newest()
-        decision, case = admit(
-            open_store(where, self.settings),
+        held = self.held
+        return admit(
+            held.store(where, self.settings) if held else open_store(where, self.settings),
             where,
             stage=stage,
             policy=policy,
@@ -76,13 +127,12 @@ class Gate(NamedTuple):
             now=moment,
             read_bytes=read_bytes,
             surroundings=surroundings_of(self.settings, stage)._replace(
-                runtime=tuple(runtime), newest=newest, newest_of=newest_of
+                runtime=tuple(runtime),
+                newest=newest,
+                newest_of=newest_of,
+                judged=held.judged if held else None,
             ),
         )
-        decision = self.record(decision)
-        if self.attest is not None:
-            self.attest(decision)
-        return decision, case
 
     def record(self, decision: Decision) -> Decision:
         """The decision with its place in the log; as it is if none is kept."""
@@ -123,14 +173,17 @@ def open_gate(
     record: bool = True,
     signer: Signer | None = None,
     attest: Callable[[Decision], object] | None = None,
+    held: Held | None = None,
 ) -> Gate:
     """Gate two by its settings; its log is begun if there is none. Raises UsageError, IndexFailed."""
     check_expressions(settings.stages)
-    log = None
-    if record:
-        sealing = (lambda head: seal_head(head, signer)) if signer is not None else None
-        log = open_log(settings.index_address or DEFAULT_INDEX, create=True, seal=sealing)
-    return Gate(settings, log, signer, attest)
+    return Gate(settings, log_of(settings, signer) if record else None, signer, attest, held)
+
+
+def log_of(settings: Settings, signer: Signer | None) -> DecisionLog:
+    """The log of decisions that the settings name, begun if there is none. Raises UsageError, IndexFailed."""
+    sealing = (lambda head: seal_head(head, signer)) if signer is not None else None
+    return open_log(settings.index_address or DEFAULT_INDEX, create=True, seal=sealing)
 
 
 def decision(

@@ -6,9 +6,11 @@ If one step refuses, nothing is stored.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from functools import partial
 
 from weighbridge.attest.dsse import seal
+from weighbridge.attest.engine_answers import EngineAnswers
 from weighbridge.attest.evidence_list import EvidenceList, Reference
 from weighbridge.attest.model_signing import SIGNATURE_FILE, sign_model
 from weighbridge.attest.notary import ENVELOPE_TYPE, THUMBPRINTS, Target, notary_signature, thumbprints
@@ -23,6 +25,8 @@ from weighbridge.core.evidence import MODEL_SIGNATURE_PREDICATE, NOTARY_SIGNATUR
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import DEFAULT_QUARANTINE, QuarantineSettings
+from weighbridge.engines.ask import ask
+from weighbridge.engines.base import refuses
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import Settled, without_pickles
 from weighbridge.pipelines.materials import bill_of
@@ -40,7 +44,6 @@ from weighbridge.sources.quarantine import quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from datetime import datetime
     from typing import Any, BinaryIO
 
     from weighbridge.attest.certified import CertifiedKey
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from weighbridge.core.limits import Limits
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
+    from weighbridge.engines.base import Engine, EngineReport, Wanted
     from weighbridge.registry.base import Descriptor, Store
     from weighbridge.sbom.bill import ModelBill
     from weighbridge.scan.report import Inspection, ScanReport
@@ -77,6 +81,13 @@ class Signers(NamedTuple):
     notary: CertifiedKey | None
 
 
+class Others(NamedTuple):
+    """Other scanners that are asked about what is to be stored: each with its program, and how they are run."""
+
+    pairs: Sequence[tuple[Engine, str]]
+    wanted: Wanted
+
+
 class Intake(NamedTuple):
     """The outcome of gate one. `published` is None if the model was refused; then `refusal` says why."""
 
@@ -86,6 +97,7 @@ class Intake(NamedTuple):
     published: Published | None
     tag: str
     converted: ConversionRecord | None = None
+    opinions: tuple[EngineReport, ...] = ()
 
     @property
     def admitted(self) -> bool:
@@ -109,6 +121,7 @@ def take_in(
     kept: Callable[[str], None] | None = None,
     find: Callable[[str], Store | None] | None = None,
     notary: CertifiedKey | None = None,
+    others: Others | None = None,
     tuning: Tuning = NO_TUNING,
 ) -> Intake:
     """Run gate one. `now` is the time of the bill of materials and of the provenance report; `trust` says who may
@@ -117,7 +130,9 @@ def take_in(
     `settings` say where the quarantine is; `kept` is told its folder if it stays. `find` gives the repository that a
     base model of some name has here, if any.
 
-    `notary` signs the manifest as the Notary Project does too. `tuning` is what is known of the training.
+    `notary` signs the manifest as the Notary Project does too. `others` are asked about the files that would be
+    stored, and refuse a model as we do; their answers become evidence of their own.
+    `tuning` is what is known of the training.
     A refused model leaves nothing in the registry. Raises SourceError and RegistryError if a step cannot be done.
     """
     with quarantine(settings) as place:
@@ -168,7 +183,17 @@ def take_in(
         refusal = tuning_refusal(report, provenance, policy, tuned)
         if refusal:
             return Intake(report, provenance, refusal, None, "")
+        opinions: tuple[EngineReport, ...] = ()
+        if others is not None and others.pairs:
+            files = report.artifact.files
+            opinions = ask(others.pairs, settled.fetched.folder, files, others.wanted, watcher.note)
+            refusal = _refused_by(opinions)
+            if refusal:
+                return Intake(report, provenance, refusal, None, "", opinions=opinions)
         records: tuple[Evidence, ...] = tuple(one for one in (settled.record, tuned) if one is not None)
+        if opinions:
+            finished = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            records = (*records, EngineAnswers(report.artifact.digest, opinions, finished))
         tag = destination.tag or report.artifact.digest.hex[:12]
         came = tuple((file.path, file.sha256.hex) for file in inspection.report.artifact.files)
         built = _built(settled, fetched.origin, came, policy, now)
@@ -177,7 +202,7 @@ def take_in(
         published = _publish(
             settled.inspection, provenance, settled.fetched, bill, records, destination, tag, signers, now
         )
-        return Intake(report, provenance, "", published, tag, settled.record)
+        return Intake(report, provenance, "", published, tag, settled.record, opinions)
 
 
 def _built(
@@ -202,6 +227,14 @@ def _built(
         report.envelope.finished,
         tuple(Byproduct(name, digest_bytes(canonical_json(evidence.predicate()))) for name, evidence in made),
     )
+
+
+def _refused_by(opinions: Sequence[EngineReport]) -> str:
+    for said in opinions:
+        if refuses(said):
+            why = f": {plain(said.why, 200)}" if said.why else ""
+            return f"{said.name} says {said.verdict}{why}"
+    return ""
 
 
 def _broken_provenance(provenance: ProvenanceReport, policy: StagePolicy) -> str:

@@ -8,7 +8,7 @@ kind that Weighbridge does not read, though its bytes have their digests.
 from __future__ import annotations
 
 from weighbridge.attest.notary import Target, verify_notary
-from weighbridge.attest.trust import TrustPolicy, open_statement, verify
+from weighbridge.attest.trust import TrustPolicy, Verified, open_statement, verify
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.digests import Digest
 from weighbridge.core.errors import NotFound, RegistryError, Rejected
@@ -27,7 +27,7 @@ from weighbridge.registry.streams import drain
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from typing import Literal
+    from typing import Any, Literal
 
     from weighbridge.registry.base import Descriptor, Reference, Store
     from weighbridge.registry.manifests import Manifest
@@ -129,15 +129,15 @@ def rows(store: Store) -> Iterator[Row]:
 def show(store: Store, reference: Reference) -> ShownModel:
     """What the manifest that a reference names says. Raises NotFound, DigestMismatch, RegistryError."""
     manifest = store.resolve(reference)
-    return _shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
+    return shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
 
 
 def tree(store: Store, reference: Reference, trust: TrustPolicy, now: datetime | None = None) -> Tree:
     """A model and all its evidence, each piece read and verified at `now`; the files are not read."""
     manifest = store.resolve(reference)
-    model = _shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
-    links = tuple(_link(store, referrer, manifest, model, trust, now) for referrer in store.referrers(manifest))
-    return Tree(model, links)
+    model = shown(reference, manifest, read_manifest(store.get_manifest(manifest)))
+    proofs = (prove(store, referrer, manifest, model, trust, now) for referrer in store.referrers(manifest))
+    return Tree(model, tuple(link for link, _ in proofs))
 
 
 def verify_repository(
@@ -189,21 +189,22 @@ def together(parts: list[Verification]) -> Verification:
     )
 
 
-def _shown(reference: Reference, manifest: Descriptor, content: Manifest) -> ShownModel:
+def shown(reference: Reference, manifest: Descriptor, content: Manifest) -> ShownModel:
     files = stored_files(content) if content.artifact_type == MODEL_TYPE else ()
     size = sum(layer.size for layer in content.layers)
     annotations = tuple(Annotation(key, value) for key, value in sorted(content.annotations.items()))
     return ShownModel(str(reference), manifest.digest, content.artifact_type, size, files, annotations)
 
 
-def _link(
+def prove(
     store: Store,
     referrer: Descriptor,
     manifest: Descriptor,
     model: ShownModel,
     trust: TrustPolicy,
     now: datetime | None,
-) -> Link:
+) -> tuple[Link, dict[str, Any] | None]:
+    """One thing that refers to a model, and what it says if that is a statement that holds."""
     kind = referrer.annotations.get(EVIDENCE_KIND, "") or referrer.artifact_type[:SHORT_KINDS]
     predicate_type = referrer.annotations.get(BUNDLE_PREDICATE, "")
     size = 0
@@ -215,16 +216,18 @@ def _link(
             with store.open_blob(blob) as stream:
                 drain(stream)
         if content.artifact_type == NOTARY_SIGNATURE and now is not None:
-            return _notary(kind, referrer, _bundle(store, content), manifest, trust, now)
+            return _notary(kind, referrer, _bundle(store, content), manifest, trust, now), None
         if content.artifact_type != BUNDLE_TYPE:
             why = "of a kind that is not read; its bytes have their digests"
-            return Link(kind, content.artifact_type, referrer.digest, size, "unchecked", "", why)
-        signer = _prove(_bundle(store, content), predicate_type, model, trust, now)
+            return Link(kind, content.artifact_type, referrer.digest, size, "unchecked", "", why), None
+        found = _prove(_bundle(store, content), predicate_type, model, trust, now)
     except Rejected as error:
-        return Link(kind, predicate_type, referrer.digest, size, "broken", "", f"{error.code}: {error.cause}")
+        return Link(kind, predicate_type, referrer.digest, size, "broken", "", f"{error.code}: {error.cause}"), None
     except RegistryError as error:
-        return Link(kind, predicate_type, referrer.digest, size, "broken", "", error.cause)
-    return Link(kind, predicate_type, referrer.digest, size, "verified", signer, f"signed by {signer} for this model")
+        return Link(kind, predicate_type, referrer.digest, size, "broken", "", error.cause), None
+    why = f"signed by {found.signer_name} for this model"
+    link = Link(kind, predicate_type, referrer.digest, size, "verified", found.signer_name, why)
+    return link, found.statement.predicate
 
 
 def _notary(
@@ -251,10 +254,10 @@ def _bundle(store: Store, content: Manifest) -> bytes:
         return stream.read()
 
 
-def _prove(bundle: bytes, predicate_type: str, model: ShownModel, trust: TrustPolicy, now: datetime | None) -> str:
-    """The name of the trusted signer. Raises Rejected."""
+def _prove(bundle: bytes, predicate_type: str, model: ShownModel, trust: TrustPolicy, now: datetime | None) -> Verified:
+    """The statement and its trusted signer. Raises Rejected."""
     if predicate_type != MODEL_SIGNATURE_PREDICATE:
-        return verify(bundle, trust, predicate_type=predicate_type, subject=model.digest, now=now).signer_name
+        return verify(bundle, trust, predicate_type=predicate_type, subject=model.digest, now=now)
     # A model signature names files, not the manifest: they must be those of the manifest and no other.
     found = open_statement(bundle, trust, predicate_type=predicate_type, now=now)
     resources = found.statement.predicate.get("resources")
@@ -263,7 +266,7 @@ def _prove(bundle: bytes, predicate_type: str, model: ShownModel, trust: TrustPo
     files = {(escape_name(file.path), file.digest.hex) for file in model.files}
     if {(escape_name(name), digest) for name, digest in signed} != files:
         raise Rejected("digest-mismatch", "a signature over other files", f"the {len(files)} files of the manifest")
-    return found.signer_name
+    return found
 
 
 def _read_blobs(store: Store, reference: str, content: Manifest, read: dict[Digest, int]) -> Iterator[Fault]:

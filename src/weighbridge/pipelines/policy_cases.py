@@ -27,6 +27,7 @@ from weighbridge.gate.expressions import cel_reason
 from weighbridge.gate.reason import Result
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.frameworks import affected, parse_runtime
+from weighbridge.provenance.knowledge import load_card_knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -145,9 +146,9 @@ def case_of(model: Model, now: datetime, advisories: Advisories) -> Case:
         "artifact": {"files": listed},
         "findings": [{"rule": one["rule"], "severity": one["severity"], "location": _where(one)} for one in found],
         "coverage": {"unread": [{"location": named[0], "why": "opaque"}] * model.unread},
-        "engines": [{"name": name, "status": "ran", "verdict": said} for name, said in model.engines.items()],
         "envelope": {"finished": made},
     }
+    answers = [{"name": name, "status": "ran", "verdict": said} for name, said in model.engines.items()]
     sbom = {
         "components": [{"hashes": [{"alg": "SHA-256", "content": digest}]}],
         "metadata": {"properties": [{"name": "weighbridge:completeness", "value": str(model.sbom_completeness)}]},
@@ -155,6 +156,7 @@ def case_of(model: Model, now: datetime, advisories: Advisories) -> Case:
     proofs = {
         "scan": scan,
         "facts": {},
+        "engines": {"engines": answers, "envelope": {"finished": made}},
         "provenance": _provenance(model),
         "sbom": sbom,
         "model-signature": {"resources": [{"name": name, "digest": digest} for name in named]},
@@ -177,6 +179,7 @@ def case_of(model: Model, now: datetime, advisories: Advisories) -> Case:
         problems=(),
         provenance=kept.get("provenance"),
         facts=kept.get("facts"),
+        engines=kept.get("engines"),
         lists=(Proof("this machine", MANIFEST, {"references": [{"name": "scan", "digest": {"sha256": digest}}]}),),
         attached=frozenset((digest,)),
         place="registry.internal/model" if model.registry == "internal" else model.registry,
@@ -193,6 +196,7 @@ def case_of(model: Model, now: datetime, advisories: Advisories) -> Case:
         runtime_problems=runtime.problems,
         knowledge_date=(now - timedelta(days=model.knowledge_days_ago)).date(),
         moved="as the case says" if model.moved else "",
+        countries=load_card_knowledge().countries,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from functools import cache
 
 from weighbridge.core.records import TYPE_CHECKING
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from weighbridge.core.digests import Digest
     from weighbridge.core.knowledge import Knowledge
 
 
@@ -29,6 +32,33 @@ def judge_again(predicate: Mapping[str, Any], files: frozenset[str], knowledge: 
         outdated=outdated(blobs),
         declared=declared(blobs),
     )
+
+
+class Judged:
+    """What today's knowledge says of facts, kept by the digest of the evidence that holds them. Threads may share one.
+
+    Facts under a digest never change, and neither do the rules and the knowledge of one process.
+    """
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[Digest, frozenset[str], str], Today] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, evidence: Digest, predicate: Mapping[str, Any], files: frozenset[str], knowledge: Knowledge) -> Today:
+        """As `judge_again`; `predicate` is what the verified evidence of this digest says."""
+        key = (evidence, files, knowledge.version)
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+                return found
+        made = judge_again(predicate, files, knowledge)
+        with self._lock:
+            self._kept[key] = made
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return made
 
 
 @cache

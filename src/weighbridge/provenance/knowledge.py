@@ -87,6 +87,8 @@ class CardKnowledge(NamedTuple):
     kinds: dict[str, str]
     bases: tuple[KnownBase, ...]
     publishers: dict[str, str]
+    countries: dict[str, str]
+    """Where publishers have their seat: account or owner, in lower case, and the country (ISO 3166-1, two letters)."""
 
 
 @cache
@@ -96,6 +98,8 @@ def load_card_knowledge(folder: str = FOLDER) -> CardKnowledge:
     def rows(name: str, part: str) -> tuple[dict[str, Any], ...]:
         return read_rows(folder, name, part)
 
+    seats = {row["owner"]: row["country"] for row in rows("publisher_seats", "seats")}
+    publishers = {row["name"]: row["owner"] for row in rows("publishers", "publishers")}
     return CardKnowledge(
         fields=tuple(_field(row) for row in rows("card_fields", "fields")),
         placeholders=tuple(row["text"] for row in rows("card_fields", "placeholders")),
@@ -106,7 +110,11 @@ def load_card_knowledge(folder: str = FOLDER) -> CardKnowledge:
         licences=tuple(_licence(row) for row in rows("licences", "licences")),
         kinds={row["class"]: row["why"] for row in rows("licences", "classes")},
         bases=tuple(KnownBase(row["prefix"], row["licence"], row["source"]) for row in rows("licences", "bases")),
-        publishers={row["name"]: row["owner"] for row in rows("publishers", "publishers")},
+        publishers=publishers,
+        countries={
+            **{owner.lower(): country for owner, country in seats.items()},
+            **{name.lower(): seats[owner] for name, owner in publishers.items() if owner in seats},
+        },
     )
 
 

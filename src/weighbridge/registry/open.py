@@ -9,10 +9,14 @@ from weighbridge.registry.layout import open_layout, repositories
 if TYPE_CHECKING:
     from weighbridge.core.settings import Settings
     from weighbridge.registry.base import Reference, Store
+    from weighbridge.registry.contents import Contents
 
 
-def open_store(reference: Reference, settings: Settings, *, create: bool = False) -> Store:
+def open_store(
+    reference: Reference, settings: Settings, *, create: bool = False, contents: Contents | None = None
+) -> Store:
     """The repository that a reference is in. `create` is for writers: a folder is made if it is absent.
+    `contents` keeps what a registry over HTTP gave; a folder is read anew each time.
 
     Raises NotFound if there is no such folder; a registry over HTTP is not asked anything yet.
     """
@@ -20,7 +24,7 @@ def open_store(reference: Reference, settings: Settings, *, create: bool = False
         return open_layout(reference.place, reference.name, create=create)
     from weighbridge.registry.remote import open_remote
 
-    return open_remote(reference.place, reference.name, settings.registries)
+    return open_remote(reference.place, reference.name, settings.registries, contents=contents)
 
 
 def find_repositories(registry: str, settings: Settings) -> tuple[tuple[str, str], ...]:

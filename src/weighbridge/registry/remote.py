@@ -10,6 +10,7 @@ Source: github.com/opencontainers/distribution-spec, spec.md (1.1).
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import contextmanager, suppress
 
@@ -28,6 +29,7 @@ from weighbridge.registry.base import (
     check_tag,
     is_fallback_tag,
 )
+from weighbridge.registry.contents import is_small
 from weighbridge.registry.credentials import credential_for
 from weighbridge.registry.manifests import (
     IMAGE_MANIFEST,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from weighbridge.core.digests import Digest
+    from weighbridge.registry.contents import Contents
     from weighbridge.registry.credentials import Identity
 
 MAX_LIST = 16 * 1024 * 1024
@@ -96,8 +99,12 @@ def open_remote(
     environ: Mapping[str, str] = os.environ,
     pace: Pace | None = None,
     identity: Callable[[], Identity] | None = None,
+    contents: Contents | None = None,
 ) -> RemoteStore:
-    """One repository of a registry. Raises UsageError for a bad name or host; nothing is asked of the registry yet."""
+    """One repository of a registry. Raises UsageError for a bad name or host; nothing is asked of the registry yet.
+
+    `contents`: keep what is small and has a digest there, and do not ask for it again.
+    """
     check_name(repository)
     wire = open_wire(host, settings, environ=environ, pace=pace, identity=identity)
     mirror = settings.get(host, RegistrySetting()).mirror
@@ -106,7 +113,7 @@ def open_remote(
         place, _, prefix = mirror.partition("/")
         name = f"{prefix}/{repository}" if prefix else repository
         mirrored = (open_wire(place, settings, environ=environ, pace=pace, identity=identity), check_name(name))
-    return RemoteStore(host, repository, wire, mirrored)
+    return RemoteStore(host, repository, wire, mirrored, contents)
 
 
 def remote_repositories(wire: Wire) -> tuple[str, ...]:
@@ -120,11 +127,19 @@ class RemoteStore:
     removes_safely = False
     lanes = LANES
 
-    def __init__(self, host: str, repository: str, wire: Wire, mirror: tuple[Wire, str] | None) -> None:
+    def __init__(
+        self,
+        host: str,
+        repository: str,
+        wire: Wire,
+        mirror: tuple[Wire, str] | None,
+        contents: Contents | None = None,
+    ) -> None:
         self.host = host
         self.repository = repository
         self._wire = wire
         self._mirror = mirror
+        self._contents = contents
         self._there: set[tuple[Digest, int]] = set()
         """Blobs that this object stored or saw there, so that a manifest need not ask for them again."""
 
@@ -149,9 +164,18 @@ class RemoteStore:
 
     @contextmanager
     def open_blob(self, blob: Descriptor) -> Iterator[BinaryIO]:
+        kept = self._contents.find(blob) if self._contents is not None else None
+        if kept is not None:
+            yield io.BytesIO(kept)
+            return
         where = f"{plain(self.host)}/{self.repository}"
         with verified(self._open(blob), blob, where) as stream:
-            yield stream
+            if self._contents is None or not is_small(blob):
+                yield stream
+                return
+            proved = stream.read()
+        self._contents.keep(blob, proved)
+        yield io.BytesIO(proved)
 
     def open_part(self, blob: Descriptor, offset: int) -> BinaryIO:
         return open_remote_blob(self._wire, self.repository, blob, offset)
@@ -190,12 +214,17 @@ class RemoteStore:
     def get_manifest(self, manifest: Descriptor) -> bytes:
         if manifest.size > MAX_MANIFEST:
             raise RegistryError(f"the manifest {manifest.digest} has {manifest.size} bytes", "at most 4 MiB are read")
+        kept = self._contents.find(manifest) if self._contents is not None else None
+        if kept is not None:
+            return kept
         raw, _ = self._get(str(manifest.digest))
         if check_manifest(raw, manifest.media_type)[1:3] != (manifest.digest, manifest.size):
             raise DigestMismatch(
                 f"{plain(self.host)} does not hold the {manifest.size} bytes that {manifest.digest} names",
                 "the stored bytes were damaged or changed: push the model again from its source",
             )
+        if self._contents is not None:
+            self._contents.keep(manifest, raw)
         return raw
 
     def referrers(self, subject: Descriptor, kind: str | None = None) -> Iterator[Descriptor]:

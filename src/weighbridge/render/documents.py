@@ -21,10 +21,10 @@ def scan_json(reports: Sequence[ScanReport], opinions: Sequence[Sequence[EngineR
     """One report, or several as a set; with what engines say of each, if any were asked."""
     documents = [report.predicate() for report in reports]
     if opinions:
-        from weighbridge.render.engines import engine_document
+        from weighbridge.attest.engine_answers import answer_document
 
         for document, answers in zip(documents, opinions, strict=True):
-            document["engines"] = [engine_document(said) for said in answers]
+            document["engines"] = [answer_document(said) for said in answers]
     if len(documents) == 1:
         return document_json(documents[0])
     return document_json({"schema": SET_SCHEMA, "reports": documents})

@@ -9,7 +9,6 @@ from weighbridge.render.terminal import COLOURS, VERDICT_COLOURS, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from weighbridge.core.findings import Finding
     from weighbridge.engines.base import EngineReport
@@ -19,22 +18,6 @@ if TYPE_CHECKING:
 SHOWN_FINDINGS = 5
 """Findings of one engine that are shown; the JSON report has all of them."""
 SHOWN_FILES = 20
-
-
-def engine_document(said: EngineReport) -> dict[str, Any]:
-    """One engine's answer as JSON, in the shape that `schemas/scan.json` fixes."""
-    return {
-        **said._asdict(),
-        "findings": [
-            {
-                **finding._asdict(),
-                "severity": finding.severity.value,
-                "evidence": finding.evidence._asdict(),
-                "references": list(finding.references),
-            }
-            for finding in said.findings
-        ],
-    }
 
 
 def engine_lines(report: ScanReport, opinions: Sequence[EngineReport]) -> list[str]:

@@ -14,11 +14,15 @@ The sections are the page in docs/rules/, the text of `weighbridge explain`, and
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from functools import cache, lru_cache
+from types import MappingProxyType
+
 from weighbridge.core.findings import Evidence, Finding, Severity
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from weighbridge.core.facts import Fact
@@ -64,6 +68,22 @@ class RuleContext(NamedTuple):
     files: frozenset[str] = frozenset()
     everywhere: Callable[[type], tuple[tuple[str, Any], ...]] = lambda _: ()
 
+    def ending(self, tail: str) -> str:
+        """A file of the artifact with this path, or with it below some folder; empty if there is none."""
+        if tail in self.files:
+            return tail
+        backwards = _backwards(self.files)
+        wanted = f"/{tail}"[::-1]
+        place = bisect_left(backwards, wanted)
+        found = backwards[place] if place < len(backwards) else ""
+        return found[::-1] if found.startswith(wanted) else ""
+
+
+@lru_cache(maxsize=4)
+def _backwards(files: frozenset[str]) -> list[str]:
+    """The paths read from their ends, sorted: imports times files would be too many comparisons."""
+    return sorted(path[::-1] for path in files)
+
 
 class Hit(NamedTuple):
     """What a rule gives back: the evidence in words. The rest of the finding comes from the rule and the fact."""
@@ -87,7 +107,7 @@ class Rule(NamedTuple):
         """The first line of the documentation, without its full stop."""
         return (self.judge.__doc__ or "").strip().split("\n", 1)[0].removesuffix(".")
 
-    def sections(self) -> dict[str, str]:
+    def sections(self) -> Mapping[str, str]:
         """The sections of the documentation by name, each with its indentation removed."""
         return sections(self.judge.__doc__ or "")
 
@@ -121,7 +141,8 @@ def rule(
     return wrap
 
 
-def sections(documentation: str) -> dict[str, str]:
+@cache
+def sections(documentation: str) -> Mapping[str, str]:
     """Split a rule's docstring into its sections. The first line and free text before a section are left out."""
     found: dict[str, list[str]] = {}
     current: list[str] | None = None
@@ -135,4 +156,5 @@ def sections(documentation: str) -> dict[str, str]:
         elif current is not None and stripped:
             current.append(stripped)
     prose = SECTIONS[:3]
-    return {name: (" " if name in prose else "\n").join(found.get(name, [])) for name in SECTIONS}
+    text = {name: (" " if name in prose else "\n").join(found.get(name, [])) for name in SECTIONS}
+    return MappingProxyType(text)

@@ -293,7 +293,7 @@ def artifact_import(found: Import, ctx: RuleContext) -> Iterator[Hit]:
     module = found.name.rpartition(".")[0]
     while module:
         for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
-            if any(one == path or one.endswith(f"/{path}") for one in ctx.files):
+            if ctx.ending(path):
                 yield Hit(f"{found.name}: importing it runs {path} of the artifact")
                 return
         module = module.rpartition(".")[0]

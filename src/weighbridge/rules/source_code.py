@@ -270,7 +270,7 @@ _JOINED = frozenset(("metadata", "configuration"))
 def _here(use: SourceUse, ctx: RuleContext) -> str:
     """Which file of the artifact a call names: that file is judged by itself."""
     named = re.findall(r"'([^']{1,120})'", use.text) if use.kind in ("torch-load", "keras-load") else ()
-    found = next((one for name in named for one in ctx.files if one == name or one.endswith(f"/{name}")), "")
+    found = next((one for name in named if (one := ctx.ending(name))), "")
     return f"; {found} is a file of this artifact and is judged by itself" if found else ""
 
 

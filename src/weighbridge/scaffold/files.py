@@ -29,8 +29,11 @@ class File(NamedTuple):
 
 
 LOCK = File("ci/requirements.in", ".weighbridge/requirements.in")
-BICEP = ("main.bicep", "main.bicepparam", "identities.bicep", "monitoring.bicep", "registry.bicep", "hub.bicep")
-TERRAFORM = ("main.tf", "variables.tf", "identities.tf", "monitoring.tf", "registry.tf", "hubs.tf")
+BICEP = (
+    *("main.bicep", "main.bicepparam", "identities.bicep", "monitoring.bicep", "registry.bicep", "hub.bicep"),
+    "policies.bicep",
+)
+TERRAFORM = ("main.tf", "variables.tf", "identities.tf", "monitoring.tf", "registry.tf", "hubs.tf", "policies.tf")
 SCAFFOLDS: dict[str, tuple[File, ...]] = {
     "github": (File("ci/github.yml", ".github/workflows/weighbridge.yml"), LOCK),
     "azure-pipelines": (File("ci/azure-pipelines.yml", "azure-pipelines.yml"), LOCK),
@@ -50,9 +53,15 @@ def render(file: File, values: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda slot: _filled(slot[1], values), text)
 
 
-def write(files: Iterable[File], folder: str, values: Mapping[str, str]) -> list[str]:
-    """Write all files, and give their paths. Raises UsageError before anything is written if one is there already."""
+def write(
+    files: Iterable[File], folder: str, values: Mapping[str, str], more: Mapping[str, str] | None = None
+) -> list[str]:
+    """Write all files, and give their paths; `more` are texts by their paths below the folder.
+
+    Raises UsageError before anything is written if one is there already.
+    """
     texts = {os.path.join(folder, file.path): render(file, values) for file in files}
+    texts |= {os.path.join(folder, path): text for path, text in (more or {}).items()}
     for path in texts:
         if os.path.lexists(path):
             raise UsageError(f"{path} is there already", "move it away first, or take over by hand what you need")

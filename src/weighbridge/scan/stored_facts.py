@@ -113,7 +113,9 @@ _FACTS = (
     *(known.Secret, known.PersonalData, known.Embedded, known.Oddity, known.Limit, known.NameMismatch),
     *(known.Native, known.Link, known.JudgeSettings, known.Pointer, known.UnreadSpan),
 )
+KINDS: dict[str, Any] = {kind.__name__: kind for kind in _FACTS}
+"""Every type of fact by its name."""
 _FIELDS: dict[str, dict[str, Callable[[object], Any]]] = {
-    kind.__name__: {field: _READERS[kind.__annotations__[field]] for field in kind._fields} for kind in _FACTS
+    name: {field: _READERS[kind.__annotations__[field]] for field in kind._fields} for name, kind in KINDS.items()
 }
 """Every type of fact → its fields, each with what reads it; a type that is new in `core.facts` has to be named here."""

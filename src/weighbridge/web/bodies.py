@@ -9,6 +9,7 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from starlette.requests import Request
@@ -22,11 +23,12 @@ HEADERS = {
 
 
 class BadRequest(WeighbridgeError):
-    """What was sent cannot be answered; `status` is the HTTP status to say it with."""
+    """What was sent cannot be answered; `status` is the HTTP status to say it with, `headers` go with it."""
 
-    def __init__(self, status: int, cause: str) -> None:
+    def __init__(self, status: int, cause: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(cause)
         self.status = status
+        self.headers = headers or {}
 
 
 async def read_json(request: Request, most: int) -> dict[str, Any]:
@@ -52,12 +54,12 @@ async def read_json(request: Request, most: int) -> dict[str, Any]:
     return document
 
 
-def answer(document: dict[str, Any], status: int = 200) -> Response:
+def answer(document: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer that nobody keeps, frames or takes for something else."""
     from starlette.responses import Response
 
     body = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
-    return Response(body, status, HEADERS, "application/json")
+    return Response(body, status, {**HEADERS, **(headers or {})}, "application/json")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,25 +1,24 @@
-"""What the HTTP side answers from: settings, trust and a clock; and asking gate two about one reference."""
+"""What the HTTP side answers from: one gate and a clock; and asking it about one reference."""
 
 from __future__ import annotations
 
+import math
 import re
+import time
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.pipelines.admission import admit
-from weighbridge.pipelines.gate_two import surroundings_of
 from weighbridge.registry.base import parse_reference
-from weighbridge.registry.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
 
-    from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.settings import Settings
     from weighbridge.gate.decision import Decision
+    from weighbridge.pipelines.gate_two import Gate
     from weighbridge.registry.base import Reference
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -27,20 +26,27 @@ _PINNED = re.compile(r"(?P<name>[^@]+)@sha256:[0-9a-f]{64}")
 
 
 class Site(NamedTuple):
-    """What every answer depends on. `trust` is asked for each decision: who is revoked is so from then on."""
+    """What every answer depends on. Each decision stands in the gate's log before it is told, if it keeps one."""
 
-    settings: Settings
-    trust: Callable[[], TrustPolicy]
+    gate: Gate
     now: Callable[[], datetime]
     log: Callable[[Mapping[str, Any]], None]
     """Takes one record for each decision."""
     seconds: float = 8.0
     """How long one answer may take. Kubernetes waits ten by default; an answer says more than silence."""
 
+    @property
+    def settings(self) -> Settings:
+        return self.gate.settings
 
-def decide_on(site: Site, text: str, stage: str, *, pinned: bool) -> Decision:
+
+def decide_on(
+    site: Site, text: str, stage: str, *, pinned: bool, until: float = math.inf, record: bool = True
+) -> Decision:
     """Ask gate two about a reference. `pinned`: only by digest; `oci://` may stand before it.
 
+    `until` (seconds of the monotonic clock) is when nobody waits for the answer any more: TimeoutError then, and
+    nothing is recorded that nobody was told. Without `record` the decision is only looked at.
     Raises UsageError for a reference that may not be asked about: what a stranger sends must not make this machine
     read its own folders or talk to hosts of their choice. Raises RegistryError if the registry cannot answer.
     """
@@ -54,16 +60,10 @@ def decide_on(site: Site, text: str, stage: str, *, pinned: bool) -> Decision:
     if not is_ours(reference, site.settings):
         where = f"{reference.place}/{reference.name}" if reference.kind == "remote" else "a folder"
         raise UsageError(f"{plain(where, 200)} is not in a registry of ours", "list it in registries of [server]")
-    decision, _ = admit(
-        open_store(reference, site.settings),
-        reference,
-        stage=stage,
-        policy=site.settings.stages[stage],
-        trust=site.trust(),
-        now=site.now(),
-        surroundings=surroundings_of(site.settings, stage),
-    )
-    return decision
+    decision, _ = site.gate.judge(text, stage, now=site.now())
+    if time.monotonic() > until:
+        raise TimeoutError
+    return site.gate.record(decision) if record else decision
 
 
 def is_ours(reference: Reference, settings: Settings) -> bool:

@@ -4,11 +4,14 @@
      "request": {"uid", "kind": {"group", "version", "kind"}, "operation", "namespace", "object", "oldObject", …}}
 
 Everything that cannot be judged is denied. Two things are allowed unseen: a deletion, and a change that changes
-nothing of what runs (else nobody could take a finalizer off a model whose scan has become too old).
+nothing of what runs (else nobody could take a finalizer off a model whose scan has become too old). A dry run is judged
+as any other and not written into the log of decisions.
 Source: kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers.
 """
 
 from __future__ import annotations
+
+import math
 
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.plain import plain
@@ -20,6 +23,7 @@ from weighbridge.web.workloads import Workload, read_workload
 if TYPE_CHECKING:
     from typing import Any
 
+    from weighbridge.gate.decision import Recorded
     from weighbridge.web.site import Site
 
 API_VERSION = "admission.k8s.io/v1"
@@ -37,10 +41,13 @@ class Review(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """The answer. `problems` is empty exactly if it is allowed; `digests` are those that gate two allowed."""
+    """The answer. `problems` is empty exactly if it is allowed; `digests` are those that gate two allowed, `recorded`
+    where its decisions stand in the log.
+    """
 
     problems: tuple[str, ...]
     digests: tuple[str, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -57,8 +64,8 @@ def read_review(document: dict[str, Any]) -> Review:
     return Review(request["uid"], request)
 
 
-def rule_on(review: Review, site: Site, stage: str) -> Ruling:
-    """Judge what an object would run. Errors of ours are problems: they never allow."""
+def rule_on(review: Review, site: Site, stage: str, until: float = math.inf) -> Ruling:
+    """Judge what an object would run. Errors of ours are problems: they never allow. `until`: see `decide_on`."""
     request = review.request
     operation = request.get("operation")
     if operation == "DELETE":
@@ -74,10 +81,10 @@ def rule_on(review: Review, site: Site, stage: str) -> Ruling:
     wanted = read_workload(item)
     if operation == "UPDATE" and not wanted.refused and wanted == read_workload(request.get("oldObject")):
         return Ruling(())
-    return judge(wanted, site, stage)
+    return judge(wanted, site, stage, until, record=request.get("dryRun") is not True)
 
 
-def judge(wanted: Workload, site: Site, stage: str) -> Ruling:
+def judge(wanted: Workload, site: Site, stage: str, until: float = math.inf, *, record: bool = True) -> Ruling:
     """Ask gate two about every model, and the settings about images and volumes."""
     problems = list(wanted.refused)
     allowed = site.settings.server
@@ -89,29 +96,36 @@ def judge(wanted: Workload, site: Site, stage: str) -> Ruling:
     ]
     if len(wanted.models) > MAX_MODELS:
         problems.append(f"it names more than {MAX_MODELS} models")
-    digests = []
+    digests, recorded = [], []
     for text in wanted.models[:MAX_MODELS]:
         try:
-            decision = decide_on(site, text, stage, pinned=True)
+            decision = decide_on(site, text, stage, pinned=True, until=until, record=record)
         except WeighbridgeError as error:
             problems.append(f"the model {plain(text, 200)}: {error.cause}")
             continue
+        if decision.recorded is not None:
+            recorded.append(decision.recorded)
         if decision.allowed:
             digests.append(str(decision.digest))
             continue
         unmet = [reason for reason in decision.reasons if reason.result.value != "met"]
         why = "; ".join(f"{reason.requirement}: {plain(reason.why, 200)}" for reason in unmet) or "no reason was met"
         problems.append(f"the model {plain(text, 200)} is denied for {stage}: {why}")
-    return Ruling(tuple(problems), tuple(digests))
+    return Ruling(tuple(problems), tuple(digests), tuple(recorded))
 
 
 def review_answer(uid: str, ruling: Ruling) -> dict[str, Any]:
     """The AdmissionReview to send back."""
     response: dict[str, Any] = {"uid": uid, "allowed": ruling.allowed}
-    if ruling.allowed:
-        if ruling.digests:
-            response["auditAnnotations"] = {"models": ",".join(ruling.digests)}
-    else:
+    notes = {}
+    if ruling.allowed and ruling.digests:
+        notes["models"] = ",".join(ruling.digests)
+    if ruling.recorded:
+        # The cluster's own log then is a witness of ours.
+        notes["decisions"] = ",".join(f"{one.log}/{one.sequence}/{one.hash}" for one in ruling.recorded)
+    if notes:
+        response["auditAnnotations"] = notes
+    if not ruling.allowed:
         message = "weighbridge: " + " | ".join(ruling.problems)
         shown = message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
         response["status"] = {"status": "Failure", "reason": "Forbidden", "code": 403, "message": shown}

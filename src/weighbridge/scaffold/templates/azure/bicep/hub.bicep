@@ -40,6 +40,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   name: take('${prefix}-${suffix}', 24)
   location: location
+  tags: { 'weighbridge.stage': stage }
   properties: {
     tenantId: subscription().tenantId
     sku: { family: 'A', name: 'standard' }
@@ -48,6 +49,15 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     enableSoftDelete: true
     publicNetworkAccess: 'Disabled'
     networkAcls: { defaultAction: 'Deny', bypass: 'AzureServices' }
+  }
+}
+
+resource keep 'Microsoft.Authorization/locks@2020-05-01' = if (stage == 'production') {
+  name: 'keep'
+  scope: vault
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'What production runs needs its secrets.'
   }
 }
 

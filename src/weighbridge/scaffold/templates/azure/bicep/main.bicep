@@ -24,6 +24,9 @@ param repository string
 @description('Who is told of alerts.')
 param alertEmail string
 
+@description('The initiative in the management group: the output of ../policy/main.bicep, which comes first.')
+param initiativeId string
+
 var stages = [
   { name: 'sandbox', isolation: 'AllowInternetOutbound' }
   { name: 'staging', isolation: 'AllowOnlyApprovedOutbound' }
@@ -89,6 +92,26 @@ module hubs 'hub.bicep' = [for (stage, place) in stages: {
     deployPrincipalId: stage.name == 'production' ? identities.outputs.deployPrincipalId : ''
   }
 }]
+
+module policies 'policies.bicep' = [for (stage, place) in stages: {
+  name: 'policies-${stage.name}'
+  scope: groups[place]
+  params: {
+    prefix: prefix
+    stage: stage.name
+    initiativeId: initiativeId
+  }
+}]
+
+module policiesOfRegistry 'policies.bicep' = {
+  name: 'policies-shared'
+  scope: shared
+  params: {
+    prefix: prefix
+    stage: 'production'
+    initiativeId: initiativeId
+  }
+}
 
 resource activity 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'weighbridge'

@@ -14,6 +14,7 @@ resource registry 'Microsoft.ContainerRegistry/registries@2025-11-01' = {
   name: '${prefix}${uniqueString(resourceGroup().id)}'
   location: location
   sku: { name: 'Premium' }
+  tags: { 'weighbridge.role': 'model-registry' }
   properties: {
     adminUserEnabled: false
     anonymousPullEnabled: false
@@ -74,6 +75,15 @@ resource deploy 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: deployPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', pull)
+  }
+}
+
+resource keep 'Microsoft.Authorization/locks@2020-05-01' = {
+  name: 'keep'
+  scope: registry
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Models and their evidence live here.'
   }
 }
 

@@ -43,11 +43,19 @@ resource "azurerm_key_vault" "stage" {
   rbac_authorization_enabled    = true
   purge_protection_enabled      = true
   public_network_access_enabled = false
+  tags                          = { "weighbridge.stage" = each.key }
 
   network_acls {
     default_action = "Deny"
     bypass         = "AzureServices"
   }
+}
+
+resource "azurerm_management_lock" "vault" {
+  name       = "keep"
+  scope      = azurerm_key_vault.stage["production"].id
+  lock_level = "CanNotDelete"
+  notes      = "What production runs needs its secrets."
 }
 
 resource "azurerm_ai_foundry" "stage" {

@@ -11,6 +11,14 @@ resource "azurerm_container_registry" "models" {
   export_policy_enabled         = false
   network_rule_bypass_option    = "None"
   data_endpoint_enabled         = true
+  tags                          = { "weighbridge.role" = "model-registry" }
+}
+
+resource "azurerm_management_lock" "registry" {
+  name       = "keep"
+  scope      = azurerm_container_registry.models.id
+  lock_level = "CanNotDelete"
+  notes      = "Models and their evidence live here."
 }
 
 resource "azurerm_private_endpoint" "registry" {

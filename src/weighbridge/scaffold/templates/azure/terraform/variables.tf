@@ -42,3 +42,8 @@ variable "alert_email" {
   description = "Who is told of alerts."
   type        = string
 }
+
+variable "initiative_id" {
+  description = "The initiative in the management group, which ../policy makes first."
+  type        = string
+}

@@ -1,0 +1,344 @@
+"""The API of what lies in the registry: models, their evidence, decisions about them, and exemptions."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from weighbridge.attest.open import open_signer
+from weighbridge.attest.trusted import trust_of
+from weighbridge.core.errors import NotFound, UsageError
+from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.gate.exemption import stamp
+from weighbridge.index.audit import note_change
+from weighbridge.index.database import told, writing
+from weighbridge.index.decisions import entries
+from weighbridge.pipelines.granting import exemptions_for, grant, take_back
+from weighbridge.registry.open import find_repositories, open_store
+from weighbridge.registry.read import load_model
+from weighbridge.web import shapes
+from weighbridge.web.access import Query, Rule, caller_of
+from weighbridge.web.api import LIMIT, MOST_BODY, MOST_PAGE, NEXT, REPOSITORY, number_of, page
+from weighbridge.web.bodies import BadRequest, answer, read_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from weighbridge.attest.signers import Signer
+    from weighbridge.gate.exemption import Exemption
+    from weighbridge.registry.base import Reference
+    from weighbridge.registry.read import StoredModel
+    from weighbridge.web.access import Caller
+    from weighbridge.web.desk import Desk
+
+MOST_ENTRIES, PAGE = 2000, 200
+"""Decisions that are looked through for one page of a caller's, and read at a time."""
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IDENTITY = re.compile(r"[0-9a-f]{8,64}")
+
+
+def model_rules(desk: Desk) -> tuple[Rule, ...]:
+    """The routes of models, evidence, decisions and exemptions."""
+    return (*_models(desk), *_decisions(desk), *_exemptions(desk))
+
+
+def reference_in(desk: Desk, repository: str, tag: str, digest: str) -> Reference:
+    """The reference of a model in the default registry. Raises BadRequest, UsageError."""
+    if bool(tag) == bool(digest):
+        raise BadRequest(400, "give a tag or a digest")
+    if (tag and not _TAG.fullmatch(tag)) or (digest and not _DIGEST.fullmatch(digest)):
+        raise BadRequest(400, "that is no tag or no digest")
+    if "." in repository.partition("/")[0] or ":" in repository:
+        raise BadRequest(404, "there is no such repository")  # it would be read as a host
+    return desk.place(f"{repository}:{tag}" if tag else f"{repository}@{digest}")[0]
+
+
+def _models(desk: Desk) -> tuple[Rule, ...]:
+    settings = desk.site.settings
+
+    def names(caller: Caller, below: str) -> list[str]:
+        prefix = "" if settings.registry.startswith("oci:") else settings.registry.partition("/")[2].rstrip("/")
+        found = [
+            name.removeprefix(f"{prefix}/") if prefix else name
+            for _, name in find_repositories(settings.registry, settings)
+        ]
+        return sorted(
+            one for one in found if caller.sees(one) and (not below or one == below or one.startswith(f"{below}/"))
+        )
+
+    def tags(repository: str) -> tuple[str, ...]:
+        return open_store(desk.place(f"{repository}:latest")[0], settings).tags()
+
+    def rows(caller: Caller, below: str, after: str, limit: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for name in names(caller, below) if settings.registry else []:
+            if name < after.partition(":")[0]:
+                continue
+            store = open_store(desk.place(f"{name}:latest")[0], settings)
+            for tag in store.tags():
+                if f"{name}:{tag}" <= after:
+                    continue
+                digest = str(store.resolve(store.reference(tag=tag)).digest)
+                found.append({"repository": name, "tag": tag, "digest": digest})
+                if len(found) == limit:
+                    return found
+        return found
+
+    async def listed(request: Request) -> Response:
+        limit, after = number_of(request, "limit", 50, MOST_PAGE), request.query_params.get("after", "")
+        below = request.query_params.get("repository", "")
+        found = await desk.work(lambda: rows(caller_of(request), below, after, limit))
+        last = f"{found[-1]['repository']}:{found[-1]['tag']}" if len(found) == limit else ""
+        return page("models", found, last)
+
+    async def one(request: Request) -> Response:
+        repository = request.path_params["repository"]
+        tag, digest = request.query_params.get("tag", ""), request.query_params.get("digest", "")
+        if not tag and not digest:
+            reference_in(desk, repository, "latest", "")
+            return answer({"repository": repository, "tags": list(await desk.work(lambda: tags(repository)))})
+        where = reference_in(desk, repository, tag, digest)
+        model: StoredModel = await desk.work(lambda: load_model(open_store(where, settings), where))
+        return answer(_model(repository, model))
+
+    async def evidence(request: Request) -> Response:
+        from starlette.responses import Response as Plain
+
+        repository, digest = request.path_params["repository"], request.query_params.get("digest", "")
+        wanted = request.query_params.get("evidence", "")
+        where = reference_in(desk, repository, "", digest)
+        model: StoredModel = await desk.work(lambda: load_model(open_store(where, settings), where))
+        for item in model.evidence:
+            if str(item.descriptor.digest) == wanted:
+                named = {"content-type": "application/vnd.dev.sigstore.bundle.v0.3+json"}
+                return Plain(item.bundle, 200, {**named, "content-disposition": 'attachment; filename="bundle.json"'})
+        raise BadRequest(404, "the model has no such evidence")
+
+    after = Query("after", "The `next` of the page before")
+    tag = Query("tag", "The tag of one model")
+    digest = Query("digest", "The digest of its manifest", {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})
+    which = Query("evidence", "The digest of the evidence, as the model shows it", digest.schema)
+    return (
+        Rule(
+            "/v1/models",
+            ("GET",),
+            "viewer",
+            listed,
+            "Models of the default registry, by name",
+            scope="rows",
+            query=(REPOSITORY, after, LIMIT),
+            gives=shapes.listing("models", shapes.MODEL),
+        ),
+        Rule(
+            "/v1/models/{repository:path}",
+            ("GET",),
+            "viewer",
+            one,
+            "The tags of a repository; with a tag or a digest, the model, its files and its evidence",
+            scope="path",
+            query=(tag, digest),
+            gives={"oneOf": [shapes.MODEL_PAGE, shapes.record({"repository": shapes.TEXT, "tags": shapes.TENANTS})]},
+        ),
+        Rule(
+            "/v1/evidence/{repository:path}",
+            ("GET",),
+            "viewer",
+            evidence,
+            "One piece of evidence, as it was signed",
+            scope="path",
+            query=(digest, which),
+        ),
+    )
+
+
+def _model(repository: str, model: StoredModel) -> dict[str, Any]:
+    return {
+        "repository": repository,
+        "digest": str(model.manifest.digest),
+        "annotations": dict(model.annotations),
+        "files": [
+            {"path": file.path, "size": file.size, "digest": str(file.digest), "mediaType": file.media_type}
+            for file in model.files
+        ],
+        "evidence": [
+            {"kind": item.kind, "predicateType": item.predicate_type, "digest": str(item.descriptor.digest)}
+            for item in model.evidence
+        ],
+    }
+
+
+def _decisions(desk: Desk) -> tuple[Rule, ...]:
+    def repository_of(said: dict[str, Any]) -> str:
+        try:
+            return desk.place(str(said.get("reference", "")))[1]
+        except UsageError:
+            return ""
+
+    def rows(caller: Caller, below: str, before: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        found: list[dict[str, Any]] = []
+        looked = 0
+        while looked < MOST_ENTRIES:
+            several = entries(desk.engine, before=before, limit=PAGE)
+            for entry in several:
+                before = entry.sequence
+                said = json.loads(entry.document)
+                name = repository_of(said)
+                mine = caller.sees(name) if name else caller.sees_all
+                if mine and (not below or name == below or name.startswith(f"{below}/")):
+                    shown = {"sequence": entry.sequence, "hash": entry.hash, "repository": name, "decision": said}
+                    found.append(shown)
+                if len(found) == limit:
+                    return found, before
+            looked += len(several)
+            if len(several) < PAGE:
+                return found, 0
+        return found, before
+
+    async def listed(request: Request) -> Response:
+        limit, before = number_of(request, "limit", 50, MOST_PAGE), number_of(request, "before", 0)
+        below = request.query_params.get("repository", "")
+        found, following = await desk.work(lambda: rows(caller_of(request), below, before, limit))
+        return page("decisions", found, following)
+
+    return (
+        Rule(
+            "/v1/decisions",
+            ("GET",),
+            "viewer",
+            listed,
+            "Decisions, the newest first; a page may be short, and `next` says whether more may come",
+            scope="rows",
+            query=(REPOSITORY, NEXT, LIMIT),
+            gives=shapes.listing("decisions", shapes.DECISION),
+        ),
+    )
+
+
+def _exemption(one: Exemption, now: datetime) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "rule": one.rule,
+        "digest": str(one.digest),
+        "reason": one.reason,
+        "approver": one.approver,
+        "signer": one.signer,
+        "made": stamp(one.made_at),
+        "expires": stamp(one.expires),
+        "revoked": one.revoked,
+        "counts": not one.revoked and now < one.expires,
+    }
+
+
+def _exemptions(desk: Desk) -> tuple[Rule, ...]:
+    settings = desk.site.settings
+
+    def signer() -> Signer:
+        import os
+
+        passphrase = os.environ.get("WEIGHBRIDGE_KEY_PASSPHRASE")
+        if not settings.key:
+            raise UsageError("no signing key is set, so nothing can be granted", "set key in weighbridge.toml")
+        return open_signer(settings, passphrase.encode() if passphrase else None)
+
+    def of_his(caller: Caller, text: str) -> Reference:
+        where, repository = desk.place(text)
+        if not caller.sees(repository):
+            raise BadRequest(404, "there is no such repository")
+        return where
+
+    def note(who: str, what: str, subject: str, detail: str) -> None:
+        with told(), writing(desk.engine) as connection:
+            note_change(connection, who, what, subject, detail)
+
+    async def listed(request: Request) -> Response:
+        where = of_his(caller_of(request), request.query_params.get("reference", ""))
+        now = desk.site.now()
+        found = await desk.work(lambda: exemptions_for(settings, where, trust_of(settings, now=now), now))
+        return page("exemptions", [_exemption(one, now) for one in found], "")
+
+    async def add(request: Request) -> Response:
+        asked = shapes.checked(await read_json(request, MOST_BODY), shapes.GRANT)
+        caller, now = caller_of(request), desk.site.now()
+        where = of_his(caller, asked["reference"])
+
+        def do() -> dict[str, Any]:
+            key = signer()
+            note(caller.name, "exemption", asked["reference"], f"{asked['rule']}: {asked['reason']}")
+            return grant(
+                settings,
+                where,
+                rule=asked["rule"],
+                path=asked.get("file", ""),
+                reason=asked["reason"],
+                approver=caller.name,
+                expires=asked["expires"],
+                signer=key,
+                now=now,
+            )
+
+        said = await desk.work(do)
+        return answer({name: said[name] for name in ("id", "rule", "digest", "reason", "approver", "expires")}, 201)
+
+    async def revoke(request: Request) -> Response:
+        asked = shapes.checked(await read_json(request, MOST_BODY), shapes.REVOCATION)
+        caller, now, identity = caller_of(request), desk.site.now(), request.path_params["id"]
+        where = of_his(caller, asked["reference"])
+        if not _IDENTITY.fullmatch(identity):
+            raise NotFound("there is no such exemption")
+
+        def do() -> Exemption:
+            note(caller.name, "exemption revoke", identity, asked["reason"])
+            return take_back(
+                settings,
+                where,
+                identity,
+                reason=plain(asked["reason"], 1000),
+                approver=caller.name,
+                signer=signer(),
+                trust=trust_of(settings, now=now),
+                now=now,
+            )
+
+        return answer(_exemption(await desk.work(do), now))
+
+    given = shapes.record(dict.fromkeys(("id", "rule", "digest", "reason", "approver", "expires"), shapes.TEXT))
+    reference = Query("reference", "The model", {**shapes.REFERENCE})
+    return (
+        Rule(
+            "/v1/exemptions",
+            ("GET",),
+            "viewer",
+            listed,
+            "The exemptions of a model, and whether they count",
+            scope="item",
+            query=(reference,),
+            gives=shapes.listing("exemptions", shapes.EXEMPTION),
+        ),
+        Rule(
+            "/v1/exemptions",
+            ("POST",),
+            "approver",
+            add,
+            "Waive one rule for one model, signed by the server's key in the caller's name",
+            scope="item",
+            body=shapes.GRANT,
+            gives=given,
+            status=201,
+        ),
+        Rule(
+            "/v1/exemptions/{id}/revoke",
+            ("POST",),
+            "approver",
+            revoke,
+            "Take an exemption back",
+            scope="item",
+            body=shapes.REVOCATION,
+            gives=shapes.EXEMPTION,
+        ),
+    )
