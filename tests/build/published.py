@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from weighbridge.gate.decision import Decision
     from weighbridge.registry.base import Reference
 
-POLICY = DEFAULT_STAGES["production"]._replace(max_scan_age_days=36500, registries=(), facts=False)
+POLICY = DEFAULT_STAGES["production"]._replace(
+    max_scan_age_days=36500, registries=(), facts=False, max_knowledge_age_days=0
+)
 """Production, wherever the model lies and however old its scan is: what these tests are not about."""
 ROOT = authority(60, "House root")
 HOUSE = TrustedAuthority("house", ROOT.pem, ("ada@example.org",), (EVIDENCE,))

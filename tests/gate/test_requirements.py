@@ -64,6 +64,7 @@ def case(**changes: Any) -> Case:
         today=Today(formats=frozenset({"safetensors"})),
         place="registry.example/net",
         internal="registry.example",
+        knowledge_date=NOW.date(),
         lists=(listed("11" * 32),),
         attached=frozenset({"11" * 32, "22" * 32}),
     )

@@ -123,8 +123,8 @@ DEFAULT_STAGES: dict[str, StagePolicy] = {
         old_parsers=True,
         warn_as="production",
     ),
-    "staging": StagePolicy(max_scan_age_days=30, registries=("internal",)),
-    "production": StagePolicy(max_scan_age_days=7, registries=("internal",)),
+    "staging": StagePolicy(max_scan_age_days=30, max_knowledge_age_days=365, registries=("internal",)),
+    "production": StagePolicy(max_scan_age_days=7, max_knowledge_age_days=365, registries=("internal",)),
 }
 """What holds where the settings say nothing."""
 
