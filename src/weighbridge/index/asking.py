@@ -79,23 +79,28 @@ def _condition(tables: ModelTables, query: Query, *, postgres: bool) -> ColumnEl
 
 
 def _compared(tables: ModelTables, query: Compare, *, postgres: bool) -> ColumnElement[bool]:
+    from sqlalchemy import and_, select
+
     kind = FIELDS[query.field]
     if kind == "term":
         terms = tables.terms
         return _has(tables, terms, terms.c.value, query, terms.c.kind == query.field, postgres=postgres)
     if kind == "size":
         sizes = [int(value) for value in query.values]
-        if query.operator == "=":
-            return tables.models.c.size.in_(sizes)
-        return _ordered(tables.models.c.size, query.operator, sizes[0] if sizes else 0)
+        other = tables.models.alias("sized")
+        size = other.c.size
+        where = size.in_(sizes) if query.operator == "=" else _ordered(size, query.operator, sizes[0] if sizes else 0)
+        return tables.models.c.id.in_(select(other.c.id).where(where))
     if kind == "time":
-        return _time(tables.models.c.scanned, query)
+        other = tables.models.alias("timed")
+        return tables.models.c.id.in_(select(other.c.id).where(_time(other.c.scanned, query)))
     if kind == "severity":
         return _severity(tables, query)
     if kind == "child":
         return _of_child(tables, query, postgres=postgres)
     column = tables.models.c[_COLUMNS.get(query.field, query.field)]
-    return column != "" if query.operator == "any" else _fits(column, query.values, postgres=postgres)
+    known = column != ""  # nothing is known there, so that it fits nothing
+    return known if query.operator == "any" else and_(known, _fits(column, query.values, postgres=postgres))
 
 
 def _of_child(tables: ModelTables, query: Compare, *, postgres: bool) -> ColumnElement[bool]:
