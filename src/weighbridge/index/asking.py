@@ -109,7 +109,7 @@ def _of_child(tables: ModelTables, query: Compare, *, postgres: bool) -> ColumnE
     if query.field in ("stage", "deployed"):
         standing, models = tables.standing, tables.models
         there = (models.c.manifest == standing.c.digest) & (models.c.path == standing.c.path)
-        allowed = standing.c.allowed.is_(True) if query.field == "deployed" else true()
+        allowed = standing.c.allowed.in_([True] if query.field == "deployed" else [True, False])
         where = _fits(standing.c.stage, query.values, postgres=postgres) if query.operator != "any" else true()
         return models.c.id.in_(select(models.c.id).select_from(standing.join(models, there)).where(where, allowed))
     evidence = tables.evidence

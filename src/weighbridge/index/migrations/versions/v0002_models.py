@@ -66,7 +66,7 @@ def upgrade() -> None:
         Column("made", WORDS, nullable=False),
         Column("sequence", BigInteger, nullable=False),
     )
-    op.create_index("standing_stage", "standing", ["stage", "allowed", "digest", "path"])
+    op.create_index("standing_stage", "standing", ["allowed", "stage", "digest", "path"])
     _table(
         "tallies",
         *(Column(name, WORDS, primary_key=True) for name in ("tenant", "verdict")),
