@@ -206,10 +206,10 @@ def random_query(chance: random.Random, depth: int = 0) -> str:
 
 
 def test_every_query_means_the_same_in_sql_and_in_python(address: str, index: Index) -> None:
-    models = filled(index, address, 60)
+    models = filled(index, address, 40)
     chance = random.Random(7)
     sizes = set()
-    for _ in range(100):
+    for _ in range(70):
         text = random_query(chance)
         query = read_query(text)
         expected = [one.manifest for number, one in enumerate(models) if fits(query, one, number)]
@@ -252,7 +252,7 @@ def test_values_are_only_ever_bound(index: Index) -> None:
 
 
 def test_an_answer_is_bounded_and_tells_of_whom_nobody_can_say(address: str, index: Index) -> None:
-    models = filled(index, address, 40)
+    models = filled(index, address, 30)
     answer = ask(index, read_query("repository = *"), count=10)
     assert (len(answer.rows), answer.more, answer.unknown) == (10, True, 0)
     answer = ask(index, read_query("global = os.system"))
