@@ -103,6 +103,7 @@ bench: .venv/.dev
 	$(BIN)/python bench/run.py
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
 	$(BIN)/python bench/decisions.py
+	$(BIN)/python bench/index.py
 
 bench-poison: .venv/.dev
 	$(BIN)/python bench/poison.py --docs
