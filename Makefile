@@ -121,6 +121,7 @@ bench: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python bench/routes.py
 	PYTHONPATH=tests $(BIN)/python bench/decisions.py
 	PYTHONPATH=tests $(BIN)/python bench/sweep.py
+	$(BIN)/python bench/index.py
 
 bench-poison: .venv/.dev
 	$(BIN)/python bench/poison.py --docs

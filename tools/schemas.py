@@ -62,6 +62,7 @@ from weighbridge.provenance.report import ProvenanceReport
 from weighbridge.registry.copy import Copied
 from weighbridge.registry.garbage import Garbage
 from weighbridge.registry.read import StoredFile
+from weighbridge.render.index import AnswerDocument, IndexDocument, RebuiltDocument
 from weighbridge.render.registry import Listing
 from weighbridge.rules.base import Rule
 from weighbridge.sandbox.probe import Wall
@@ -520,6 +521,19 @@ def registry_shapes() -> dict[str, Shape]:
     }
 
 
+def index_shapes() -> dict[str, Shape]:
+    """What `weighbridge index` and `weighbridge query` say, as `render/index.py` writes it."""
+    records: dict[str, type] = {
+        "query": AnswerDocument,
+        "index-rebuild": RebuiltDocument,
+        "index-show": IndexDocument,
+    }
+    return {
+        name: _top(record.__name__, first_sentence(record.__doc__), f"weighbridge.{name}/1", fields_of(record))
+        for name, record in records.items()
+    }
+
+
 def azure_policy_shapes() -> dict[str, Shape]:
     """What `weighbridge azure policy` says, as `render/azure_policy.py` writes it."""
     judged = {**fields_of(Judgement), "knowledge": str}
@@ -612,7 +626,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "trust": trust_shape(),
         "doctor": _top("Doctor", "What was looked at.", "weighbridge.doctor/1", checks),
     }
-    bodies |= registry_shapes() | azure_policy_shapes() | azure_shapes() | sbom_shapes()
+    bodies |= registry_shapes() | index_shapes() | azure_policy_shapes() | azure_shapes() | sbom_shapes()
     bodies |= {"audit": audit_shape(), "identity": identity_shape()}
     bodies |= gate_shapes()
     bodies |= monitor_shapes()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DIGEST = "sha256:" + "a" * 64
 
 
-def filled(index: Index, count: int = 60) -> list[IndexedModel]:
+def filled(index: Index, count: int = 30) -> list[IndexedModel]:
     models = [model(number) for number in range(count)]
     assert index.put_all(Expected(one) for one in models) == ()
     return models
@@ -77,9 +77,9 @@ def test_putting_again_replaces_and_tells_what_changed(index: Index) -> None:
 
 def test_counts_are_those_of_the_models_whatever_was_put_and_removed(index: Index) -> None:
     models = filled(index)
-    for one in models[:20]:
+    for one in models[:10]:
         assert index.remove(one.repository, one.manifest, index.touched(one.repository, one.manifest))
-    models = models[20:]
+    models = models[10:]
     index.put(models[0]._replace(verdict="clean", size=5))
     models[0] = models[0]._replace(verdict="clean", size=5)
     for scope in (None, ("team",), ("team/vision",), ("team/vision/net-3", "other"), (), ("team", "team/vision")):
@@ -281,7 +281,7 @@ def test_many_write_at_once_and_every_count_is_right(address: str) -> None:
 
     def write(writer: int) -> None:
         mine = open_index(address)
-        for number in range(30):
+        for number in range(12):
             mine.put(model(number, size=writer))  # all of them write the same models
         mine.close()
 
@@ -293,9 +293,9 @@ def test_many_write_at_once_and_every_count_is_right(address: str) -> None:
     index = open_index(address)
     counts = index.counts()
     rows = index.page(count=100).rows
-    assert counts.models == len(rows) == 30
+    assert counts.models == len(rows) == 12
     assert counts.bytes == sum(row.size for row in rows)
-    assert len({row.changed for row in rows}) == 30
+    assert len({row.changed for row in rows}) == 12
     index.close()
 
 
@@ -314,7 +314,7 @@ def test_putting_many_takes_the_memory_of_one_batch(tmp_path: Path) -> None:
         index.put_all(more(start))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert index.counts().models == 300
+    assert index.counts().models == 120
     assert peak < 5_000_000, peak
     index.close()
 

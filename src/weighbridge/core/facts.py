@@ -170,7 +170,7 @@ class TemplateUse(NamedTuple):
     """Something that a template does beyond printing its variables.
 
     `key` is where the template stands, `kind` what it does (`attribute`, `call`, `import`, `computed-name`, …),
-    `expression` its source, shortened.
+    `expression` its source, shortened. The kind `whole` says which template it is: `expression` is its digest.
     """
 
     key: str

@@ -74,7 +74,7 @@ class Gguf:
     """A model of llama.cpp."""
 
     name = "gguf"
-    version = 1
+    version = 2
     extensions = frozenset((".gguf",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

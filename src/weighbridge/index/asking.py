@@ -72,30 +72,49 @@ def _condition(tables: ModelTables, query: Query, *, postgres: bool) -> ColumnEl
     if isinstance(query, Not):
         return not_(_condition(tables, query.of, postgres=postgres))
     if isinstance(query, Every):
-        return and_(*(_condition(tables, part, postgres=postgres) for part in query.of))
+        # Beside something that looks few models up, a range is a condition on those; alone it is looked up itself.
+        ranges = [part for part in query.of if isinstance(part, Compare) and FIELDS[part.field] in ("size", "time")]
+        others = [part for part in query.of if part not in ranges]
+        direct = any(isinstance(part, Compare) for part in others)
+        return and_(
+            *(_condition(tables, part, postgres=postgres) for part in others),
+            *(_range(tables, part, direct=direct) for part in ranges),
+        )
     if isinstance(query, Some):
         return or_(*(_condition(tables, part, postgres=postgres) for part in query.of))
     return _compared(tables, query, postgres=postgres)
 
 
 def _compared(tables: ModelTables, query: Compare, *, postgres: bool) -> ColumnElement[bool]:
+    from sqlalchemy import and_
+
     kind = FIELDS[query.field]
     if kind == "term":
         terms = tables.terms
         return _has(tables, terms, terms.c.value, query, terms.c.kind == query.field, postgres=postgres)
-    if kind == "size":
-        sizes = [int(value) for value in query.values]
-        if query.operator == "=":
-            return tables.models.c.size.in_(sizes)
-        return _ordered(tables.models.c.size, query.operator, sizes[0] if sizes else 0)
-    if kind == "time":
-        return _time(tables.models.c.scanned, query)
+    if kind in ("size", "time"):
+        return _range(tables, query, direct=False)
     if kind == "severity":
         return _severity(tables, query)
     if kind == "child":
         return _of_child(tables, query, postgres=postgres)
     column = tables.models.c[_COLUMNS.get(query.field, query.field)]
-    return column != "" if query.operator == "any" else _fits(column, query.values, postgres=postgres)
+    known = column != ""  # nothing is known there, so that it fits nothing
+    return known if query.operator == "any" else and_(known, _fits(column, query.values, postgres=postgres))
+
+
+def _range(tables: ModelTables, query: Compare, *, direct: bool) -> ColumnElement[bool]:
+    """Whether a size or a time lies where it should: of the row, or looked up by itself."""
+    from sqlalchemy import select
+
+    models = tables.models if direct else tables.models.alias("ranged")
+    if FIELDS[query.field] == "time":
+        fits = _time(models.c.scanned, query)
+    else:
+        sizes = [int(value) for value in query.values]
+        one = sizes[0] if sizes else 0
+        fits = models.c.size.in_(sizes) if query.operator == "=" else _ordered(models.c.size, query.operator, one)
+    return fits if direct else tables.models.c.id.in_(select(models.c.id).where(fits))
 
 
 def _of_child(tables: ModelTables, query: Compare, *, postgres: bool) -> ColumnElement[bool]:
@@ -104,7 +123,7 @@ def _of_child(tables: ModelTables, query: Compare, *, postgres: bool) -> ColumnE
     if query.field in ("stage", "deployed"):
         standing, models = tables.standing, tables.models
         there = (models.c.manifest == standing.c.digest) & (models.c.path == standing.c.path)
-        allowed = standing.c.allowed.is_(True) if query.field == "deployed" else true()
+        allowed = standing.c.allowed.in_([True] if query.field == "deployed" else [True, False])
         where = _fits(standing.c.stage, query.values, postgres=postgres) if query.operator != "any" else true()
         return models.c.id.in_(select(models.c.id).select_from(standing.join(models, there)).where(where, allowed))
     evidence = tables.evidence

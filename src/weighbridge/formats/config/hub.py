@@ -45,7 +45,7 @@ class HubConfig:
     """A JSON document."""
 
     name = "hub-config"
-    version = 2
+    version = 3
     extensions = frozenset((".json",))
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:

@@ -7,13 +7,15 @@ reads variables, compares, loops and calls a dozen names; what never occurs is a
 Kinds of `TemplateUse`: `escape` (a name of the object model), `object` (a global of the engine walked through),
 `private` (a name with an underscore), `computed-name`, `computed-call`, `attr-filter`, `format` (format fields walk
 attributes), `include` (another template), `unknown-call`, `unknown-method`, `trigger` (what users say decides over text
-of the template's own), `address`.
+of the template's own), `address`. One more, `whole`, has the digest of the template in place of an expression: by it a
+template is found again in other models.
 Source: Jinja 3.1 template designer documentation; transformers `utils/chat_template_utils.py` for its additions.
 """
 
 from __future__ import annotations
 
-from weighbridge.core.facts import Limit, Oddity, Span, UnreadSpan
+from weighbridge.core.digests import digest_bytes
+from weighbridge.core.facts import Limit, Oddity, Span, TemplateUse, UnreadSpan
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
 from weighbridge.formats.texts.embedded import embedded_in_text
@@ -37,7 +39,7 @@ class Template:
     """A file that is a template."""
 
     name = "template"
-    version = 2
+    version = 3
     extensions = frozenset(EXTENSIONS)
 
     def sniff(self, data: Reader, info: BlobInfo) -> Match:
@@ -70,6 +72,9 @@ def template_uses(text: str, key: str, offset: int, budget: Budget) -> Iterator[
     """
     if "{" not in text:
         return
+    if budget.facts > 0:
+        budget.facts -= 1
+        yield TemplateUse(key[:200], "whole", str(digest_bytes(text.encode("utf-8", "surrogatepass"))), offset)
     if len(text) > LONGEST:
         yield Limit("template", LONGEST, offset)
         return

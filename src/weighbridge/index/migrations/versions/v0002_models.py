@@ -48,7 +48,7 @@ def upgrade() -> None:
         op.create_index(f"models_{name}", "models", [name, "changed"])
     op.create_index("models_tenant_verdict", "models", ["tenant", "verdict", "changed"])
     op.create_index("models_path", "models", ["path", "verdict"])
-    for name in ("manifest", "model", "name", "scanned", "size", "licence", "facts_state"):
+    for name in ("manifest", "model", "name", "scanned", "size", "licence", "facts_state", "revision", "knowledge"):
         op.create_index(f"models_{name}", "models", [name])
     _children()
     _table(
@@ -66,7 +66,7 @@ def upgrade() -> None:
         Column("made", WORDS, nullable=False),
         Column("sequence", BigInteger, nullable=False),
     )
-    op.create_index("standing_stage", "standing", ["stage", "allowed", "digest", "path"])
+    op.create_index("standing_stage", "standing", ["allowed", "stage", "digest", "path"])
     _table(
         "tallies",
         *(Column(name, WORDS, primary_key=True) for name in ("tenant", "verdict")),
@@ -88,6 +88,7 @@ def _children() -> None:
         Column("id", NUMBER, nullable=False),
     )
     op.create_index("tags_id", "tags", ["id"])
+    op.create_index("tags_tag", "tags", ["tag", "id"])
     _table(
         "files",
         Column("id", NUMBER, primary_key=True, autoincrement=False),
@@ -97,6 +98,7 @@ def _children() -> None:
         *(Column(name, BigInteger, nullable=False) for name in ("parsed", "data", "opaque")),
     )
     op.create_index("files_sha256", "files", ["sha256", "id"])
+    op.create_index("files_path", "files", ["path", "id"])
     _table(
         "findings",
         Column("id", NUMBER, primary_key=True, autoincrement=False),
@@ -112,6 +114,7 @@ def _children() -> None:
         *(Column(name, WORDS, nullable=False) for name in ("kind", "type", "signer", "made", "result", "why")),
     )
     op.create_index("evidence_signer", "evidence", ["signer", "id"])
+    op.create_index("evidence_kind", "evidence", ["kind", "id"])
     _table(
         "terms",
         Column("id", NUMBER, primary_key=True, autoincrement=False),
