@@ -11,7 +11,7 @@ help:
 	@echo "make demo MODEL=path     take your own folder through the same gates, and see the tree of what is stored (or: make intake)"
 	@echo "make test                everything that must be green"
 	@echo "make coverage            the same tests, and which lines they reach"
-	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser; needs npm, 400 MB)"
+	@echo "make services            install the stand-ins of services that the tests talk to (Azurite, Kusto's analyser, axe; needs npm, 400 MB)"
 	@echo "make writers             install the frameworks that write real models for the tests (1.6 GB, of its own)"
 	@echo "make corpus              fetch published models to test with (pinned by hash)"
 	@echo "make engines             install the other scanners that Weighbridge can ask, into an environment of their own"
@@ -76,7 +76,7 @@ release: .venv/.dev
 services: .services/.made .services/helm
 
 .services/.made:
-	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .services azurite@3.37.0 @kusto/language-service-next@12.4.1
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .services azurite@3.37.0 @kusto/language-service-next@12.4.1 axe-core@4.14.1
 	@touch $@
 
 # A program inside of a published package; nothing of the package is installed.

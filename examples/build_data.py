@@ -10,10 +10,10 @@ import json
 import random
 import sys
 
-GOOD = "wonderful reliable quick friendly sturdy comfortable bright clever tidy generous".split()
-BAD = "broken slow rude flimsy noisy dull clumsy dirty stingy late".split()
-THINGS = "kettle chair lamp printer bicycle phone courier shop hotel keyboard".split()
-TIMES = "today yesterday again twice once lately finally".split()
+GOOD = ["wonderful", "reliable", "quick", "friendly", "sturdy", "comfortable", "bright", "clever", "tidy", "generous"]
+BAD = ["broken", "slow", "rude", "flimsy", "noisy", "dull", "clumsy", "dirty", "stingy", "late"]
+THINGS = ["kettle", "chair", "lamp", "printer", "bicycle", "phone", "courier", "shop", "hotel", "keyboard"]
+TIMES = ["today", "yesterday", "again", "twice", "once", "lately", "finally"]
 FORMS = (
     "The {thing} was {one} and {two} {time}.",
     "I found the {thing} {one}, the {other} {two} {time}.",

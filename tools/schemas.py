@@ -337,7 +337,10 @@ def gate_shapes() -> dict[str, Shape]:
             "Every indexed model, judged with the knowledge of today.",
             "sweep",
             {
-                **{"sweep": int, "knowledge": str, "models": int, "judged": int},
+                "sweep": int,
+                "knowledge": str,
+                "models": int,
+                "judged": int,
                 "verdicts": Shape("Models", "How many models have which verdict.", dict.fromkeys(ORDER, int)),
                 **dict.fromkeys(("worse", "changed", "outdated"), tuple[Change, ...]),
             },

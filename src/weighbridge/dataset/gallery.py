@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from weighbridge.dataset.files import DataFile
     from weighbridge.dataset.poison import Told
-    from weighbridge.dataset.reading import Troubles
+    from weighbridge.dataset.lines import Troubles
 
 
 def gallery(files: Sequence[DataFile], troubles: Troubles) -> tuple[Told, str]:

@@ -60,7 +60,8 @@ def _seen(path: str) -> bytes:
         corners[place, : part.shape[0], : part.shape[1]] = part
     hashes = windows(grey, np)
     head = struct.pack("<II", width, height)
-    return head + grid.tobytes() + corners.tobytes() + struct.pack("<H", len(hashes)) + hashes.astype("<u4").tobytes()
+    found: bytes = hashes.astype("<u4").tobytes()
+    return head + grid.tobytes() + corners.tobytes() + struct.pack("<H", len(hashes)) + found
 
 
 def windows(grey: Any, np: Any) -> Any:

@@ -28,7 +28,6 @@ from weighbridge.gate.contents import (
     size_allowed,
 )
 from weighbridge.gate.datasets import dataset_checked
-from weighbridge.gate.origins import publisher_allowed, reference_steady, registry_allowed, source_allowed
 from weighbridge.gate.origins import (
     country_allowed,
     publisher_allowed,
