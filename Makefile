@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find src -name '*.py' -o -name '*.json')
 
-.PHONY: help demo intake test coverage check lint types floors docs site release services writers corpus engines knowledge fuzz tamper bench bench-poison clean
+.PHONY: help demo intake test coverage check lint types floors docs site release services writers corpus engines knowledge fuzz tamper quiet screenshots bench bench-poison clean
 
 help:
 	@echo "make demo                see a good model admitted, a trojan stopped, an estate audited, its logs judged"
@@ -17,6 +17,7 @@ help:
 	@echo "make engines             install the other scanners that Weighbridge can ask, into an environment of their own"
 	@echo "make knowledge           derive again what is known of frameworks' classes, from their published source"
 	@echo "make fuzz                change files of every format for SECONDS (600), or of one FORMAT, and hold the promises against them"
+	@echo "make quiet               read all modelling code that transformers publishes, and see who is disturbed"
 	@echo "make tamper              change every single byte of a stored model and of its evidence, and see gate two say no"
 	@echo "make bench               measure speed and memory beside other scanners"
 	@echo "make bench-poison        plant poison in real data sets, and measure how much of it is found"
@@ -110,6 +111,12 @@ SECONDS ?= 600
 
 fuzz: .venv/.dev
 	PYTHONPATH=src:tests $(BIN)/python -m fuzz.harness --seconds $(SECONDS) --seed $$(date +%s) $(if $(FORMAT),--format $(FORMAT))
+
+screenshots: .venv/.dev
+	PYTHONPATH=src:tests $(BIN)/python -m build.screenshots
+
+quiet: .venv/.dev
+	CORPUS=whole $(BIN)/python -m pytest tests/scan/test_corpus.py -k modelling_code
 
 # The suite walks a sample of the bytes; this walks all of them, in two processes, which takes some minutes.
 tamper: .venv/.dev

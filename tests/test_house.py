@@ -276,7 +276,8 @@ def test_a_broad_except_stands_at_the_fences_only() -> None:
             again = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node))
             if broad and not again:
                 fences.add(relative(path).removeprefix("src/weighbridge/"))
-    assert fences == {"scan/engine.py", "cli/main.py", "web/app.py"}
+    # The last decodes pictures behind walls, by a library that raises anything.
+    assert fences == {"scan/engine.py", "cli/main.py", "web/app.py", "dataset/pixel_child.py"}
 
 
 def test_nothing_of_a_model_could_be_run() -> None:

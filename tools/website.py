@@ -58,7 +58,7 @@ def pages(root: str) -> dict[str, str]:
 def _named(path: str) -> str:
     """What a page of docs/ is called in the site."""
     folder, name = os.path.split(path)
-    return os.path.join(folder, INDEX) if name == CONTENTS else path
+    return os.path.join(folder, {CONTENTS: INDEX, INDEX: f"the-{INDEX}"}.get(name, name))
 
 
 def _sections(contents: str, there: dict[str, str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -117,16 +117,25 @@ def build(root: str, output: str) -> int:
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "w", encoding="utf-8") as file:
             file.write(text)
+    for path in _pictures(os.path.join(root, DOCS)):
+        os.makedirs(os.path.dirname(os.path.join(staged, path)), exist_ok=True)
+        shutil.copyfile(os.path.join(root, DOCS, path), os.path.join(staged, path))
     shutil.rmtree(output, ignore_errors=True)
     words = ("-q", "-W", "--keep-going", "-E", "-d", f"{staged}.trees", "-c", CONFIGURATION, staged, output)
     return subprocess.run([sys.executable, "-m", "sphinx", *words], check=False, timeout=600).returncode
 
 
 def _markdown(folder: str) -> Iterator[str]:
+    return _files(folder, (".md",))
+
+
+def _pictures(folder: str) -> Iterator[str]:
+    return _files(folder, (".png", ".svg"))
+
+
+def _files(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
     for place, _, names in os.walk(folder):
-        yield from (
-            os.path.relpath(os.path.join(place, name), folder) for name in sorted(names) if name.endswith(".md")
-        )
+        yield from (os.path.relpath(os.path.join(place, one), folder) for one in sorted(names) if one.endswith(endings))
 
 
 def _read(path: str) -> str:

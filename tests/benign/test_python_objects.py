@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,13 @@ GROUPS = {
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_honest_objects_are_clean(tmp_path: Path, group: str) -> None:
+def test_honest_objects_are_clean(tmp_path: Path, group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     alarms = []
     objects = GROUPS[group]()
+    # LightGBM loads Dask where it is installed, and that changes how every exception of the process is pickled.
+    for kind, reduce in list(copyreg.dispatch_table.items()):
+        if reduce.__module__.startswith("tblib"):
+            monkeypatch.delitem(copyreg.dispatch_table, kind)
     assert len(objects) > 3
     for name, value in objects.items():
         for protocol in range(6):

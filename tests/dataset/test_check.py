@@ -161,7 +161,7 @@ def test_a_profile_as_a_page_has_every_number_and_no_markup_of_the_data(tmp_path
     assert "<script" not in page
     assert "<b>" not in page
     assert "&lt;b&gt;k&lt;/b&gt;" in page
-    assert page.count("<svg") == page.count("</svg>") == 4  # the fourth: the scripts of the texts
+    assert page.count("<svg") == page.count("</svg>") == 5  # two more: the scripts of the texts in two columns
     assert '<td class="number">80</td>' in page  # of 120 records two thirds
     assert "17" in page
 

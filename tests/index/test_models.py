@@ -314,7 +314,7 @@ def test_putting_many_takes_the_memory_of_one_batch(tmp_path: Path) -> None:
         index.put_all(more(start))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert index.counts().models == 120
+    assert index.counts().models == 300
     assert peak < 5_000_000, peak
     index.close()
 

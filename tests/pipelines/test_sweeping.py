@@ -215,32 +215,47 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
         lanes.close()
 
 
-def test_a_cluster_finds_what_one_finds(tmp_path: Path) -> None:
-    from distributed import LocalCluster
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    nothing = {"dashboard_address": None, "worker_dashboard_address": None, "host": "127.0.0.1"}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **nothing) as cluster:
+        print(cluster.scheduler_address.replace("tcp://", "dask://"), flush=True)
+        sys.stdin.read()
+"""
+SWEEP = """
+import sys
+from weighbridge.pipelines.sweeping import open_lanes, sweep
+lanes = open_lanes(sys.argv[2])
+found = sweep(sys.argv[1], lanes, size=7)
+lanes.close()
+print(found.counts, len(found.changes))
+"""
 
+
+def test_a_cluster_finds_what_one_finds(tmp_path: Path) -> None:
+    """In processes of its own: Dask changes how its process pickles exceptions."""
     address = f"sqlite:///{tmp_path}/index.db"
     fill(address, rows(60, sheet(BAD)))
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        dashboard_address=None,
-        worker_dashboard_address=None,
-        host="127.0.0.1",
-    ) as cluster:
-        lanes = open_lanes(cluster.scheduler_address.replace("tcp://", "dask://"))
-        try:
-            found = sweep(address, lanes, size=7)
-        finally:
-            lanes.close()
-    assert found.counts == {"malicious": 60}
-    assert len(found.changes) == 60
+    (tmp_path / "cluster.py").write_text(CLUSTER, encoding="utf-8")
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, tmp_path / "cluster.py"], env=environ, cwd=tmp_path, **pipes) as cluster:
+        place = cluster.stdout.readline().strip()
+        words = [sys.executable, "-c", SWEEP, address, place]
+        swept = subprocess.run(words, env=environ, capture_output=True, text=True, check=True, timeout=120)
+        cluster.stdin.close()
+    assert swept.stdout.strip() == "{'malicious': 60} 60"
 
 
 def test_an_engine_that_is_none_is_a_sentence() -> None:
     with pytest.raises(UsageError, match="is no engine"):
         open_lanes("spark://x")
-    with pytest.raises(UsageError, match="does not answer"):
-        open_lanes("dask://127.0.0.1:9")
+    words = [sys.executable, "-c", SWEEP, "sqlite://", "dask://127.0.0.1:9"]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    asked = subprocess.run(words, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    assert "does not answer" in asked.stderr
 
 
 RUN = """

@@ -124,7 +124,7 @@ def test_names_that_lead_out_end_it(tmp_path, name):
 
     source = open_blob(f"az://{ACCOUNT}/container/models/net/", Settings())
     with pytest.raises(SourceError, match=r"the source lists"):
-        source._list(Container())
+        source.listed(Container())
 
 
 def test_marks_of_folders_are_no_files(tmp_path):
@@ -141,7 +141,7 @@ def test_marks_of_folders_are_no_files(tmp_path):
                 yield blob
 
     source = open_blob(f"az://{ACCOUNT}/container/models/", Settings())
-    assert [blob.path for blob in source._list(Container())] == ["c", "d"]
+    assert [blob.path for blob in source.listed(Container())] == ["c", "d"]
 
 
 def test_what_breaks_off_goes_on_where_it_broke(container, tmp_path, monkeypatch):

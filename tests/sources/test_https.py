@@ -64,7 +64,7 @@ def test_a_file_arrives_with_its_origin(server: Served, tmp_path: Path) -> None:
     assert (name, content) == ("model.bin", CONTENT)
     origin = fetched.origin
     assert (origin.kind, origin.place, origin.revision) == ("https", server.url, "")
-    assert origin.files == (("model.bin", len(CONTENT), DIGEST, "", ""),)
+    assert origin.files == (("model.bin", len(CONTENT), DIGEST, "", "", ""),)
     assert dict(origin.told) == {"etag": '"v1"', "mutable": "yes"}
     assert server.seen[0][1]["accept-encoding"] == "identity"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -137,8 +138,9 @@ def test_submit_follow_read_approve_revoke(chromium: Browser, tmp_path: Path, mo
         page.get_by_role("button", name="Acknowledge").click()
         assert "a drill" in page.inner_text("main")
         assert watched.wrong == []
-    rows = sqlite3.connect(tmp_path / "index.db").execute("SELECT what FROM changes").fetchall()
-    assert {"exemption", "exemption revoke", "acknowledge"} <= {row[0] for row in rows}
+    rows = sqlite3.connect(tmp_path / "index.db").execute("SELECT document FROM audit").fetchall()
+    noted = {json.loads(row[0])["what"] for row in rows}
+    assert {"exemption", "exemption revoke", "acknowledge"} <= noted
 
 
 def test_reading_works_without_script(chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

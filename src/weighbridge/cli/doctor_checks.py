@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from weighbridge.index.log import Entry
 
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "avro": ("fastavro",),
     "azure": ("azure-identity", "azure-keyvault-keys", "azure-storage-blob"),
     "cel": ("cel-expr-python",),
-    "data": ("duckdb", "numpy", "scikit-learn"),
+    "dask": ("dask",),
+    "data": ("duckdb", "numpy", "pillow", "scikit-learn"),
     "hub": ("huggingface_hub",),
     "monitor": ("duckdb",),
-    "server": ("starlette", "uvicorn"),
+    "otel": ("opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk"),
+    "postgres": ("psycopg",),
+    "server": ("joserfc", "prometheus-client", "starlette", "uvicorn"),
     "sigstore": ("sigstore",),
 }
 """The libraries of each extra by the names of their packages; other scanners are looked for as programs."""

@@ -289,6 +289,7 @@ class ServerSettings(NamedTuple):
     audits: str = ""
     """The folder that holds reports of `azure audit` as JSON, named by their day; the dashboard shows the last."""
     sign_in: SignInSettings = SignInSettings()
+    """Who signs in, at which issuer, and as what; without an issuer nobody does."""
 
 
 class MonitorSettings(NamedTuple):

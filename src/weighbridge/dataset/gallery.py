@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.dataset.files import DataFile
-    from weighbridge.dataset.poison import Told
     from weighbridge.dataset.lines import Troubles
+    from weighbridge.dataset.poison import Told
 
 
 def gallery(files: Sequence[DataFile], troubles: Troubles) -> tuple[Told, str]:

@@ -117,7 +117,7 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
 
 
 def _fenced(handler: Handler, pages: Desk | None = None) -> Handler:
-    """The third fence, after those of the scan and of the command line. With `pages` what goes wrong is a page."""
+    """The third fence, after those of the scan and of the command line. With `pages`, browsers get a page."""
 
     async def answered(request: Request) -> Response:
         try:
@@ -125,7 +125,7 @@ def _fenced(handler: Handler, pages: Desk | None = None) -> Handler:
         except Exception as error:  # noqa: BLE001 -- the fence: whoever asks gets a sentence, never a traceback
             status, cause = _said(error)
             headers = dict(error.headers or {}) if isinstance(error, BadRequest) else {}
-        if pages is None or request.query_params.get("as") == "json":
+        if pages is None or "text/html" not in request.headers.get("accept", ""):
             return _problem(status, cause, headers)
         from weighbridge.web.pages.view import problem_page
 

@@ -111,6 +111,7 @@ def decision_rules(desk: Desk) -> tuple[Rule, ...]:
         Rule(
             *("/decisions.csv", ("GET",), "viewer", exported, "Decisions as CSV"),
             scope="rows",
+            page=True,
             query=(*filters, *more),
             media="text/csv",
         ),

@@ -57,4 +57,4 @@ def _static() -> Rule:
             return Plain(None, 304, kept)
         return Plain(body, 200, kept, media)
 
-    return Rule("/static/{name}", ("GET",), PUBLIC, static, "Files that pages need", media="text/css")
+    return Rule("/static/{name}", ("GET",), PUBLIC, static, "Files that pages need", page=True, media="text/css")

@@ -110,6 +110,8 @@ def _controls(folder: str) -> dict[str, Any]:
         return {**nothing, "nothing": none}
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    except FileNotFoundError:
+        names = []
     except OSError as error:
         raise UsageError(
             f"the folder of audits cannot be read: {error.strerror}", "see to audits in [server]"
