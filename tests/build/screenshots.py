@@ -80,7 +80,6 @@ def main() -> int:
             ):
                 page.goto(f"{address}{path}")
                 page.screenshot(path=str(FOLDER / f"{name}.png"), full_page=name == "model")
-                print(f"wrote: docs/pictures/{name}.png")
         os.chdir(ROOT)
     return 0
 
