@@ -17,6 +17,8 @@ import pytest
 from sqlalchemy import text
 
 import weighbridge.rules
+from build import pickles
+from build.containers import safetensors
 from build.postgres import needs_postgres, postgres
 from build.running import command
 from build.sheets import BAD, CLEAN, REGISTRY, fill, rows, sheet
@@ -309,3 +311,30 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(again.out)["verdicts"]["malicious"] == 3
     assert json.loads(again.out)["models"] == 3
     assert command("sweep", "--jobs", "-1").status == 2
+
+
+def test_what_was_taken_in_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From intake to the index to the sweep; knowledge that comes later counts, and is told once."""
+    monkeypatch.chdir(tmp_path)
+    assert command("init").status == 0
+    for name, content in (
+        ("good", safetensors({"a": bytes(8)})),
+        ("bad", pickles.proto(2) + pickles.global_("nobody", "Thing") + b"."),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ("m.pkl" if name == "bad" else "m.safetensors")).write_bytes(content)
+        taken = command("intake", name, "--to", f"oci:registry:team/{name}:v1", "--stage", "sandbox")
+        assert taken.status == 0, taken.err
+    rebuilt = command("index", "rebuild")
+    assert rebuilt.status == 0, rebuilt.err
+    assert command("sweep", "--jobs", "1").out.startswith("0 of 2 models are judged worse than before")
+    address = f"sqlite:///{tmp_path}/.weighbridge/index.db"
+    engine = open_database(address)
+    with writing(engine) as connection:  # as if it had been judged by those who knew less
+        connection.execute(text("UPDATE sheets SET verdict = 'clean', rules = '[]'"))
+    engine.dispose()
+    worse = command("sweep", "oci:registry", "--jobs", "1")
+    assert worse.status == 1
+    assert f"oci:{tmp_path}/registry:team/bad@" in worse.out
+    assert command("admit", "team/bad:v1", "--stage", "sandbox").status in (0, 1)  # tells the index of the model again
+    assert command("sweep", "--jobs", "1").status == 0

@@ -9,6 +9,7 @@ from weighbridge.core.errors import IndexFailed
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.index.records import IndexedModel, Term
+from weighbridge.index.sheets import SheetRow, keep_sheet_in, remove_sheet_in
 from weighbridge.index.tables import CHILDREN
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ WORD = "word"
 """The kind of term that a search for words goes by."""
 FOLDED = frozenset(("licence", "host"))
 """Kinds of terms that mean the same in capitals and in small letters."""
+_JUDGED = frozenset(("critical", "high", "medium"))
+"""Severities of findings that a sweep compares."""
 _WORDS = re.compile(r"[^\W_]{2,40}")
 _COLUMNS = (
     *("repository", "path", "manifest", "model", "name", "verdict", "proof", "scanned", "size", "source"),
@@ -78,6 +81,7 @@ def remove(connection: Connection, tables: ModelTables, repository: str, manifes
         child = getattr(tables, name)
         connection.execute(child.delete().where(child.c.id == there.id))
     connection.execute(tables.models.delete().where(c.id == there.id))
+    remove_sheet_in(connection, repository, manifest)
     tallies = Tallies(connection, tables)
     tallies.count(there.tenant, there.verdict, -1, -there.size)
     tallies.write()
@@ -120,7 +124,7 @@ class Tallies:
 
 def _write(connection: Connection, tables: ModelTables, model: IndexedModel, there: Any, sequence: int) -> int:
     """Write one model with the number `sequence`; the last number that was needed."""
-    content = digest_bytes(canonical_json(model._replace(tags=()))).hex
+    content = digest_bytes(canonical_json(model._replace(tags=(), sheet=None))).hex
     values = {name: getattr(model, name) for name in _COLUMNS}
     values |= {"tenant": _tenant(model), "touched": sequence, "content": content}
     if there is None:
@@ -141,6 +145,10 @@ def _write(connection: Connection, tables: ModelTables, model: IndexedModel, the
     for name, rows in _children(model):
         if rows:
             connection.execute(getattr(tables, name).insert(), [{"id": number, **row} for row in rows])
+    if model.sheet is not None:
+        fired = {f"{one.rule} {one.severity}" for one in model.findings if one.severity in _JUDGED}
+        row = SheetRow(model.repository, model.manifest, model.sheet, model.verdict, tuple(sorted(fired)))
+        keep_sheet_in(connection, row)
     return sequence
 
 

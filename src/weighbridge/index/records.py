@@ -98,6 +98,8 @@ class IndexedModel(NamedTuple):
     evidence: tuple[IndexedEvidence, ...] = ()
     terms: tuple[Term, ...] = ()
     lineage: tuple[Edge, ...] = ()
+    sheet: bytes | None = None
+    """Its packed facts, by which it is judged again (`index/sheets.py`); empty if there are none. None: not said."""
 
 
 class Standing(NamedTuple):

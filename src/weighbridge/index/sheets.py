@@ -87,6 +87,15 @@ def put_sheets_in(connection: Connection, rows: Iterable[SheetRow]) -> None:
         connection.execute(sheets.insert(), written)
 
 
+def keep_sheet_in(connection: Connection, row: SheetRow) -> None:
+    """Write a sheet unless these very facts are there: then how they were last judged stays."""
+    c = _tables().sheets.c
+    query = _tables().sheets.select().where(c.repository == row.repository, c.manifest == row.manifest)
+    there = connection.execute(query).first()
+    if there is None or there.document != row.document:
+        put_sheets_in(connection, [row])
+
+
 def remove_sheet_in(connection: Connection, repository: str, manifest: str) -> None:
     """Forget a manifest that is no longer in the registry, as part of somebody's transaction."""
     sheets = _tables().sheets

@@ -32,6 +32,7 @@ from weighbridge.pipelines.inventory import prove, shown
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import MODEL_TYPE
 from weighbridge.registry.read import MAX_EVIDENCE
+from weighbridge.scan.packed_facts import pack
 from weighbridge.scan.stored_facts import UnknownFacts, read_facts
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ def indexed(
         newest=max((one.made for one in evidence), default=""),
         evidence=tuple(evidence),
     )
-    return _with_evidence(base, model, {kind: predicate for kind, (_, _, predicate) in said.items()})._replace(
-        facts=str(said[FACTS_PREDICATE][1].digest) if FACTS_PREDICATE in said else ""
+    predicates = {kind: predicate for kind, (_, _, predicate) in said.items()}
+    return _with_evidence(base, model, predicates)._replace(
+        facts=str(said[FACTS_PREDICATE][1].digest) if FACTS_PREDICATE in said else "", sheet=_sheet(model, predicates)
     )
 
 
@@ -208,6 +210,17 @@ def _file(file: StoredFile, seen: Mapping[str, Any]) -> IndexedFile:
 def _finding(said: Mapping[str, Any]) -> IndexedFinding:
     rule, severity, title, location = (_text(said, key) for key in ("rule", "severity", "title", "location"))
     return IndexedFinding(rule, severity, title, location, _text(_table(said, "evidence"), "text"))
+
+
+def _sheet(model: ShownModel, said: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """What a sweep judges the model by; empty if there are no facts that this version understands."""
+    try:
+        blobs = read_facts(said[FACTS_PREDICATE])
+    except (KeyError, UnknownFacts):
+        return b""
+    scan = said.get(SCAN_PREDICATE, {})
+    unread = bool(_table(scan, "coverage").get("unread", True) or scan.get("limits_reached", True))
+    return pack((escape_name(file.path) for file in model.files), blobs, unread=unread)
 
 
 def _facts(sheet: Mapping[str, Any] | None) -> tuple[str, tuple[Term, ...]]:

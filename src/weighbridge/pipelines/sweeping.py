@@ -77,12 +77,16 @@ class Swept(NamedTuple):
     @property
     def worse(self) -> tuple[Change, ...]:
         """Models whose verdict is worse than it was."""
-        return tuple(change for change in self.changes if ORDER.index(change.now) > ORDER.index(change.was))
+        return tuple(change for change in self.changes if _rank(change.now) > _rank(change.was))
 
     @property
     def outdated(self) -> tuple[Change, ...]:
         """Models whose facts a newer parser would see differently: they have to be read again."""
         return tuple(change for change in self.changes if change.outdated)
+
+
+def _rank(verdict: str) -> int:
+    return ORDER.index(verdict) if verdict in ORDER else len(ORDER)
 
 
 class Lanes(Protocol):
