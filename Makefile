@@ -129,6 +129,7 @@ bench: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python bench/decisions.py
 	PYTHONPATH=tests $(BIN)/python bench/sweep.py
 	$(BIN)/python bench/index.py
+	$(BIN)/python bench/server_load.py
 
 bench-poison: .venv/.dev
 	$(BIN)/python bench/poison.py --docs

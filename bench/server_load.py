@@ -1,9 +1,8 @@
 """A server under readers and intakes at once: errors, and how long answers take beside an idle server's.
 
-    python bench/server_load.py [--seconds 120] [--readers 200] [--intakes 20] [--index ADDRESS]
+    python bench/server_load.py [--seconds 120] [--readers 200] [--intakes 20] [--index ADDRESS] [--api]
 
-Readers ask for lists, a model and the queue, one after the other, each on its own connection, and look at each answer
-for a second.
+Readers look at the pages of the dashboard one after the other, each on its own connection, and at each for a second.
 """
 
 from __future__ import annotations
@@ -21,17 +20,24 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
-PATHS = ("/v1/intakes", "/v1/queue", "/v1/models", "/v1/models/net?tag=v1", "/v1/alerts", "/v1/decisions")
+PAGES = ("/", "/models", "/alerts", "/decisions", "/search?q=net", "/rules/file/unread", "/models/net?digest={digest}")
+API = ("/v1/intakes", "/v1/queue", "/v1/models", "/v1/models/net?tag=v1", "/v1/alerts", "/v1/decisions")
 
 
-async def ask(port: int, seconds: float, number: int, took: list[float], wrong: list[str], pause: float) -> None:
+async def ask(
+    port: int, paths: Sequence[str], seconds: float, number: int, took: list[float], wrong: list[str], pause: float
+) -> None:
     """One reader, until its time is over."""
     end, turn = time.monotonic() + seconds, number
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.monotonic() < end:
-        path = PATHS[turn % len(PATHS)]
+        path = paths[turn % len(paths)]
         turn += 1
         began = time.monotonic()
         writer.write(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode())
@@ -49,10 +55,12 @@ async def ask(port: int, seconds: float, number: int, took: list[float], wrong: 
     writer.close()
 
 
-async def read(port: int, seconds: float, readers: int, pause: float) -> tuple[list[float], list[str]]:
+async def read(
+    port: int, paths: Sequence[str], seconds: float, readers: int, pause: float
+) -> tuple[list[float], list[str]]:
     took: list[float] = []
     wrong: list[str] = []
-    await asyncio.gather(*(ask(port, seconds, number, took, wrong, pause) for number in range(readers)))
+    await asyncio.gather(*(ask(port, paths, seconds, number, took, wrong, pause) for number in range(readers)))
     return took, wrong
 
 
@@ -68,6 +76,7 @@ def main() -> None:
     parser.add_argument("--intakes", type=int, default=20)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds that a reader looks at what it got")
     parser.add_argument("--index", default="")
+    parser.add_argument("--api", action="store_true", help="what programs read, instead of pages")
     options = parser.parse_args()
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
     with tempfile.TemporaryDirectory() as name:
@@ -94,9 +103,11 @@ def main() -> None:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                     break
                 time.sleep(0.1)
-            idle, _ = asyncio.run(read(port, min(10.0, options.seconds), 1, 0.05))
+            digest = json.loads(get(port, "/v1/models/net?tag=v1"))["digest"]
+            paths = API if options.api else [path.format(digest=digest) for path in PAGES]
+            idle, _ = asyncio.run(read(port, paths, min(10.0, options.seconds), 1, 0.05))
             submit(port, folder, options.intakes)
-            took, wrong = asyncio.run(read(port, options.seconds, options.readers, options.pause))
+            took, wrong = asyncio.run(read(port, paths, options.seconds, options.readers, options.pause))
             queue = json.loads(get(port, "/v1/queue"))
         finally:
             server.send_signal(signal.SIGTERM)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from weighbridge.registry.base import Reference
+    from weighbridge.web.pages.view import Kept
     from weighbridge.web.sign_in import SignIn
     from weighbridge.web.site import Site
 
@@ -74,6 +75,7 @@ class Desk(NamedTuple):
     rates: Rates
     sign_in: SignIn | None
     local: bool
+    kept: Kept
     rules: tuple[Rule, ...] = ()
 
     @property
@@ -119,10 +121,11 @@ def open_desk(site: Site, engine: Engine, *, local: bool, sign_in: SignIn | None
     from weighbridge.web.api_models import model_rules
     from weighbridge.web.openapi import openapi_rule
     from weighbridge.web.pages.routes import pages_of
+    from weighbridge.web.pages.view import Kept
     from weighbridge.web.sign_in import sign_in_rules
 
     jobs, accounts, alerts = Jobs(engine), Accounts(engine), Alerts(engine)
     rates = Rates(0 if local else site.settings.server.rate)
-    desk = Desk(site, engine, jobs, accounts, alerts, Metrics(THREADS), rates, sign_in, local)
+    desk = Desk(site, engine, jobs, accounts, alerts, Metrics(THREADS), rates, sign_in, local, Kept())
     rules = (*api_rules(desk), *model_rules(desk), *sign_in_rules(desk))
     return desk._replace(rules=(*rules, openapi_rule(rules), *pages_of(desk)))

@@ -7,7 +7,9 @@ are made by `render/charts.py`, which escapes by itself. Templates have no `safe
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from functools import cache
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -36,7 +38,43 @@ MOST_FORM = 16 * 1024
 MOST_FIELDS = 20
 MOST_TEXT = 2000
 """Characters of one text on a page."""
+FRESH = 1.0
+"""Seconds for which what a page shows is shown to others of the same tenants too."""
+MOST_KEPT = 500
 AS = Query("as", "`json`: what the page shows, for programs", {"enum": ["json"]})
+
+
+class Kept:
+    """What pages showed in the last second. Many who look at the same page at once cost as much as one; whoever
+    changes something through a page sees it at once.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._found: dict[tuple[object, ...], tuple[float, asyncio.Future[Mapping[str, Any]]]] = {}
+
+    async def asked(self, request: Request, shows: Shows) -> Mapping[str, Any]:
+        """What a page shows, found now or a moment ago for somebody who may see the same."""
+        caller = caller_of(request)
+        key = (request.url.path, request.url.query, caller.tenants, caller.sees_all)
+        now = self._clock()
+        there = self._found.get(key)
+        if there is not None and now - there[0] < FRESH:
+            return await asyncio.shield(there[1])
+        if len(self._found) >= MOST_KEPT:
+            self._found.clear()
+        finding: asyncio.Future[Mapping[str, Any]] = asyncio.ensure_future(shows(request))
+        self._found[key] = (now, finding)
+        try:
+            return await asyncio.shield(finding)
+        except BaseException:
+            if self._found.get(key) == (now, finding):  # an error is told to those who wait for it, and to nobody else
+                del self._found[key]
+            raise
+
+    def forget(self) -> None:
+        """Something was changed."""
+        self._found.clear()
 
 
 class Shown(NamedTuple):
@@ -63,7 +101,7 @@ def page_rule(
     """The route of a page that `shows` what its template prints."""
 
     async def answered(request: Request) -> Response:
-        found = await shows(request)
+        found = await desk.kept.asked(request, shows)
         if request.query_params.get("as") == "json":
             return answer(_document(found))
         return page_of(request, desk, template, title, found)
@@ -81,12 +119,12 @@ def form_rule(
     scope: str = "item",
 ) -> Rule:
     """The route of a form: `does` what it asks for, and gives the page to go on at."""
-    del desk
 
     async def answered(request: Request) -> Response:
         from starlette.responses import RedirectResponse
 
         there = await does(request, await read_form(request))
+        desk.kept.forget()
         return RedirectResponse(there, 303)
 
     return Rule(path, ("POST",), role, answered, title, scope=scope, page=True, status=303, media="text/html")
