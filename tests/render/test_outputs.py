@@ -151,7 +151,7 @@ def test_html_has_no_element_of_the_model(report: ScanReport) -> None:
             assert not any(name.startswith("on") for name, _ in attrs)
 
     Reader().feed(scan_html([report]))
-    allowed = "html head meta title style body main h1 h2 section p table caption thead tbody tr th td code br"
+    allowed = "html head meta title style body main h1 h2 section p table caption thead tbody tr th td code br svg rect"
     assert tags <= set(allowed.split())
 
 

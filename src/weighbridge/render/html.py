@@ -6,19 +6,28 @@ from html import escape
 
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.render.charts import strip
 from weighbridge.render.page import page_head
 from weighbridge.render.terminal import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from weighbridge.core.artifact import InspectedFile
     from weighbridge.scan.report import ScanReport
+
+
+STYLES = """svg.strip { border: 1px solid #8888; }
+.parsed { fill: #2f6fb2; } .data { fill: #9db8d2; } .opaque { fill: #c02030; }
+"""
 
 
 def scan_html(reports: Sequence[ScanReport]) -> str:
     """All reports on one page."""
     return (
-        page_head("Weighbridge report") + "".join(_report(report) for report in reports) + "</main>\n</body>\n</html>\n"
+        page_head("Weighbridge report", STYLES)
+        + "".join(_report(report) for report in reports)
+        + "</main>\n</body>\n</html>\n"
     )
 
 
@@ -46,11 +55,24 @@ def _report(report: ScanReport) -> str:
         ]
         parts.append(_table("Not inspected", ("Where", "Bytes", "Why"), unread))
     files = [
-        (f"<code>{_text(file.path)}</code>", _text(file.format), *(size_text(size) for size in file.coverage))
+        (
+            f"<code>{_text(file.path)}</code>",
+            _text(file.format),
+            _coverage(file),
+            *(size_text(size) for size in file.coverage),
+        )
         for file in artifact.files
     ]
-    parts.append(_table("Files", ("File", "Format", "Parsed", "Data", "Opaque"), files))
+    heads = ("File", "Format", "Read", "Parsed", "Data", "Opaque")
+    parts.append(_table("Files, and how far each was read (drawn to scale)", heads, files))
     return "".join([*parts, "</section>\n"])
+
+
+def _coverage(file: InspectedFile) -> str:
+    """The same bar as on the dashboard's page of a model."""
+    parsed, data, opaque = file.coverage
+    title = f"{file.path}: {parsed} bytes parsed, {data} data, {opaque} opaque"
+    return strip({"parsed": parsed, "data": data, "opaque": opaque}, title, 160).text
 
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
