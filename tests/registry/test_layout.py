@@ -13,6 +13,7 @@ import pytest
 from build.models import publish_tiny
 from weighbridge.core.digests import Digest, digest_bytes
 from weighbridge.core.errors import DigestMismatch, NotFound, RegistryError, UsageError
+from weighbridge.registry import layout_index
 from weighbridge.registry.base import Descriptor
 from weighbridge.registry.layout import open_layout, repositories
 from weighbridge.registry.manifests import IMAGE_MANIFEST
@@ -344,3 +345,44 @@ def test_a_large_blob_costs_little_memory(store):
     finally:
         tracemalloc.stop()
     assert peak < 8 * 1024 * 1024
+
+
+def test_an_index_that_stays_is_parsed_once(folder, store, monkeypatch):
+    published = publish_tiny(store)
+    reads = []
+    monkeypatch.setattr(
+        layout_index, "read_index", lambda place, read=layout_index.read_index: reads.append(1) or read(place)
+    )
+    young = [store.resolve(store.reference(tag="1.0")).digest for _ in range(3)]
+    assert len(reads) == 3, "what was written a moment ago may be written again in the same moment"
+    os.utime(folder / "index.json", (1, 1))
+    reads.clear()
+    old = [store.resolve(store.reference(tag="1.0")).digest for _ in range(3)]
+    assert {*young, *old} == {published.manifest.digest}
+    assert len(list(store.referrers(published.manifest))) > 0
+    assert store.tags() == ("1.0",)
+    assert len(reads) == 1
+
+
+def test_an_index_that_changed_is_seen_whoever_wrote_it(folder, store, monkeypatch):
+    monkeypatch.setattr(layout_index, "SETTLED", 0.0)
+    published = publish_tiny(store)
+    assert store.tags() == ("1.0",)
+    store.tag(published.manifest, "2.0")
+    assert store.tags() == ("1.0", "2.0")
+    assert store.resolve(store.reference(tag="2.0")).digest == published.manifest.digest
+    index = json.loads((folder / "index.json").read_bytes())
+    for entry in index["manifests"]:  # in place, by another tool, and to the same size
+        names = entry.get("annotations", {})
+        if names.get("org.opencontainers.image.ref.name") == "org/tiny:2.0":
+            names["org.opencontainers.image.ref.name"] = "org/tiny:3.0"
+    (folder / "index.json").write_bytes(json.dumps(index, separators=(",", ":"), sort_keys=True).encode())
+    assert store.tags() == ("1.0", "3.0")
+    with pytest.raises(NotFound):
+        store.resolve(store.reference(tag="2.0"))
+    (folder / "index.json").write_bytes(b"{}")
+    with pytest.raises(RegistryError, match="damaged"):
+        store.tags()
+    (folder / "index.json").unlink()
+    with pytest.raises(RegistryError, match="cannot be read"):
+        store.tags()

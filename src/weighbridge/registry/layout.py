@@ -10,7 +10,8 @@ A file is written in ingest/, hashed on its way, synced, renamed to its place, a
 is wholly there or not at all. A crash leaves at most a file in ingest/, which is removed a day later. `index.json` is
 written the same way under the lock, and is left alone if it cannot be understood. Other tools do not know the lock:
 while one of them writes, nothing else should. flock is not reliable on some network file systems.
-The whole index is read and written at each change: about half a second at 60,000 manifests (10,000 models).
+The whole index is read and written at each change: about half a second at 60,000 manifests (10,000 models). For reading
+it is parsed once as long as the file stays the same.
 Referrers are manifests with a `subject`; an annotation in the index says of which, so that only those are read.
 Source: github.com/opencontainers/image-spec, image-layout.md.
 """
@@ -31,7 +32,7 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.whole_files import sync_folder
 from weighbridge.registry.base import Descriptor, Reference, check_name, check_tag, is_fallback_tag, taken
-from weighbridge.registry.layout_index import SUBJECT, Entry, enter, is_meant, read_index, ref_name_of
+from weighbridge.registry.layout_index import Catalog, Entry, enter, read_index, ref_name_of, seen_index
 from weighbridge.registry.manifests import (
     IMAGE_MANIFEST,
     MAX_MANIFEST,
@@ -83,7 +84,7 @@ def open_layout(
 def repositories(folder: str) -> tuple[str, ...]:
     """Names of all repositories with a tag in a layout folder, sorted. Tags without a NAME are left out."""
     names = set()
-    for entry in read_index(folder)["manifests"]:
+    for entry in seen_index(folder).entries:
         name, _, tag = ref_name_of(entry).rpartition(":")
         with suppress(UsageError):
             check_tag(tag)
@@ -176,7 +177,7 @@ class LayoutStore:
     def resolve(self, reference: Reference) -> Descriptor:
         if reference.name != self.repository:
             raise UsageError(f"{reference} is not in the repository {self.repository}", "open the repository it names")
-        found = [entry for entry in self._entries() if is_meant(entry, reference)]
+        found = self._seen().meant(reference)
         if not found:
             raise NotFound(f"there is no {plain(str(reference))}", "check the name and the tag")
         if len({entry["digest"] for entry in found}) > 1:
@@ -193,9 +194,8 @@ class LayoutStore:
 
     def referrers(self, subject: Descriptor, kind: str | None = None) -> Iterator[Descriptor]:
         seen = set()
-        for entry in self._entries():
-            hint = entry.get("annotations", {}).get(SUBJECT, str(subject.digest))
-            if entry["mediaType"] != IMAGE_MANIFEST or hint != str(subject.digest) or entry["digest"] in seen:
+        for entry in self._seen().candidates(str(subject.digest)):
+            if entry["mediaType"] != IMAGE_MANIFEST or entry["digest"] in seen:
                 continue
             seen.add(entry["digest"])
             found = read_descriptor(entry, "a manifest")
@@ -206,7 +206,7 @@ class LayoutStore:
                 yield found._replace(annotations=content.annotations, artifact_type=content.artifact_type)
 
     def tags(self) -> tuple[str, ...]:
-        names = (ref_name_of(entry).rpartition(":") for entry in self._entries())
+        names = (ref_name_of(entry).rpartition(":") for entry in self._seen().entries)
         return tuple(sorted({tag for name, _, tag in names if name == self.repository and not is_fallback_tag(tag)}))
 
     def tag(self, manifest: Descriptor, name: str, *, replace: bool = True) -> None:
@@ -232,9 +232,8 @@ class LayoutStore:
             if size != blob.size:
                 raise DigestMismatch(f"{blob.digest} has {size} bytes, not {blob.size}", "store its blobs again")
 
-    def _entries(self) -> list[Entry]:
-        entries: list[Entry] = read_index(self.folder)["manifests"]
-        return entries
+    def _seen(self) -> Catalog:
+        return seen_index(self.folder)
 
     @contextmanager
     def _changing_index(self) -> Iterator[list[Entry]]:
