@@ -158,7 +158,7 @@ class LayoutFolder(RuleBasedStateMachine):
     @invariant()
     def what_is_visible_is_whole(self) -> None:
         store = self.store()
-        for entry in store._entries():
+        for entry in store._seen().entries:
             manifest = Descriptor(IMAGE_MANIFEST, Digest(entry["digest"].removeprefix("sha256:")), entry["size"])
             content = read_manifest(store.get_manifest(manifest))
             for blob in (content.config, *content.layers):
