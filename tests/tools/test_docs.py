@@ -23,6 +23,7 @@ from weighbridge.rules import RULES
 from weighbridge.rules.base import RuleContext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -126,7 +127,7 @@ def guide() -> dict[str, str]:
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, types.ModuleType]:
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, types.ModuleType]]:
     """The modules that CONTRIBUTING.md shows, loaded as if their files were there; formats are registered."""
     modules = {}
     for path, code in guide().items():
@@ -137,7 +138,16 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, types.ModuleType]:
         modules[path] = module
     entry = Entry("riff", "Riff", {".riff": "riff"}, lambda _, info: info.head.startswith(b"RIFF"))
     monkeypatch.setattr(formats, "REGISTRY", (*formats.REGISTRY, entry))
-    return modules
+    _forget()
+    yield modules
+    monkeypatch.undo()
+    _forget()
+
+
+def _forget() -> None:
+    """What was worked out of the formats that there are."""
+    for kept in (formats._asked, formats._extensions, formats.loaded):
+        kept.cache_clear()
 
 
 def test_the_guide_shows_one_file_for_each_seam() -> None:
