@@ -93,6 +93,7 @@ def main() -> None:
         toml.write_text(f'{index}{toml.read_text()}\n[server]\nsources = ["{folder}/incoming/"]\n')
         words = ["intake", "incoming/net", "--to", "oci:registry:net:v1", "--quiet", "--output", "out"]
         subprocess.run([*weighbridge, *words], cwd=folder, env=environ, check=True)
+        subprocess.run([*weighbridge, "index", "rebuild", "--output", "out"], cwd=folder, env=environ, check=True)
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             port = int(one.getsockname()[1])
