@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from weighbridge.index.sheets import SheetRow
 
-SIZE = 500
+SIZE = 2000
 """Models of one task."""
 WAITING = 4
 """Tasks that wait for each worker; more would only lie in memory."""
