@@ -311,6 +311,14 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(again.out)["verdicts"]["malicious"] == 3
     assert json.loads(again.out)["models"] == 3
     assert command("sweep", "--jobs", "-1").status == 2
+    elsewhere = command("sweep", "registry.example/typo", "--jobs", "1")
+    assert elsewhere.status == 2
+    assert "no model of registry.example/typo is in the index" in elsewhere.err
+    fill(f"sqlite:///{tmp_path}/index.db", [next(rows(1, b"broken"))._replace(repository="u.example/b")])
+    for _ in range(2):  # unknown is no pass, however often it is said
+        unknown = command("sweep", "u.example/", "--jobs", "1")
+        assert unknown.status == 1
+        assert "1 models have facts that cannot be judged" in unknown.out
 
 
 def test_what_was_taken_in_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

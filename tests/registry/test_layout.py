@@ -386,3 +386,12 @@ def test_an_index_that_changed_is_seen_whoever_wrote_it(folder, store, monkeypat
     (folder / "index.json").unlink()
     with pytest.raises(RegistryError, match="cannot be read"):
         store.tags()
+
+
+def test_a_registry_that_nobody_pushed_to_is_said_to_be_none(tmp_path):
+    with pytest.raises(NotFound, match="is not an OCI image layout folder"):
+        repositories(str(tmp_path / "nowhere"))
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "oci-layout").write_bytes(b'{"imageLayoutVersion":"1.0.0"}')
+    with pytest.raises(RegistryError, match="cannot be read"):
+        repositories(str(tmp_path / "half"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build.desks import staffed
 from build.hostile_index import ATTACKS
+from build.running import command
 from weighbridge.render.charts import Node, chain, dots, layers, stacks, strip
 from weighbridge.web.access import CALLER, Caller
 from weighbridge.web.bodies import BadRequest
@@ -143,3 +146,15 @@ def test_addresses_are_whole() -> None:
     assert (
         link("/models/a b?x#y", digest="sha256:1", q="", after=0) == "/models/a%20b%3Fx%23y?digest=sha256%3A1&after=0"
     )
+
+
+def test_a_page_shows_what_was_decided_since_it_was_last_asked(tmp_path: Path) -> None:
+    with staffed(tmp_path, local=True) as here:
+        with contextlib.chdir(tmp_path):
+            assert command("index", "rebuild").status == 0
+        page = f"/models/net?digest={here.served.digest}&as=json"
+        assert here.ask("GET", page).json["standing"] == []
+        here.ask("POST", "/v1/admit", {"reference": "net:v1", "stage": "production"})
+        here.desk.kept.forget()
+        (standing,) = here.ask("GET", page).json["standing"]
+        assert standing["stage"] == "production"

@@ -4,7 +4,8 @@ The index has to hold the models (intake writes them; `weighbridge index rebuild
 was stopped goes on where it was. Models whose facts an older parser saw are named: they have to be read again, by
 `weighbridge intake`. The work is spread over processes, or over the workers of a Dask cluster.
 
-Status 0: no verdict is worse than it was. Status 1: one is, or facts could not be judged. Status 2: there is no index.
+Status 0: no verdict is worse than it was. Status 1: one is, or there are models whose facts cannot be judged (they are
+unknown, and stay so until the index is made again). Status 2: there is no index, or no such model in it.
 
 Examples:
   weighbridge sweep
@@ -19,6 +20,7 @@ import os
 
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
+from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,13 +60,16 @@ def run(options: argparse.Namespace) -> int:
     finally:
         lanes.close()
         progress.finish()
+    if not found.models:
+        what = f"of {plain(options.registry, 200)} " if options.registry else ""
+        raise UsageError(f"no model {what}is in the index", "weighbridge index rebuild reads a registry into it")
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
         common.write(options, document_json({"schema": SCHEMA, **sweep_document(found)}))
     else:
         common.write(options, sweep_text(found))
-    return 1 if found.worse else 0
+    return 1 if found.worse or "unknown" in found.counts else 0
 
 
 def _place(registry: str) -> str:

@@ -44,6 +44,13 @@ def follow(connection: Connection, tables: ModelTables) -> int:
     return len(rows)
 
 
+def up_to_date(connection: Connection, tables: ModelTables) -> bool:
+    """Whether the log has nothing that was not read."""
+    head = connection.execute(log_tables().head.select()).first()
+    state = connection.execute(tables.state.select()).one()
+    return head is None or (state.log, state.followed) == (head.log, head.sequence)
+
+
 def history(connection: Connection, tables: ModelTables, digests: Sequence[str], count: int) -> tuple[Decided, ...]:
     """The last decisions about these digests, the newest first."""
     decided, entries = tables.decided.c, log_tables().decisions

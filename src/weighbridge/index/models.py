@@ -166,8 +166,14 @@ class Index:
         return tuple(one for path, one in paths if any(path == name or path.startswith(f"{name}/") for name in names))
 
     def follow_log(self) -> int:
-        """Take up what the log of decisions says since this was last done; how many entries that were."""
+        """Take up what the log of decisions says since this was last done; how many entries that were.
+
+        If there is nothing new, nothing is written, so that readers may ask for it.
+        """
         taken = 0
+        with told(), reading(self.engine) as connection:
+            if following.up_to_date(connection, self.tables):
+                return taken
         while True:
             with told(), writing(self.engine) as connection:
                 more = following.follow(connection, self.tables)

@@ -82,7 +82,12 @@ def open_layout(
 
 
 def repositories(folder: str) -> tuple[str, ...]:
-    """Names of all repositories with a tag in a layout folder, sorted. Tags without a NAME are left out."""
+    """Names of all repositories with a tag in a layout folder, sorted. Tags without a NAME are left out.
+
+    Raises NotFound if there is no such folder.
+    """
+    if not any(os.path.exists(os.path.join(folder, name)) for name in ("oci-layout", "index.json")):
+        raise NotFound(f"{plain(folder)} is not an OCI image layout folder", "check the path, or push a model to it")
     names = set()
     for entry in seen_index(folder).entries:
         name, _, tag = ref_name_of(entry).rpartition(":")

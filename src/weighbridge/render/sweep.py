@@ -41,7 +41,9 @@ def sweep_text(found: Swept) -> str:
     if outdated:
         lines.append(f"{len(outdated)} models were read by an older parser: take them through intake again")
         lines += [f"  {_name(change)}  {plain(', '.join(change.outdated), 120)}" for change in outdated[:MOST_SHOWN]]
-    counts = " · ".join(f"{count} {verdict}" for verdict, count in found.counts.items()) or "no model is indexed"
+    if "unknown" in found.counts:
+        lines.append(f"{found.counts['unknown']} models have facts that cannot be judged: weighbridge index rebuild")
+    counts = " · ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
     return "\n".join([*lines, f"{counts} · knowledge {found.knowledge}"])
 
 

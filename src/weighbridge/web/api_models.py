@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import re
 
-from weighbridge.attest.open import open_signer
 from weighbridge.attest.trusted import trust_of
-from weighbridge.core.errors import NotFound, UsageError
-from weighbridge.core.plain import plain
+from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.gate.exemption import stamp
-from weighbridge.index.audit import note_change
-from weighbridge.index.database import told, writing
 from weighbridge.index.decisions import entries
-from weighbridge.pipelines.granting import exemptions_for, grant, take_back
+from weighbridge.pipelines.granting import exemptions_for
 from weighbridge.registry.open import find_repositories, open_store
 from weighbridge.registry.read import load_model
 from weighbridge.web import shapes
 from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.api import LIMIT, MOST_BODY, MOST_PAGE, NEXT, REPOSITORY, number_of, page
 from weighbridge.web.bodies import BadRequest, answer, read_json
+from weighbridge.web.exempting import grant_for, of_his, revoke_for
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from weighbridge.attest.signers import Signer
     from weighbridge.gate.exemption import Exemption
     from weighbridge.registry.base import Reference
     from weighbridge.registry.read import StoredModel
@@ -238,48 +234,25 @@ def _exemption(one: Exemption, now: datetime) -> dict[str, Any]:
 def _exemptions(desk: Desk) -> tuple[Rule, ...]:
     settings = desk.site.settings
 
-    def signer() -> Signer:
-        import os
-
-        passphrase = os.environ.get("WEIGHBRIDGE_KEY_PASSPHRASE")
-        if not settings.key:
-            raise UsageError("no signing key is set, so nothing can be granted", "set key in weighbridge.toml")
-        return open_signer(settings, passphrase.encode() if passphrase else None)
-
-    def of_his(caller: Caller, text: str) -> Reference:
-        where, repository = desk.place(text)
-        if not caller.sees(repository):
-            raise BadRequest(404, "there is no such repository")
-        return where
-
-    def note(who: str, what: str, subject: str, detail: str) -> None:
-        with told(), writing(desk.engine) as connection:
-            note_change(connection, who, what, subject, detail)
-
     async def listed(request: Request) -> Response:
-        where = of_his(caller_of(request), request.query_params.get("reference", ""))
+        where = of_his(desk, caller_of(request), request.query_params.get("reference", ""))
         now = desk.site.now()
         found = await desk.work(lambda: exemptions_for(settings, where, trust_of(settings, now=now), now))
         return page("exemptions", [_exemption(one, now) for one in found], "")
 
     async def add(request: Request) -> Response:
         asked = shapes.checked(await read_json(request, MOST_BODY), shapes.GRANT)
-        caller, now = caller_of(request), desk.site.now()
-        where = of_his(caller, asked["reference"])
+        caller = caller_of(request)
 
         def do() -> dict[str, Any]:
-            key = signer()
-            note(caller.name, "exemption", asked["reference"], f"{asked['rule']}: {asked['reason']}")
-            return grant(
-                settings,
-                where,
+            return grant_for(
+                desk,
+                caller,
+                asked["reference"],
                 rule=asked["rule"],
-                path=asked.get("file", ""),
                 reason=asked["reason"],
-                approver=caller.name,
                 expires=asked["expires"],
-                signer=key,
-                now=now,
+                path=asked.get("file", ""),
             )
 
         said = await desk.work(do)
@@ -287,25 +260,12 @@ def _exemptions(desk: Desk) -> tuple[Rule, ...]:
 
     async def revoke(request: Request) -> Response:
         asked = shapes.checked(await read_json(request, MOST_BODY), shapes.REVOCATION)
-        caller, now, identity = caller_of(request), desk.site.now(), request.path_params["id"]
-        where = of_his(caller, asked["reference"])
-        if not _IDENTITY.fullmatch(identity):
-            raise NotFound("there is no such exemption")
+        caller, identity = caller_of(request), request.path_params["id"]
 
         def do() -> Exemption:
-            note(caller.name, "exemption revoke", identity, asked["reason"])
-            return take_back(
-                settings,
-                where,
-                identity,
-                reason=plain(asked["reason"], 1000),
-                approver=caller.name,
-                signer=signer(),
-                trust=trust_of(settings, now=now),
-                now=now,
-            )
+            return revoke_for(desk, caller, asked["reference"], identity, reason=asked["reason"])
 
-        return answer(_exemption(await desk.work(do), now))
+        return answer(_exemption(await desk.work(do), desk.site.now()))
 
     given = shapes.record(dict.fromkeys(("id", "rule", "digest", "reason", "approver", "expires"), shapes.TEXT))
     reference = Query("reference", "The model", {**shapes.REFERENCE})

@@ -58,6 +58,7 @@ def model_page_rules(desk: Desk) -> tuple[Rule, ...]:
         after, scope = number_of(request, "after", 0), scope_of(request)
 
         def read() -> dict[str, Any]:
+            index.follow_log()
             found = index.page(Filters(**asked), after, PAGE, scope)
             counts = index.counts(scope)
             return {"rows": [row._asdict() for row in found.rows], "after": found.after, "counts": counts._asdict()}
@@ -94,6 +95,7 @@ def _asked(request: Request) -> tuple[str, str]:
 
 def _everything(desk: Desk, index: Index, path: str, digest: str, scope: Scope) -> dict[str, Any]:
     reference = reference_in(desk, path, "", digest)
+    index.follow_log()
     known = index.model(place_of(reference), digest, scope)
     if known is None:
         raise BadRequest(404, "the index does not know this model")

@@ -41,6 +41,7 @@ def queue_rules(desk: Desk) -> tuple[Rule, ...]:
 
     def everything(request: Request) -> dict[str, Any]:
         caller, scope = caller_of(request), scope_of(request)
+        index.follow_log()
         seen = blocked(caller)
         alerts = desk.alerts.listed(caller.tenants, only_open=True, limit=SHOWN + 1)
         until = (desk.site.now() + timedelta(days=SOON)).isoformat()
