@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from build.desks import staffed
 from build.hostile_index import ATTACKS
 from build.running import command
+from weighbridge.index.database import writing
 from weighbridge.render.charts import Node, chain, dots, layers, stacks, strip
 from weighbridge.web.access import CALLER, Caller
 from weighbridge.web.bodies import BadRequest
@@ -112,8 +114,8 @@ def test_a_form() -> None:
 
 
 def test_no_cell_is_a_formula() -> None:
-    for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "=cmd|' /C calc'!A0"):
-        assert _cell(text)[0] not in "=+-@\t", text
+    for cell in ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "=cmd|' /C calc'!A0"):
+        assert _cell(cell)[0] not in "=+-@\t", cell
     assert _cell(["a", "b"]) == "a, b"
 
 
@@ -158,3 +160,15 @@ def test_a_page_shows_what_was_decided_since_it_was_last_asked(tmp_path: Path) -
         here.desk.kept.forget()
         (standing,) = here.ask("GET", page).json["standing"]
         assert standing["stage"] == "production"
+
+
+def test_a_log_whose_head_is_gone_is_no_empty_log(tmp_path: Path) -> None:
+    with staffed(tmp_path, local=True) as here:
+        here.ask("POST", "/v1/admit", {"reference": "net:v1", "stage": "production"})
+        assert "The chain has 1 entries" in here.ask("GET", "/decisions").text
+        with writing(here.desk.engine) as connection:
+            connection.execute(text("DELETE FROM head"))
+        here.desk.kept.forget()
+        gone = here.ask("GET", "/decisions")
+        assert gone.status == 503
+        assert "has no head" in gone.json["why"]

@@ -81,8 +81,14 @@ class DecisionLog:
             connection.execute(self._tables.head.update().values(head._asdict()))
         return head
 
+    def begun(self) -> bool:
+        """Whether there is anything of a log: its head, or an entry."""
+        with told(), reading(self._engine) as connection:
+            tables = self._tables.head, self._tables.decisions
+            return any(connection.execute(table.select().limit(1)).first() is not None for table in tables)
+
     def head(self) -> Head:
-        """The end of the log."""
+        """The end of the log. Raises IndexFailed if there is none."""
         with told(), reading(self._engine) as connection:
             return self._head(connection)
 
@@ -139,6 +145,9 @@ def open_log(address: str, *, create: bool = False, seal: Callable[[Head], bytes
     engine = open_database(address, create=create)
     tables = log_tables()
     log = DecisionLog(engine, tables)
+    with told(), reading(engine) as connection:  # almost always this is all
+        if connection.execute(tables.head.select()).first() is not None:
+            return log
     with told(), writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")

@@ -7,12 +7,11 @@ import io
 import json
 from collections import Counter
 
-from weighbridge.core.errors import IndexFailed, UsageError
+from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
-from weighbridge.index.log import open_log
-from weighbridge.pipelines.gate_two import DEFAULT_INDEX
+from weighbridge.index.log import DecisionLog, log_tables
 from weighbridge.render.charts import stacks
 from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.api import number_of
@@ -37,21 +36,15 @@ FIELDS = ("sequence", "decision", "stage", "digest", "reference", "path", "made"
 
 def decision_rules(desk: Desk) -> tuple[Rule, ...]:
     """The page of decisions, and the same rows as CSV."""
-    address = desk.site.settings.index_address or DEFAULT_INDEX
+    log = DecisionLog(desk.engine, log_tables())
 
     def newest() -> tuple[list[Entry], str]:
-        try:
-            log = open_log(address)
-        except (UsageError, IndexFailed):
+        if not log.begun():
             return [], "No decision was recorded."
-        try:
-            head = log.head()
-            signed = "signed" if head.bundle else "not signed"
-            return log.newest(
-                LOOKED_AT
-            ), f"The chain has {head.sequence} entries, and its end is {signed}: {head.hash}."
-        finally:
-            log.close()
+        head = log.head()
+        signed = "signed" if head.bundle else "not signed"
+        said = f"The chain has {head.sequence} entries, and its end is {signed}: {head.hash}."
+        return log.newest(LOOKED_AT), said
 
     def rows(request: Request) -> tuple[list[dict[str, Any]], str]:
         caller = caller_of(request)
