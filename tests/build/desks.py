@@ -57,8 +57,8 @@ class Asker:
             transport = httpx2.ASGITransport(app=self._app)
             async with httpx2.AsyncClient(transport=transport, base_url=self._base) as client:
                 body = {} if document is None else {"json": document}
-                headers = {**more.pop("headers", {}), **({"authorization": f"Bearer {token}"} if token else {})}
-                return await client.request(method, path, **{**body, **more}, headers=headers)
+                headers = {**more.get("headers", {}), **({"authorization": f"Bearer {token}"} if token else {})}
+                return await client.request(method, path, **{**body, **more, "headers": headers})
 
         got = self._portal.call(send)
         assert "Traceback" not in got.text
@@ -66,7 +66,10 @@ class Asker:
         assert "content-security-policy" in got.headers
         assert got.headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in got.headers
-        if got.status_code >= 400:
+        if got.status_code >= 400 and got.headers["content-type"].startswith("text/html"):
+            assert "text/html" in more.get("headers", {}).get("accept", ""), "a page for a program"
+            assert "<h1>" in got.text
+        elif got.status_code >= 400:
             assert got.json()["schema"] == "weighbridge.problem/1"
             assert got.json()["why"]
         is_json = got.headers.get("content-type") == "application/json"

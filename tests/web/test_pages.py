@@ -169,6 +169,9 @@ def test_a_log_whose_head_is_gone_is_no_empty_log(tmp_path: Path) -> None:
         with writing(here.desk.engine) as connection:
             connection.execute(text("DELETE FROM head"))
         here.desk.kept.forget()
+        shown = here.ask("GET", "/decisions", headers={"accept": "text/html,*/*"})
+        assert shown.status == 503
+        assert "has no head" in shown.text
         gone = here.ask("GET", "/decisions")
         assert gone.status == 503
         assert "has no head" in gone.json["why"]
