@@ -395,3 +395,16 @@ def test_a_registry_that_nobody_pushed_to_is_said_to_be_none(tmp_path):
     (tmp_path / "half" / "oci-layout").write_bytes(b'{"imageLayoutVersion":"1.0.0"}')
     with pytest.raises(RegistryError, match="cannot be read"):
         repositories(str(tmp_path / "half"))
+
+
+def test_a_folder_that_another_one_completes_meanwhile_is_taken_for_what_it_is(folder, monkeypatch):
+    folder.mkdir()
+    look = os.listdir
+
+    def late(place):
+        monkeypatch.setattr(os, "listdir", look)
+        open_layout(str(folder), "org/other", create=True)
+        return look(place)
+
+    monkeypatch.setattr(os, "listdir", late)
+    assert open_layout(str(folder), "org/tiny", create=True).tags() == ()

@@ -256,7 +256,8 @@ class LayoutStore:
 def _create(folder: str) -> None:
     complete = os.path.join(folder, "oci-layout")
     ours = {".weighbridge.lock", "blobs", "ingest", "index.json"}
-    if os.path.isdir(folder) and not os.path.exists(complete) and not set(os.listdir(folder)) <= ours:
+    there = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    if "oci-layout" not in there and not there <= ours:  # one look: another one may be making it at this moment
         raise RegistryError(
             f"{plain(folder)} holds something else than an OCI image layout", "name an empty or a new folder"
         )
