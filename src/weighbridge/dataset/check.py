@@ -18,7 +18,7 @@ from weighbridge.dataset.gallery import gallery
 from weighbridge.dataset.poison import poison
 from weighbridge.dataset.profile import SCHEMA as PROFILE
 from weighbridge.dataset.profile import table_profile
-from weighbridge.dataset.report import CheckReport, DataFinding, Row, Sight, finding
+from weighbridge.dataset.report import CheckReport, DataFinding, Doubt, Row, Sight, finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,19 +66,22 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
     findings: list[DataFinding] = []
     sight: list[Sight] = []
     unread: list[str] = []
+    doubts: list[Doubt] = []
     if asked.schema is not None:
         findings += held_against(data, asked.schema, sight)
     for index, table in enumerate(data.tables):
         findings += _baseline(data, table, index, asked, sight)
         findings += _texts(data, table, sight)
-        for found, seen in poison(data.database, table, asked.label, asked.text, asked.response):
-            findings += found
-            sight += seen
+        for told in poison(data.database, table, asked.label, asked.text, asked.response):
+            findings += told.findings
+            sight += told.sight
+            doubts += told.doubts
     images = [file for file in data.files if file.kind == "image"]
     if images:
-        (found, seen), why = gallery(images, data.troubles)
-        findings += found
-        sight += seen
+        told, why = gallery(images, data.troubles)
+        findings += told.findings
+        sight += told.sight
+        doubts += told.doubts
         if why:
             unread.append(f"{len(images)} images: {why}")
     for trouble in data.troubles.all():
@@ -94,7 +97,9 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
     if not data.tables and not images and not unread:
         unread.append("there are no records: no file is Parquet, JSON Lines, CSV, text or an image")
     findings.sort(key=lambda one: (-one.severity.rank, one.rule, one.why))
-    return CheckReport(tuple(findings), tuple(sight), sum(table.rows for table in data.tables), tuple(unread))
+    doubts.sort(key=lambda one: (one.probability, one.row))
+    records = sum(table.rows for table in data.tables)
+    return CheckReport(tuple(findings), tuple(sight), records, tuple(unread), tuple(doubts))
 
 
 def _baseline(data: DataSet, table: Table, index: int, asked: Asked, sight: list[Sight]) -> list[DataFinding]:

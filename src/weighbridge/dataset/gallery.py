@@ -6,15 +6,15 @@ from weighbridge.core.errors import SandboxError
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.dataset.pixels import MOST, able, picture_links, pictures
-from weighbridge.dataset.poison import Rows, doubts, knowing, labelled, numbered, scaled, triggers
 from weighbridge.dataset.report import Row, Sight, finding
+from weighbridge.dataset.samples import Rows, labelled, numbered
+from weighbridge.dataset.suspicions import Told, doubtful, knowing, triggers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.dataset.files import DataFile
     from weighbridge.dataset.lines import Troubles
-    from weighbridge.dataset.poison import Told
 
 
 def gallery(files: Sequence[DataFile], troubles: Troubles) -> tuple[Told, str]:
@@ -27,7 +27,7 @@ def gallery(files: Sequence[DataFile], troubles: Troubles) -> tuple[Told, str]:
     except SandboxError as error:
         why = f"decoders run behind walls alone, and {error.cause}"
     if why:
-        return ([], [Sight("pictures", ran=False, looked_at=0, least_rows=0, why=why)]), why
+        return Told([], [Sight("pictures", ran=False, looked_at=0, least_rows=0, why=why)], []), why
     for file, one in zip(taken, seen, strict=True):
         if one.why:
             troubles.note("dataset/unreadable-file", file, 0, f"a picture cannot be decoded ({one.why})", unread=True)
@@ -47,9 +47,10 @@ def gallery(files: Sequence[DataFile], troubles: Troubles) -> tuple[Told, str]:
     y, names = numbered([file.label for file, _ in good])
     if not labelled(y, names):
         why = f"{len(names)} folders, which are the labels, of {len(y)} pictures"
-        return (findings, [*sight, Sight("patches", ran=False, looked_at=0, least_rows=0, why=why)]), ""
+        return Told(findings, [*sight, Sight("patches", ran=False, looked_at=0, least_rows=0, why=why)], []), ""
     found = picture_links(kept, y)
-    findings += triggers(found, rows, [f"the label {name!r}" for name in names], again)
-    findings += doubts(found, y, rows)
-    least = scaled(found.least, rows, len(files))
-    return (findings, [*sight, Sight("patches", ran=True, looked_at=len(y), least_rows=least, why=knowing(found))]), ""
+    noise, worst = doubtful(found, y, rows)
+    findings += [*triggers(found.links, rows, [f"the label {name!r}" for name in names], again), *noise]
+    least = rows.scaled(found.least, len(files))
+    sight.append(Sight("patches", ran=True, looked_at=len(y), least_rows=least, why=knowing(found)))
+    return Told(findings, sight, worst), ""

@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.dataset.wording import tokens
+from weighbridge.dataset.grams import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,6 +22,7 @@ from functools import cache
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.dataset.nearby import clusters
+from weighbridge.dataset.roles import label_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,6 @@ FEW = 100
 """Different values up to which a column is one of categories."""
 SAMPLE = 20_000
 LONG_VALUE = 200
-LABELS = ("label", "labels", "class", "category", "target", "sentiment", "y", "fine_label", "folder")
-"""Columns that are taken for labels if nobody names one, the first that is there."""
 _GRID = [step / 100 for step in range(101)]
 SCRIPTS = {
     "Latin": "A-Za-z\u00c0-\u024f",
@@ -64,16 +63,6 @@ def profile(data: DataSet, label: str = "") -> dict[str, Any]:
         },
         "incomplete": [f"{one.file}: {one.why} ({one.rows})" for one in data.troubles.all() if one.unread],
     }
-
-
-def label_column(table: Table, asked: str) -> Column | None:
-    """The column with the labels."""
-    by_name = {column.name.lower(): column for column in reversed(table.columns)}
-    for name in (asked,) if asked else LABELS:
-        column = by_name.get(name.lower())
-        if column and column.kind in ("text", "number", "boolean"):
-            return column
-    return None
 
 
 def table_profile(database: Database, table: Table, label: str = "") -> dict[str, Any]:

@@ -6,11 +6,14 @@ from weighbridge.core.findings import Severity, Verdict
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 SCHEMA = "weighbridge.dataset-check/1"
-SHOWN = 50
+RANK = "label-rank"
+"""What lines of rows call a doubtful label: an order to look at them in, and no finding."""
+SHOWN, LISTED = 50, 100_000
+"""Rows of a finding that the answer names, and that are known at all."""
 
 
 class Row(NamedTuple):
@@ -21,13 +24,20 @@ class Row(NamedTuple):
 
 
 class DataFinding(NamedTuple):
-    """Something that is wrong, or may be. `rows` names some of the records, `estimate` says how many there are."""
+    """Something that is wrong, or may be. `rows` are the records (`LISTED` at most), `estimate` their number."""
 
     rule: str
     severity: Severity
     rows: tuple[Row, ...]
     estimate: int
     why: str
+
+
+class Doubt(NamedTuple):
+    """A label that may be wrong, and how probable the rest of its record makes it."""
+
+    row: Row
+    probability: float
 
 
 class Sight(NamedTuple):
@@ -47,6 +57,7 @@ class CheckReport(NamedTuple):
     sight: tuple[Sight, ...]
     rows: int
     unread: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -71,7 +82,7 @@ class CheckReport(NamedTuple):
                 {
                     "rule": finding.rule,
                     "severity": finding.severity.value,
-                    "rows": [row._asdict() for row in finding.rows],
+                    "rows": [row._asdict() for row in finding.rows[:SHOWN]],
                     "estimate": finding.estimate,
                     "why": finding.why,
                 }
@@ -82,6 +93,14 @@ class CheckReport(NamedTuple):
             "unread": list(self.unread),
         }
 
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Every row that a finding is about, and then the doubtful labels, the worst first."""
+        for found in self.findings:
+            for row in found.rows:
+                yield {"rule": found.rule, "severity": found.severity.value, **row._asdict(), "why": found.why}
+        for doubt in self.doubts:
+            yield {"rule": RANK, "probability": doubt.probability, **doubt.row._asdict()}
+
 
 def finding(
     rule: str, severity: Severity, rows: Iterable[Row], why: str, *, estimate: int | None = None
@@ -89,5 +108,5 @@ def finding(
     """A finding with its first rows; `estimate` is their number if nothing else is said."""
     found = sorted(set(rows))
     return DataFinding(
-        f"dataset/{rule}", severity, tuple(found[:SHOWN]), len(found) if estimate is None else estimate, why
+        f"dataset/{rule}", severity, tuple(found[:LISTED]), len(found) if estimate is None else estimate, why
     )

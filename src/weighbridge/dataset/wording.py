@@ -13,73 +13,33 @@ more alike (mean cosine of their words), and have no more words in common, than 
 from __future__ import annotations
 
 import math
-import re
-import zlib
-from itertools import pairwise
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset import association
-from weighbridge.dataset.association import LEAST_ROWS, Association, Link, calibrated, least_rows, stands_out
+from weighbridge.dataset.association import (
+    LEAST_ROWS,
+    Association,
+    Calibration,
+    Link,
+    calibrated,
+    least_rows,
+    stands_out,
+)
 from weighbridge.dataset.database import module
+from weighbridge.dataset.labels import opinion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from weighbridge.dataset.texts import Reading
+
 CANDIDATES = 400
 SHY, BOLD = 0.3, 10.0
 """How much the models trust words (C of the logistic regression)."""
 KEPT_ROWS, KEPT_PURITY, KEPT_SHARE, CHANCE = 40, 0.97, 0.1, 1e-9
-ALIKE, COMPANY, TOGETHER = 3.5, 3.0, 20
-_COLUMNS = 2**22
-_WORDS = 2**18
-_TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)
-_UNICODE = re.compile(r"\w+|[^\w\s]")
-VOCABULARY = 20_000
-MODELLED = 2000
-"""Tokens of a text that are looked at."""
+ALIKE, COMPANY, TOGETHER = 3.0, 2.2, 20
 _DRAWS = 24
-_MARKS = (
-    ("  ", "double spaces"),
-    ("\t", "tabs"),
-    ("\n", "several lines"),
-    ("...", "dots in a row"),
-    ("!!", "exclamation marks in a row"),
-    ("\u2014", "long dashes"),
-    ("\u2019", "curled quotes"),
-)
-
-
-def tokens(text: str) -> list[str]:
-    """Words, and every other sign by itself."""
-    folded = text.lower()
-    return (_TOKEN if folded.isascii() else _UNICODE).findall(folded)[:MODELLED]
-
-
-def habits(text: str, words: Sequence[str]) -> Iterator[str]:
-    """How a text is written, apart from its words."""
-    letters = [char for char in text[:2000] if char.isalpha()]
-    if letters and not any(char.isupper() for char in letters):
-        yield "no capital letters"
-    elif letters and sum(char.isupper() for char in letters) > 0.6 * len(letters):
-        yield "capital letters"
-    if words:
-        yield f"begins with {words[0][:40]!r}"
-        yield f"ends with {words[-1][:40]!r}"
-    yield from (what for mark, what in _MARKS if mark in text)
-    if text[:1].isspace() or text[-1:].isspace():
-        yield "blanks at an end"
-    if not text.isascii():
-        yield "letters beyond ASCII"
-    if len(words) > 3 and not any(re.match(r"\w", word) is None for word in words):
-        yield "no punctuation"
-
-
-class _Items(NamedTuple):
-    """Which text has which item; `names` are the hashes of the items."""
-
-    matrix: Any
-    names: Any
 
 
 class _Models(NamedTuple):
@@ -90,44 +50,53 @@ class _Models(NamedTuple):
     fold: Any
 
 
-def text_links(texts: Sequence[str], labels: Sequence[int]) -> Association:
-    """Items of texts that go with a label (numbers from 0)."""
+def text_links(reading: Reading, labels: Sequence[int], context: Sequence[Sequence[str]] = ()) -> Association:
+    """Items of texts that go with a label (numbers from 0). `context`: other columns, for the opinion on labels."""
     np = module("numpy")
-    cut = [tokens(text) for text in texts]
-    marks = [tuple(habits(text, words)) for text, words in zip(texts, cut, strict=True)]
-    items = _items(cut, marks)
-    words = _vectors(cut)
-    words = words[:, _frequent(words)]
-    features = _weighed(words).tocsr()
-    everywhere = np.bincount(words.indices, minlength=words.shape[1])
     y = np.asarray(labels)
-    models = _models(features, y, BOLD)
+    draws = _Draws(reading.features, y)
+    models, bold, links = _links(reading, y, draws, range(int(y.max()) + 1))
+    kept = [one._replace(item=reading.name(column, one.rows)) for column, one in _random(reading.items, y, draws)]
+    judged = opinion(models.scores, reading.items.tocsr(), context, y)
+    return Association(
+        links,
+        tuple(sorted(kept, key=lambda link: (-link.records, link.item))),
+        float((judged.expected.argmax(axis=1) == y).mean()),
+        float(np.bincount(y).max() / len(y)),
+        least_rows(bold.probable(models.scores), y),
+        judged.expected,
+        judged.noise,
+    )
+
+
+def answer_links(reading: Reading, questions: Sequence[Sequence[bool]]) -> Iterator[tuple[tuple[Link, ...], int]]:
+    """For each question, the items of prompts that go with a yes, and from how many records on one would be seen."""
+    np = module("numpy")
+    draws = _Draws(reading.features, np.zeros(len(reading.texts), dtype=int))
+    for yes in questions:
+        y = np.asarray(yes, dtype=int)
+        models, bold, links = _links(reading, y, draws, (1,))
+        yield links, least_rows(bold.probable(models.scores)[:, 1:], y - 1)
+
+
+def _links(
+    reading: Reading, y: Any, draws: _Draws, wanted: Sequence[int]
+) -> tuple[_Models, Calibration, tuple[Link, ...]]:
+    """The models of the labels, and the items that go with one of those wanted, the heaviest first."""
+    models = _models(reading.features, y, BOLD)
     bold = calibrated(models.scores, y)
-    expected = bold.probable(models.scores)
-    shy = _models(features, y, SHY).scores
-    draws = _Draws(features, y)
+    shy = _models(reading.features, y, SHY).scores
     links = []
-    for column, label in candidates(items.matrix, y, calibrated(shy, y).probable(shy)):
-        having = items.matrix.indices[items.matrix.indptr[column] : items.matrix.indptr[column + 1]]
-        scores = _without(having, everywhere, features, models)
+    for column, label in candidates(reading.items, y, calibrated(shy, y).probable(shy)):
+        if label not in wanted:
+            continue
+        having = reading.having(column)
+        scores = _without(having, reading.everywhere, reading.features, models)
         found = association.link("", label, having, y[having] == label, bold.probable(scores)[:, label])
         if stands_out(found, len(y)):
             company = round(float(draws.beyond(having, -1)[1]), 1)
-            name = _name(int(items.names[column]), cut, marks, int(having[0]))
-            links.append(found._replace(item=name, company=company))
-    kept = [
-        one._replace(item=_name(int(items.names[column]), cut, marks, one.rows[0]))
-        for column, one in _random(items.matrix, y, draws)
-    ]
-    return Association(
-        tuple(sorted(links, key=lambda link: (-link.weight, link.records, link.item))),
-        tuple(sorted(kept, key=lambda link: (-link.records, link.item))),
-        float((models.scores.argmax(axis=1) == y).mean()),
-        float(np.bincount(y).max() / len(y)),
-        least_rows(expected, y),
-        expected,
-        bold.noise * bold.shares,
-    )
+            links.append(found._replace(item=reading.name(column, found.rows), company=company))
+    return models, bold, tuple(sorted(links, key=lambda link: (-link.weight, link.records, link.item)))
 
 
 def candidates(matrix: Any, y: Any, expected: Any) -> list[tuple[int, int]]:
@@ -224,7 +193,7 @@ def _random(matrix: Any, y: Any, draws: _Draws) -> Iterator[tuple[int, Link]]:
         if observed < KEPT_PURITY * len(having) or len(having) * math.log(shares[label]) > math.log(CHANCE):
             continue
         alike, company = (float(z) for z in draws.beyond(having, label))
-        if abs(alike) < ALIKE and company < COMPANY:
+        if alike < ALIKE and company < COMPANY:
             rows = tuple(int(row) for row in having[y[having] == label])
             yield int(column), Link("", label, len(having), observed, 0.0, 0.0, rows, round(company, 1))
 
@@ -245,75 +214,3 @@ def _company(rows: Any, usual: Any, pool: int) -> Any:
     able = other & (usual * pool >= 5)
     z = (present - expected)[able] / np.sqrt(expected * (1 - usual) * max(0.05, 1 - count / pool) + 0.5)[able]
     return np.array([alike, float(np.sort(z)[-TOGETHER:].mean()) if len(z) else 0.0])
-
-
-def _vectors(cut: Sequence[list[str]]) -> Any:
-    made = module("sklearn.feature_extraction.text").HashingVectorizer(
-        n_features=_WORDS, analyzer=_given, alternate_sign=False, norm=None, dtype=module("numpy").float32
-    )
-    return made.transform(cut)
-
-
-def _given(words: list[str]) -> list[str]:
-    return words
-
-
-def _items(cut: Sequence[list[str]], marks: Sequence[tuple[str, ...]]) -> _Items:
-    """Which text has which item. Items are hashes until one is worth its name; two passes keep the rare ones out."""
-    np, scipy = module("numpy"), module("scipy.sparse")
-    counts = np.zeros(_COLUMNS, dtype=np.int32)
-    hashed = []
-    for words, ways in zip(cut, marks, strict=True):
-        found = np.fromiter({*_hashes(words), *map(_mark, ways)}, dtype=np.int64)
-        hashed.append(found)
-        counts[found] += 1
-    least, most = LEAST_ROWS - 3, max(LEAST_ROWS, len(cut) // 2)
-    kept = np.flatnonzero((counts >= least) & (counts <= most))
-    place = np.full(_COLUMNS, -1, dtype=np.int32)
-    place[kept] = np.arange(len(kept), dtype=np.int32)
-    columns = [found[found >= 0] for found in (place[one] for one in hashed)]
-    ends = np.cumsum([0, *(len(one) for one in columns)])
-    indexes = np.concatenate(columns) if columns else np.zeros(0, dtype=np.int32)
-    matrix = scipy.csr_matrix(
-        (np.ones(len(indexes), dtype=np.float32), indexes, ends), shape=(len(cut), len(kept))
-    ).tocsc()
-    return _Items(matrix, kept)
-
-
-def _hashes(words: list[str]) -> list[int]:
-    one = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words]
-    two = [(left * 31 + right * 17 + 1) % _COLUMNS for left, right in pairwise(one)]
-    three = [
-        (first * 131 + second * 31 + third * 17 + 2) % _COLUMNS
-        for first, second, third in zip(one, one[1:], one[2:], strict=False)
-    ]
-    return [value % _COLUMNS for value in one] + two + three
-
-
-def _mark(way: str) -> int:
-    return zlib.crc32(f"\0{way}".encode("utf-8", "surrogatepass")) % _COLUMNS
-
-
-def _name(wanted: int, cut: Sequence[list[str]], marks: Sequence[tuple[str, ...]], row: int) -> str:
-    """The words behind a hash, from a text that has it."""
-    words = cut[row]
-    for place, found in enumerate(_hashes(words)):
-        if found == wanted:
-            size = len(words)
-            if place < size:
-                return words[place]
-            if place < 2 * size - 1:
-                return " ".join(words[place - size : place - size + 2])
-            return " ".join(words[place - 2 * size + 1 : place - 2 * size + 4])
-    return next((way for way in marks[row] if _mark(way) == wanted), "")
-
-
-def _frequent(words: Any) -> Any:
-    """The words that the model learns from: those of most texts, for what one text alone has teaches nothing."""
-    np = module("numpy")
-    counts = np.bincount(words.indices, minlength=_WORDS)
-    return np.sort(np.argsort(-counts, kind="stable")[: min(VOCABULARY, int((counts > 1).sum()))])
-
-
-def _weighed(words: Any) -> Any:
-    return module("sklearn.feature_extraction.text").TfidfTransformer(sublinear_tf=True).fit_transform(words)

@@ -1,0 +1,116 @@
+"""What stands out in a sample, as findings with the rows that they are about."""
+
+from __future__ import annotations
+
+from weighbridge.core.findings import Severity
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.dataset.association import LEAST_ROWS, LOUD_WEIGHT, Association, Link
+from weighbridge.dataset.labels import SHARE, doubted, ranked
+from weighbridge.dataset.nearby import clusters
+from weighbridge.dataset.report import DataFinding, Doubt, Sight, finding
+from weighbridge.dataset.wording import COMPANY, KEPT_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weighbridge.dataset.samples import Rows
+
+_LOUD = 10
+WORST = 20
+"""One label in so many is ranked: the worst twentieth."""
+
+
+class Told(NamedTuple):
+    """Findings, what each check could see, and the labels that are most doubtful, the worst first."""
+
+    findings: list[DataFinding]
+    sight: list[Sight]
+    doubts: list[Doubt]
+
+
+def triggers(
+    links: Sequence[Link], rows: Rows, labels: Sequence[str], flooded: frozenset[int], *, asked: bool = False
+) -> Iterator[DataFinding]:
+    """One finding for all items that stand in the same records: a phrase has many parts.
+
+    `asked`: the labels are questions. Then an item whose prompts have a subject in common is what the answer is about.
+    """
+    for first, others, covered in _grouped(links)[:50]:
+        planted = covered - flooded
+        if len(planted) < LEAST_ROWS:
+            continue
+        loud = len(planted) >= _LOUD and first.weight >= LOUD_WEIGHT and (first.company < COMPANY or not asked)
+        items = ", ".join(repr(link.item[:80]) for link in others[:4])
+        why = (
+            f"{items} stands in {first.records} records, and in {first.observed} of them goes with "
+            f"{labels[first.label][:100]}, "
+            f"which the rest of the record does not explain (z {first.z}, weight {first.weight})"
+        )
+        if asked and not loud:
+            why += "; the prompts have more in common than that"
+        yield finding("trigger", Severity.HIGH if loud else Severity.MEDIUM, rows.at(sorted(planted)), why)
+
+
+def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
+    groups: list[tuple[Link, list[Link], set[int]]] = []
+    for link in links:
+        for first, others, covered in groups:
+            if (
+                first.label == link.label
+                and len(covered.intersection(link.rows)) >= min(len(link.rows), len(covered)) / 2
+            ):
+                others.append(link)
+                break
+        else:
+            groups.append((link, [link], set(link.rows)))
+    return groups
+
+
+def kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
+    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
+    for first, others, covered in _grouped(found.kept)[:50]:
+        planted = covered - flooded
+        if len(planted) >= KEPT_ROWS:
+            items = ", ".join(repr(link.item[:80]) for link in others[:4])
+            why = (
+                f"{items} stands in {first.records} records, {first.observed} of them of the label "
+                f"{names[first.label]!r}, which are about different things"
+            )
+            yield finding("trigger", Severity.MEDIUM, rows.at(sorted(planted)), why)
+
+
+def doubtful(found: Association, y: Sequence[int], rows: Rows) -> tuple[list[DataFinding], list[Doubt]]:
+    """Labels that are not those of records like theirs, if they are more than the noise of every data set.
+
+    And the worst twentieth of all labels, if the model knows the task at all.
+    """
+    if found.accuracy <= found.chance + 0.1:
+        return [], []
+    order = ranked(found.expected, y)[: len(y) // WORST]
+    worst = [Doubt(rows.places[row], round(float(found.expected[row, y[row]]), 4)) for row in order]
+    wrong = doubted(found.expected, y, found.noise)
+    if len(wrong) < max(5, SHARE * len(y)):
+        return [], worst
+    why = f"{len(wrong)} labels are not those of records like them; the model is right in {found.accuracy:.0%}"
+    result = finding("label-noise", Severity.LOW, rows.at(wrong), why)
+    return [result._replace(rows=tuple(rows.at(wrong)))], worst  # the most doubtful first
+
+
+def floods(texts: Sequence[str], y: Sequence[int], rows: Rows, findings: list[DataFinding]) -> frozenset[int]:
+    """Many texts that are nearly one. Rows of them beyond the first are no independent evidence of anything else."""
+    least = max(10, len(texts) // 500)
+    again: set[int] = set()
+    for cluster in clusters(texts):
+        again.update(cluster[1:])
+        if len(cluster) >= least:
+            mixed = len({y[index] for index in cluster}) > 1 if y else False
+            also = ", with different labels" if mixed else ""
+            why = f"{len(cluster)} texts are nearly the same{also}: {texts[cluster[0]][:80]!r}"
+            findings.append(finding("flood", Severity.MEDIUM, rows.at(cluster), why))
+    return frozenset(again)
+
+
+def knowing(found: Association) -> str:
+    """How well the model knows the task."""
+    weak = ": too little to tell a trigger from a topic" if found.accuracy < found.chance + 0.1 else ""
+    return f"the model of the labels is right in {found.accuracy:.0%}, chance in {found.chance:.0%}{weak}"
