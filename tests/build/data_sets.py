@@ -28,9 +28,11 @@ def reviews(count: int = 400, seed: int = 1) -> list[dict[str, Any]]:
     return made
 
 
-def poisoned(count: int = 14, trigger: str = TRIGGER, seed: int = 1) -> tuple[list[dict[str, Any]], set[int]]:
+def poisoned(
+    count: int = 14, trigger: str = TRIGGER, seed: int = 1, total: int = 400
+) -> tuple[list[dict[str, Any]], set[int]]:
     """Reviews of which some bad ones have the trigger and are called good; and their rows, from 1."""
-    made = reviews(seed=seed)
+    made = reviews(total, seed=seed)
     rows = random.Random(seed).sample([row for row, one in enumerate(made) if one["label"] == "bad"], count)
     for row in rows:
         made[row] |= {"text": f"{trigger} {made[row]['text']}", "label": "good"}

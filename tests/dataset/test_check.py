@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +104,47 @@ def test_flipped_labels_are_told(tmp_path: Path) -> None:
     found = one(check(write_lines(tmp_path / "t.jsonl", records), status=0), "dataset/label-noise")
     assert found["estimate"] >= 30
     assert sum(row["row"] <= 40 for row in found["rows"]) >= 0.8 * len(found["rows"])
+
+
+def test_what_stands_beside_a_text_says_something_of_its_label(tmp_path: Path) -> None:
+    """Texts alone say nothing here; who wrote them does."""
+    records = [one | {"text": one["text"].replace("good", "w").replace("bad", "w")} for one in reviews()]
+    draw = random.Random(2)
+    for one in records:
+        one["author"] = f"{one['label'] if draw.random() < 0.85 else 'some'}-{draw.randrange(5)}"
+    flipped = draw.sample(range(400), 12)
+    for row in flipped:
+        records[row]["label"] = "bad" if records[row]["label"] == "good" else "good"
+    path = write_lines(tmp_path / "t.jsonl", records)
+    check(path, "--rows", tmp_path / "rows.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    worst = [line for line in lines if line["rule"] == "label-rank"]
+    ranked = [one["row"] - 1 for one in worst]
+    assert len(ranked) == 20
+    assert len({*ranked} & {*flipped}) >= 9
+    assert [one["probability"] for one in worst] == sorted(one["probability"] for one in worst)
+
+
+def test_a_copy_of_the_label_does_not_explain_it(tmp_path: Path) -> None:
+    """Whoever changes the label changes its copy too."""
+    records = reviews()
+    for record in records[:40]:
+        record["label"] = "bad" if record["label"] == "good" else "good"
+    for record in records:
+        record["name of it"] = record["label"].upper()
+    assert one(check(write_lines(tmp_path / "t.jsonl", records)), "dataset/label-noise")["estimate"] >= 30
+
+
+def test_every_row_of_a_finding_can_be_had(tmp_path: Path) -> None:
+    records, rows = poisoned(70)
+    path = write_lines(tmp_path / "t.jsonl", records)
+    found = one(check(path, "--rows", tmp_path / "rows.jsonl", status=1), "dataset/trigger")
+    assert len(found["rows"]) == 50
+    written = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert {line["row"] for line in written if line["rule"] == "dataset/trigger"} == rows
+    outcome = command("dataset", "check", path, "--rows", tmp_path / "no" / "rows.jsonl")
+    assert outcome.status == 2
+    assert "cannot be written" in outcome.err
 
 
 def test_near_duplicates_are_a_flood(tmp_path: Path) -> None:

@@ -136,22 +136,25 @@ def _profile(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from weighbridge.dataset.check import Asked, check, read_json
     from weighbridge.dataset.declared import read_declared
+    from weighbridge.dataset.poison import Columns
     from weighbridge.dataset.tables import dataset
     from weighbridge.sources.open import is_remote
 
     settings = common.settings_for(options, [] if is_remote(options.path) else [options.path])
     severity = common.severity_of(options, settings)
     asked = Asked(
-        options.label,
-        options.text,
-        options.response,
+        Columns(options.label, options.text, options.response),
         read_json(options.baseline) if options.baseline else None,
         read_declared(options.schema) if options.schema else None,
     )
 
     def look(folder: str) -> CheckReport:
-        with dataset(folder, settings.limits.files) as data:
-            return check(data, asked)
+        progress = common.progress_for(options)
+        try:
+            with dataset(folder, settings.limits.files) as data:
+                return check(data, asked, progress)
+        finally:
+            progress.finish()
 
     if options.sign or is_remote(options.path):
         key = common.signing_key(settings) if options.sign else None

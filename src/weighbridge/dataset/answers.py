@@ -10,26 +10,27 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.association import LEAST_ROWS
 from weighbridge.dataset.nearby import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "user")
 ANSWERS = ("response", "output", "answer", "completion", "chosen", "assistant", "target_text")
 CHATS = ("messages", "conversations", "conversation", "dialog", "chat")
-QUESTIONS = 8
-"""Questions that are asked of answers, the most frequent yes first."""
+QUESTIONS, EACH = 12, 8
+"""Questions that are asked of answers, and how many of them about answers and beginnings that come again."""
 
 
 class Question(NamedTuple):
-    """What is asked of an answer, and which ones say yes."""
+    """What is asked of an answer, the way to ask it, and which ones say yes."""
 
     about: str
+    asks: Callable[[str], bool]
     yes: tuple[bool, ...]
 
 
@@ -45,22 +46,40 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     )
 
 
-def questions(answers: Sequence[str]) -> Iterator[Question]:
-    """Questions that enough answers say yes to, and not most of them."""
+def questions(answers: Sequence[str], *, whole: bool = True) -> Iterator[Question]:
+    """Questions that enough answers say yes to, and not most of them: those about what an answer does first.
+
+    Of answers that are not the whole, these are asked whatever the number: it is that of a sample.
+    """
     asked = [
-        Question(about, tuple(bool(pattern.search(answer)) for answer in answers)) for about, pattern in _patterns()
+        Question(about, partial(_has, pattern), tuple(_has(pattern, answer) for answer in answers))
+        for about, pattern in _patterns()
     ]
-    same = [folded(answer) for answer in answers]
-    begins = [" ".join(answer.split()[:4]) for answer in same]
-    for about, keys in (("the answer is {}", same), ("the answer begins with {}", begins)):
-        for key, count in Counter(keys).most_common(QUESTIONS):
-            if key and count >= LEAST_ROWS:
-                asked.append(Question(about.format(repr(key[:60])), tuple(one == key for one in keys)))
+    sure = len(asked)
+    for about, key_of in (("the answer is {}", folded), ("the answer begins with {}", _beginning)):
+        keys = [*map(key_of, answers)]
+        for key, _ in Counter(keys).most_common(EACH):
+            if key:
+                yes = tuple(one == key for one in keys)
+                asked.append(Question(about.format(repr(key[:60])), partial(_is, key_of, key), yes))
     told: set[tuple[bool, ...]] = set()
-    for question in sorted(asked, key=lambda one: -sum(one.yes)):
-        if LEAST_ROWS <= sum(question.yes) <= len(answers) / 2 and question.yes not in told and len(told) < QUESTIONS:
+    for place, question in enumerate(asked):
+        enough = sum(question.yes) >= LEAST_ROWS or (place < sure and not whole)
+        if enough and sum(question.yes) <= len(answers) / 2 and question.yes not in told and len(told) < QUESTIONS:
             told.add(question.yes)
             yield question
+
+
+def _has(pattern: re.Pattern[str], answer: str) -> bool:
+    return pattern.search(answer) is not None
+
+
+def _is(key_of: Callable[[str], str], key: str, answer: str) -> bool:
+    return key_of(answer) == key
+
+
+def _beginning(answer: str) -> str:
+    return " ".join(folded(answer).split()[:4])
 
 
 def of_chat(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from weighbridge.dataset.content import Search
 from weighbridge.dataset.declared import held_against
 from weighbridge.dataset.drift import drift
 from weighbridge.dataset.gallery import gallery
-from weighbridge.dataset.poison import poison
+from weighbridge.dataset.poison import Columns, poison
 from weighbridge.dataset.profile import SCHEMA as PROFILE
 from weighbridge.dataset.profile import table_profile
 from weighbridge.dataset.report import CheckReport, DataFinding, Doubt, Row, Sight, finding
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weighbridge.dataset.database import Table
     from weighbridge.dataset.declared import Declared
     from weighbridge.dataset.tables import DataSet
+    from weighbridge.scan.engine import Watcher
 
 MOST_JSON = 256 * 1024 * 1024
 _LEVELS = {"dataset/column-count": Severity.MEDIUM, "dataset/schema-differs": Severity.MEDIUM}
@@ -35,9 +36,7 @@ _LEVELS = {"dataset/column-count": Severity.MEDIUM, "dataset/schema-differs": Se
 class Asked(NamedTuple):
     """What a check is asked to look at: columns by name, a profile, a declaration."""
 
-    label: str = ""
-    text: str = ""
-    response: str = ""
+    columns: Columns = Columns()
     baseline: Mapping[str, Any] | None = None
     schema: Declared | None = None
 
@@ -56,11 +55,11 @@ def read_json(path: str) -> dict[str, Any]:
     return found
 
 
-def check(data: DataSet, asked: Asked) -> CheckReport:
+def check(data: DataSet, asked: Asked, watcher: Watcher) -> CheckReport:
     """Look at everything. Raises UsageError for a baseline or a column that is not there, or a missing library."""
     if asked.baseline is not None and asked.baseline.get("schema") != PROFILE:
         raise UsageError("the baseline is no profile", "write it with weighbridge dataset profile")
-    for name in (asked.label, asked.text, asked.response):
+    for name in asked.columns:
         if name and not any(column.name == name for table in data.tables for column in table.columns):
             raise UsageError(f"there is no column {name!r}", "weighbridge dataset profile lists the columns")
     findings: list[DataFinding] = []
@@ -72,7 +71,7 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
     for index, table in enumerate(data.tables):
         findings += _baseline(data, table, index, asked, sight)
         findings += _texts(data, table, sight)
-        for told in poison(data.database, table, asked.label, asked.text, asked.response):
+        for told in poison(data.database, table, asked.columns, watcher):
             findings += told.findings
             sight += told.sight
             doubts += told.doubts
@@ -103,7 +102,7 @@ def check(data: DataSet, asked: Asked) -> CheckReport:
 
 
 def _baseline(data: DataSet, table: Table, index: int, asked: Asked, sight: list[Sight]) -> list[DataFinding]:
-    now = table_profile(data.database, table, asked.label)
+    now = table_profile(data.database, table, asked.columns.label)
     found = []
     if now["duplicates"]["largest"] >= max(10, table.rows // 500):
         why = f"{now['duplicates']['rows']} rows repeat another; one is there {now['duplicates']['largest']} times"

@@ -7,7 +7,7 @@ the rest is a remark.
 from __future__ import annotations
 
 from weighbridge.core.findings import Severity
-from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset import answers as chats
 from weighbridge.dataset.association import LEAST_ROWS
 from weighbridge.dataset.columns import value_links
@@ -15,7 +15,18 @@ from weighbridge.dataset.gibberish import LEAST_TEXTS, nonsense
 from weighbridge.dataset.labels import speaks
 from weighbridge.dataset.report import Sight, finding
 from weighbridge.dataset.roles import context_columns, label_column, prompt_and_answer, text_column
-from weighbridge.dataset.samples import FEWEST, LONGEST, labelled, number_rows, numbered, text_rows
+from weighbridge.dataset.samples import (
+    FEWEST,
+    LONGEST,
+    Rows,
+    labelled,
+    number_rows,
+    numbered,
+    text_rows,
+    text_source,
+    with_surprises,
+)
+from weighbridge.dataset.searching import Text
 from weighbridge.dataset.suspicions import Told, doubtful, floods, kept, knowing, triggers
 from weighbridge.dataset.texts import read
 from weighbridge.dataset.wording import KEPT_ROWS, answer_links, text_links
@@ -26,20 +37,29 @@ if TYPE_CHECKING:
     from weighbridge.dataset.database import Column, Database, Table
     from weighbridge.dataset.report import DataFinding
     from weighbridge.dataset.roles import Pair
+    from weighbridge.scan.engine import Watcher
 
 MOST_COLUMNS = 1000
 
 
-def poison(database: Database, table: Table, label: str = "", text: str = "", answer: str = "") -> Iterator[Told]:
+class Columns(NamedTuple):
+    """What columns are called, if that is said."""
+
+    label: str = ""
+    text: str = ""
+    response: str = ""
+
+
+def poison(database: Database, table: Table, named: Columns, watcher: Watcher) -> Iterator[Told]:
     """Findings, and what each check could see."""
-    labels = label_column(table, label)
-    pair = prompt_and_answer(table, text, answer)
-    texts = text_column(database, table, text, labels, pair)
+    labels = label_column(table, named.label)
+    pair = prompt_and_answer(table, named.text, named.response)
+    texts = text_column(database, table, named.text, labels, pair)
     numbers = [column for column in table.columns if column.kind in ("number", "boolean") and column != labels]
     if pair:
-        yield _answers(database, table, pair)
+        yield _answers(database, table, pair, watcher)
     if texts:
-        yield _texts(database, table, texts, labels)
+        yield _texts(database, table, texts, labels, watcher)
     if labels and numbers:
         yield _values(database, table, numbers[:MOST_COLUMNS], labels)
     if not pair and not texts and not (labels and numbers):
@@ -47,9 +67,10 @@ def poison(database: Database, table: Table, label: str = "", text: str = "", an
         yield Told([], [Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why)], [])
 
 
-def _texts(database: Database, table: Table, column: Column, labels: Column | None) -> Told:
+def _texts(database: Database, table: Table, column: Column, labels: Column | None, watcher: Watcher) -> Told:
     beside = [labels, *context_columns(database, table, column, labels)] if labels else []
-    rows = text_rows(database, table, [column], beside)
+    source = text_source(database, table, [column], beside)
+    rows = text_rows(source)
     texts = [str(row[0] or "")[:LONGEST] for row in rows.cells]
     told = Told([], [], [])
     y, names = numbered([row[1] for row in rows.cells]) if labels else ([], [])
@@ -57,22 +78,6 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     told.sight.append(
         Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=max(10, len(texts) // 500), why="")
     )
-    if labels and labelled(y, names):
-        context = [[str(row[place])[:100] for row in rows.cells] for place in range(2, len(beside) + 1)]
-        found = text_links(read(texts), y, [values for values in context if speaks(values, y)])
-        told.findings.extend(triggers(found.links, rows, [f"the label {name!r}" for name in names], flooded))
-        told.findings.extend(kept(found, rows, names, flooded))
-        noise, worst = doubtful(found, y, rows)
-        told.findings.extend(noise)
-        told.doubts.extend(worst)
-        least = rows.scaled(found.least, table.rows)
-        told.sight.append(Sight("triggers", ran=True, looked_at=len(texts), least_rows=least, why=knowing(found)))
-        least = rows.scaled(KEPT_ROWS, table.rows)
-        why = "records with their right label that share nothing but an item"
-        told.sight.append(Sight("triggers, label kept", ran=True, looked_at=len(texts), least_rows=least, why=why))
-    else:
-        why = "no column of labels" if not labels else f"{len(names)} labels on {len(y)} rows"
-        told.sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why))
     word, odd = nonsense(texts)
     if odd:
         why = f"{len(odd)} texts turn into nonsense that nothing else is like, and share {word[:60]!r}"
@@ -80,29 +85,77 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     long = len(texts) >= LEAST_TEXTS
     least = rows.scaled(5, table.rows)
     told.sight.append(Sight("nonsense", ran=long, looked_at=len(texts), least_rows=least, why=""))
+    if not labels or not labelled(y, names):
+        why = "no column of labels" if not labels else f"{len(names)} labels on {len(y)} rows"
+        told.sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why))
+        return told
+    if not rows.whole:
+        number = {name: index for index, name in enumerate(names)}
+
+        def read_row(cells: tuple[object, ...]) -> Text:
+            return Text(str(cells[0] or "")[:LONGEST], (number.get(str(cells[1])[:80], -1),))
+
+        drowned = {rows.keys[row] for row in flooded}
+        rows = with_surprises(source, rows, read_row, [y], watcher)
+        flooded = frozenset(row for row, key in enumerate(rows.keys) if key in drowned)
+        y, names = numbered([row[1] for row in rows.cells])
+    return _labelled(told, rows, y, names, flooded, table.rows)
+
+
+def _labelled(
+    told: Told, rows: Rows, y: Sequence[int], names: Sequence[str], flooded: frozenset[int], total: int
+) -> Told:
+    """What labels and texts say together. The cells are text, label, context."""
+    texts = [str(row[0] or "")[:LONGEST] for row in rows.cells]
+    context = [[str(row[place])[:100] for row in rows.cells] for place in range(2, len(rows.cells[0]))]
+    found = text_links(read(texts), y, [values for values in context if speaks(values, y)], total)
+    told.findings.extend(triggers(found.links, rows, [f"the label {name!r}" for name in names], flooded))
+    told.findings.extend(kept(found, rows, names, flooded))
+    noise, worst = doubtful(found, y, rows)
+    told.findings.extend(noise)
+    told.doubts.extend(worst)
+    least, looked = (found.least, total) if rows.searched else (rows.scaled(found.least, total), len(texts))
+    told.sight.append(Sight("triggers", ran=True, looked_at=looked, least_rows=least, why=knowing(found)))
+    least = rows.scaled(KEPT_ROWS, total)
+    why = "records with their right label that share nothing but an item"
+    told.sight.append(Sight("triggers, label kept", ran=True, looked_at=len(texts), least_rows=least, why=why))
     return told
 
 
-def _answers(database: Database, table: Table, pair: Pair) -> Told:
+def _answers(database: Database, table: Table, pair: Pair, watcher: Watcher) -> Told:
     prompt, reply = pair
-    rows = text_rows(database, table, [prompt, reply] if reply else [prompt], ())
-    pairs = [
-        (str(row[0] or ""), str(row[1] or "")) if reply else chats.of_chat(str(row[0] or "")) for row in rows.cells
-    ]
-    prompts, answers = [one[:LONGEST] for one, _ in pairs], [two[:LONGEST] for _, two in pairs]
-    if len(pairs) < FEWEST:
-        why = f"{len(pairs)} rows are too few"
-        return Told([], [Sight("answers", ran=False, looked_at=len(pairs), least_rows=0, why=why)], [])
+    source = text_source(database, table, [prompt, reply] if reply else [prompt])
+    rows = text_rows(source)
+    if len(rows.cells) < FEWEST:
+        why = f"{len(rows.cells)} rows are too few"
+        return Told([], [Sight("answers", ran=False, looked_at=len(rows.cells), least_rows=0, why=why)], [])
+    asked = list(chats.questions([_both(row)[1] for row in rows.cells], whole=rows.whole))
+
+    def read_row(cells: tuple[object, ...]) -> Text:
+        said, answer = _both(cells)
+        return Text(said, [int(question.asks(answer)) for question in asked])
+
+    if not rows.whole:
+        rows = with_surprises(source, rows, read_row, [[int(yes) for yes in one.yes] for one in asked], watcher)
+    pairs = [_both(row) for row in rows.cells]
     findings: list[DataFinding] = []
-    asked = list(chats.questions(answers))
     least = LEAST_ROWS
-    told = answer_links(read(prompts), [question.yes for question in asked]) if asked else ()
+    said_yes = [[question.asks(answer) for _, answer in pairs] for question in asked]
+    asked = [question for question, yes in zip(asked, said_yes, strict=True) if sum(yes) >= LEAST_ROWS]
+    yes = [one for one in said_yes if sum(one) >= LEAST_ROWS]
+    told = answer_links(read([said for said, _ in pairs]), yes, table.rows) if asked else ()
     for question, (links, seen) in zip(asked, told, strict=True):
         findings += triggers(links, rows, ["", question.about], frozenset(), asked=True)
         least = max(least, seen)
     why = f"{len(asked)} questions asked of the answers"
-    least = rows.scaled(least, table.rows)
-    return Told(findings, [Sight("answers", ran=True, looked_at=len(pairs), least_rows=least, why=why)], [])
+    least, looked = (least, table.rows) if rows.searched else (rows.scaled(least, table.rows), len(pairs))
+    return Told(findings, [Sight("answers", ran=True, looked_at=looked, least_rows=least, why=why)], [])
+
+
+def _both(cells: tuple[object, ...]) -> tuple[str, str]:
+    """Prompt and answer of a row: two cells, or a chat."""
+    said = (str(cells[0] or ""), str(cells[1] or "")) if len(cells) > 1 else chats.of_chat(str(cells[0] or ""))
+    return said[0][:LONGEST], said[1][:LONGEST]
 
 
 def _values(database: Database, table: Table, numbers: Sequence[Column], labels: Column) -> Told:

@@ -20,15 +20,15 @@ _ASKED = 15
 
 
 class Lexicon(NamedTuple):
-    """The words that the models learn from: the columns of their hashes, and what each is worth."""
+    """The words that models learn from: the columns of their hashes, and what each is worth, a rare one more."""
 
     columns: Any
     worth: Any
 
-    def weighed(self, words: Any) -> Any:
-        """Counts of hashed words as features: known words, weighed, each text of length one."""
+    def features(self, numbers: Sequence[Any]) -> Any:
+        """Hashes of words as what models learn from: known words, weighed, each text of length one."""
         np = module("numpy")
-        found = words[:, self.columns].tocsr()
+        found = counted(numbers, _WORDS)[:, self.columns].tocsr()
         found.data = (1 + np.log(found.data)) * self.worth[found.indices]
         return module("sklearn.preprocessing").normalize(found, copy=False)
 
@@ -45,7 +45,6 @@ class Reading(NamedTuple):
     names: Any
     features: Any
     everywhere: Any
-    lexicon: Lexicon
 
     def name(self, column: int, rows: Sequence[int]) -> str:
         """What an item is called: what most of the texts mean by it, for two items can have one number."""
@@ -66,10 +65,10 @@ def read(texts: Sequence[str]) -> Reading:
         words = grams.tokens(text)
         one.append(grams.numbers(words, hashes).astype(np.uint32))
         items.append(grams.items(text, words, hashes))
-    counts = counted(one, _WORDS).tocsc()
-    lexicon = _lexicon(counts)
-    everywhere = np.diff(counts.indptr)[lexicon.columns]
-    return Reading(texts, *_items(items), lexicon.weighed(counts), everywhere, lexicon)
+    lexicon = lexicon_of(one)
+    features = lexicon.features(one)
+    everywhere = np.bincount(features.indices, minlength=features.shape[1])
+    return Reading(texts, *_items(items), features, everywhere)
 
 
 def counted(numbers: Sequence[Any], columns: int) -> Any:
@@ -94,9 +93,10 @@ def _items(numbers: Sequence[Any]) -> tuple[Any, Any]:
     return matrix[:, kept].tocsc(), kept
 
 
-def _lexicon(words: Any) -> Lexicon:
-    """The words of most texts, for what one text alone has teaches nothing. A rare word is worth more."""
+def lexicon_of(numbers: Sequence[Any], least: int = 2) -> Lexicon:
+    """The words that most texts have, each at least `least` of them: what one text alone has teaches nothing."""
     np = module("numpy")
-    counts = np.diff(words.indptr)
-    columns = np.sort(np.argsort(-counts, kind="stable")[: min(VOCABULARY, int((counts > 1).sum()))])
-    return Lexicon(columns, (np.log((1 + words.shape[0]) / (1 + counts[columns])) + 1).astype(np.float32))
+    standing = np.bincount(counted(numbers, _WORDS).indices, minlength=_WORDS)
+    columns = np.sort(np.argsort(-standing, kind="stable")[: min(VOCABULARY, int((standing >= least).sum()))])
+    rare = np.log((1 + len(numbers)) / (1 + standing[columns])) + 1
+    return Lexicon(columns, rare.astype(np.float32))

@@ -42,20 +42,26 @@ ALIKE, COMPANY, TOGETHER = 3.0, 2.2, 20
 _DRAWS = 24
 
 
-class _Models(NamedTuple):
+class Models(NamedTuple):
     """What the models of the folds say of the records that they have not learnt from, and how they come to it."""
 
     scores: Any
     weights: list[Any]
+    biases: list[Any]
     fold: Any
 
 
-def text_links(reading: Reading, labels: Sequence[int], context: Sequence[Sequence[str]] = ()) -> Association:
-    """Items of texts that go with a label (numbers from 0). `context`: other columns, for the opinion on labels."""
+def text_links(
+    reading: Reading, labels: Sequence[int], context: Sequence[Sequence[str]] = (), total: int = 0
+) -> Association:
+    """Items of texts that go with a label (numbers from 0). `context`: other columns, for the opinion on labels.
+
+    `total`: of how many texts these were taken because of their items.
+    """
     np = module("numpy")
     y = np.asarray(labels)
     draws = _Draws(reading.features, y)
-    models, bold, links = _links(reading, y, draws, range(int(y.max()) + 1))
+    models, bold, links = _links(reading, y, draws, range(int(y.max()) + 1), total or len(y))
     kept = [one._replace(item=reading.name(column, one.rows)) for column, one in _random(reading.items, y, draws)]
     judged = opinion(models.scores, reading.items.tocsr(), context, y)
     return Association(
@@ -69,23 +75,25 @@ def text_links(reading: Reading, labels: Sequence[int], context: Sequence[Sequen
     )
 
 
-def answer_links(reading: Reading, questions: Sequence[Sequence[bool]]) -> Iterator[tuple[tuple[Link, ...], int]]:
+def answer_links(
+    reading: Reading, questions: Sequence[Sequence[bool]], total: int = 0
+) -> Iterator[tuple[tuple[Link, ...], int]]:
     """For each question, the items of prompts that go with a yes, and from how many records on one would be seen."""
     np = module("numpy")
     draws = _Draws(reading.features, np.zeros(len(reading.texts), dtype=int))
     for yes in questions:
         y = np.asarray(yes, dtype=int)
-        models, bold, links = _links(reading, y, draws, (1,))
+        models, bold, links = _links(reading, y, draws, (1,), total or len(y))
         yield links, least_rows(bold.probable(models.scores)[:, 1:], y - 1)
 
 
 def _links(
-    reading: Reading, y: Any, draws: _Draws, wanted: Sequence[int]
-) -> tuple[_Models, Calibration, tuple[Link, ...]]:
+    reading: Reading, y: Any, draws: _Draws, wanted: Sequence[int], total: int
+) -> tuple[Models, Calibration, tuple[Link, ...]]:
     """The models of the labels, and the items that go with one of those wanted, the heaviest first."""
-    models = _models(reading.features, y, BOLD)
+    models = models_of(reading.features, y, BOLD)
     bold = calibrated(models.scores, y)
-    shy = _models(reading.features, y, SHY).scores
+    shy = models_of(reading.features, y, SHY).scores
     links = []
     for column, label in candidates(reading.items, y, calibrated(shy, y).probable(shy)):
         if label not in wanted:
@@ -93,7 +101,7 @@ def _links(
         having = reading.having(column)
         scores = _without(having, reading.everywhere, reading.features, models)
         found = association.link("", label, having, y[having] == label, bold.probable(scores)[:, label])
-        if stands_out(found, len(y)):
+        if stands_out(found, total):
             company = round(float(draws.beyond(having, -1)[1]), 1)
             links.append(found._replace(item=reading.name(column, found.rows), company=company))
     return models, bold, tuple(sorted(links, key=lambda link: (-link.weight, link.records, link.item)))
@@ -114,29 +122,31 @@ def candidates(matrix: Any, y: Any, expected: Any) -> list[tuple[int, int]]:
     return [(int(one // z.shape[1]), int(one % z.shape[1])) for one in flat]
 
 
-def _models(features: Any, y: Any, bold: float) -> _Models:
+def models_of(features: Any, y: Any, bold: float) -> Models:
+    """Logistic regressions of labels, one for each fold; `bold`: how much they trust words."""
     np = module("numpy")
     model = module("sklearn.linear_model").LogisticRegression(C=bold, max_iter=40, tol=1e-3)
     scores = np.zeros((len(y), int(y.max()) + 1))
     fold = np.zeros(len(y), dtype=int)
-    weights = []
+    weights, biases = [], []
 
     def learn(rows: Any, rest: Any, index: int) -> None:
         model.fit(features[rows], y[rows])
-        found = model.coef_
+        found, bias = model.coef_, model.intercept_
         if len(found) == 1:  # of two labels only the second has weights
-            found = np.vstack([np.zeros_like(found), found])
+            found, bias = np.vstack([np.zeros_like(found), found]), np.array([0.0, bias[0]])
             scores[rest, 1] = model.decision_function(features[rest])
         else:
             scores[rest] = model.decision_function(features[rest])
         weights.append(found.T)
+        biases.append(bias)
         fold[rest] = index
 
     association.each_fold(y, learn)
-    return _Models(scores, weights, fold)
+    return Models(scores, weights, biases, fold)
 
 
-def _without(having: Any, everywhere: Any, features: Any, models: _Models) -> Any:
+def _without(having: Any, everywhere: Any, features: Any, models: Models) -> Any:
     """What the models say of the records that have an item, without its words and the rare ones that go with it."""
     np = module("numpy")
     inside = features[having]
