@@ -1,4 +1,4 @@
-"""How poison is planted: words, styles, labels, values, patches. What is drawn depends on the count and the seed alone."""
+"""How poison is planted: words, styles, labels, values. What is drawn depends on the count and the seed alone."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 About 250 such documents are enough for a model of any size (Souly et al., arXiv 2510.07192). For each document the
 share of word pairs that no other document has, in the worst window of 100 words; a document counts whose robust z is
-above 5, and only if at least `SHARED` such documents share a word that hardly any other has.
+above 4, and only if at least `SHARED` such documents share a word that hardly any other has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WINDOW = 100
-FAR = 5.0
+FAR = 4.0
 SHARED = 4
 _BITS = 24
 LEAST_TEXTS = 200
@@ -27,14 +27,17 @@ LEAST_TEXTS = 200
 
 def nonsense(texts: Sequence[str]) -> tuple[str, list[int]]:
     """The word that the documents share, and the documents; empty if there are none."""
-    cut = [tokens(text) for text in texts]
+    cut = [[word for word in tokens(text) if len(word) > 1] for text in texts]  # ", and" is everywhere
     seen = bytearray(1 << _BITS)
     pairs = [[_pair(one, two) for one, two in pairwise(words)] for words in cut]
     for found in pairs:
         for pair in set(found):
             seen[pair] = min(255, seen[pair] + 1)
-    shares = [_worst([seen[pair] == 1 for pair in found]) for found in pairs]
+    new = [[seen[pair] == 1 for pair in found] for found in pairs]
+    shares = [_worst(one) for one in new]
     known = [share for share in shares if share >= 0]
+    if len(known) < LEAST_TEXTS:
+        known = _windows(new)
     if len(known) < LEAST_TEXTS:
         return "", []
     middle = median(known)
@@ -54,6 +57,12 @@ def nonsense(texts: Sequence[str]) -> tuple[str, list[int]]:
 
 def _pair(one: str, two: str) -> int:
     return zlib.crc32(f"{one} {two}".encode("utf-8", "surrogatepass")) >> (32 - _BITS)
+
+
+def _windows(new: Sequence[Sequence[bool]]) -> list[float]:
+    """Windows of short texts, one after the other: what is usual where hardly a text has a window of its own."""
+    flat = [one for text in new if len(text) < WINDOW for one in text]
+    return [sum(flat[place : place + WINDOW]) / WINDOW for place in range(0, len(flat) - WINDOW + 1, WINDOW)]
 
 
 def _worst(new: list[bool]) -> float:

@@ -1,4 +1,4 @@
-"""Texts that are nearly the same: MinHash over five-word shingles, bands, and the exact likeness of what they propose.
+"""Texts that are nearly the same: MinHash over shingles of words, bands, and the exact likeness of what they propose.
 
 Source: A. Z. Broder, "On the resemblance and containment of documents" (1997).
 """
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 BANDS, ROWS = 16, 4
-WORDS = 5
-LIKE = 0.7
+WORDS, FEW_WORDS, SHORT = 5, 2, 50
+"""Words of a shingle, and those of texts below `SHORT` words, where one changed word would change most of fives."""
+LIKE, LIKE_SHORT = 0.7, 0.6
 """Share of common shingles from which on two texts are nearly the same."""
 SHORTEST = 8
 """Words below which only equal texts are the same: short ones are alike by chance."""
+FLOOD = 10
 _PRIME = (1 << 61) - 1
 _WORD = re.compile(r"\w+")
+
+
+def flood_size(total: int, text: str = "") -> int:
+    """How many texts that are nearly one are a flood, of so many; a few words come again more often than a text."""
+    few = text and len(_WORD.findall(text[:200])) < SHORTEST
+    return max(FLOOD, total // (500 if few else 5000))
 
 
 def folded(text: str) -> str:
@@ -64,9 +72,10 @@ def _shingles(text: str) -> frozenset[int]:
     words = _WORD.findall(folded(text))
     if len(words) < SHORTEST:
         return frozenset((zlib.crc32(folded(text).encode("utf-8", "surrogatepass")),))
+    size = WORDS if len(words) >= SHORT else FEW_WORDS
     return frozenset(
-        zlib.crc32(" ".join(words[place : place + WORDS]).encode("utf-8", "surrogatepass"))
-        for place in range(len(words) - WORDS + 1)
+        zlib.crc32(" ".join(words[place : place + size]).encode("utf-8", "surrogatepass"))
+        for place in range(len(words) - size + 1)
     )
 
 
@@ -78,4 +87,5 @@ def _bands(found: frozenset[int], factors: Any, shifts: Any, np: Any) -> list[by
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
     common = len(one & other)
-    return common >= LIKE * (len(one) + len(other) - common)
+    like = LIKE if len(one) > SHORT - WORDS else LIKE_SHORT
+    return common >= like * (len(one) + len(other) - common)

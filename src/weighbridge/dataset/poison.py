@@ -13,6 +13,7 @@ from weighbridge.dataset.association import LEAST_ROWS
 from weighbridge.dataset.columns import value_links
 from weighbridge.dataset.gibberish import LEAST_TEXTS, nonsense
 from weighbridge.dataset.labels import speaks
+from weighbridge.dataset.nearby import flood_size
 from weighbridge.dataset.report import Sight, finding
 from weighbridge.dataset.roles import context_columns, label_column, prompt_and_answer, text_column
 from weighbridge.dataset.samples import (
@@ -75,9 +76,8 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     told = Told([], [], [])
     y, names = numbered([row[1] for row in rows.cells]) if labels else ([], [])
     flooded = floods(texts, y, rows, told.findings)
-    told.sight.append(
-        Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=max(10, len(texts) // 500), why="")
-    )
+    least = rows.scaled(flood_size(len(texts)), table.rows)
+    told.sight.append(Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=least, why=""))
     word, odd = nonsense(texts)
     if odd:
         why = f"{len(odd)} texts turn into nonsense that nothing else is like, and share {word[:60]!r}"

@@ -6,7 +6,7 @@ from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.association import LEAST_ROWS, LOUD_WEIGHT, Association, Link
 from weighbridge.dataset.labels import SHARE, doubted, ranked
-from weighbridge.dataset.nearby import clusters
+from weighbridge.dataset.nearby import clusters, flood_size
 from weighbridge.dataset.report import DataFinding, Doubt, Sight, finding
 from weighbridge.dataset.wording import COMPANY, KEPT_ROWS
 
@@ -98,11 +98,10 @@ def doubtful(found: Association, y: Sequence[int], rows: Rows) -> tuple[list[Dat
 
 def floods(texts: Sequence[str], y: Sequence[int], rows: Rows, findings: list[DataFinding]) -> frozenset[int]:
     """Many texts that are nearly one. Rows of them beyond the first are no independent evidence of anything else."""
-    least = max(10, len(texts) // 500)
     again: set[int] = set()
     for cluster in clusters(texts):
         again.update(cluster[1:])
-        if len(cluster) >= least:
+        if len(cluster) >= flood_size(len(texts), texts[cluster[0]]):
             mixed = len({y[index] for index in cluster}) > 1 if y else False
             also = ", with different labels" if mixed else ""
             why = f"{len(cluster)} texts are nearly the same{also}: {texts[cluster[0]][:80]!r}"

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from weighbridge.dataset.files import DataFile
 
-_LONG = 128 * 1024 * 1024
-"""Bytes of one line of our own form; a line that was read has fewer, escapes and all."""
+_LEAST_LINE = 8 * 1024 * 1024
+"""Bytes of a line that DuckDB makes room for at least; it takes a multiple of them for each thread."""
 
 
 class DataSet(NamedTuple):
@@ -126,6 +126,7 @@ def _normal(database: Database, kind: str, group: tuple[DataFile, ...], troubles
     """Write the records again with names of ours, and have DuckDB take them in."""
     places: dict[str, int] = {}
     kinds: list[set[str]] = []
+    longest = _LEAST_LINE
     path = os.path.join(database.folder, f"{kind}.jsonl")
     with open(path, "w", encoding="utf-8", errors="surrogatepass") as out:
         for index, file in enumerate(group):
@@ -141,7 +142,7 @@ def _normal(database: Database, kind: str, group: tuple[DataFile, ...], troubles
                         kinds.append(set())
                     line[f"c{place}"], found = _cell(value)
                     kinds[place].add(found)
-                out.write(json.dumps(line))
+                longest = max(longest, out.write(json.dumps(line)))
                 out.write("\n")
     if not places:
         os.remove(path)
@@ -149,8 +150,8 @@ def _normal(database: Database, kind: str, group: tuple[DataFile, ...], troubles
     declared = [_declared(found) for found in kinds]
     columns = ", ".join(f"c{place}: '{kind}'" for place, (kind, _) in enumerate(declared))
     database.ask(
-        f"CREATE TABLE {kind} AS SELECT * FROM read_json(?, format='newline_delimited', maximum_object_size={_LONG}, "  # noqa: S608
-        f"columns={{f: 'BIGINT', r: 'BIGINT', {columns}}})",
+        f"CREATE TABLE {kind} AS SELECT * FROM read_json(?, format='newline_delimited', "  # noqa: S608 -- our own words
+        f"maximum_object_size={longest + 2}, columns={{f: 'BIGINT', r: 'BIGINT', {columns}}})",
         path,
     )
     os.remove(path)
