@@ -114,7 +114,9 @@ def _labelled(
     noise, worst = doubtful(found, y, rows)
     told.findings.extend(noise)
     told.doubts.extend(worst)
-    least, looked = (found.least, total) if rows.searched else (rows.scaled(found.least, total), len(texts))
+    least, looked = rows.scaled(found.least, total), len(texts)
+    if rows.searched:
+        least, looked = max(found.least, rows.searched), total
     told.sight.append(Sight("triggers", ran=True, looked_at=looked, least_rows=least, why=knowing(found)))
     least = rows.scaled(KEPT_ROWS, total)
     why = "records with their right label that share nothing but an item"
@@ -148,7 +150,8 @@ def _answers(database: Database, table: Table, pair: Pair, watcher: Watcher) -> 
         findings += triggers(links, rows, ["", question.about], frozenset(), asked=True)
         least = max(least, seen)
     why = f"{len(asked)} questions asked of the answers"
-    least, looked = (least, table.rows) if rows.searched else (rows.scaled(least, table.rows), len(pairs))
+    looked = table.rows if rows.searched else len(pairs)
+    least = max(least, rows.searched) if rows.searched else rows.scaled(least, table.rows)
     return Told(findings, [Sight("answers", ran=True, looked_at=looked, least_rows=least, why=why)], [])
 
 

@@ -29,14 +29,14 @@ FEWEST = 60
 class Rows(NamedTuple):
     """What the models learn from. `keys`: file and row of each; `whole`: it is all there is.
 
-    `searched`: it is not all, but every text was asked for triggers, and those worth it are here.
+    `searched`: it is not all, but every text was asked for triggers, and those with one in so many rows are here.
     """
 
     places: list[Row]
     cells: list[tuple[object, ...]]
     whole: bool
     keys: Sequence[tuple[int, int]] = ()
-    searched: bool = False
+    searched: int = 0
 
     def at(self, found: Sequence[int]) -> list[Row]:
         """The places of some of the rows."""
@@ -69,7 +69,7 @@ class Source(NamedTuple):
         return self.made([key for key, _ in found], [cells for _, cells in found], whole=share >= 1)
 
     def made(
-        self, keys: list[tuple[int, int]], cells: list[tuple[object, ...]], *, whole: bool, searched: bool = False
+        self, keys: list[tuple[int, int]], cells: list[tuple[object, ...]], *, whole: bool, searched: int = 0
     ) -> Rows:
         """Rows that were read."""
         places = [Row(self.table.files[file].shown, row) for file, row in keys]
@@ -118,7 +118,9 @@ def with_surprises(
     wanted = set(found.rows(everything(), CHARACTERS // 2)).difference(rows.keys)
     more = [(key, cells) for key, cells in source.each() if key in wanted] if wanted else []
     together = sorted([*zip(rows.keys, rows.cells, strict=True), *more], key=lambda one: one[0])
-    return source.made([key for key, _ in together], [cells for _, cells in together], whole=False, searched=True)
+    return source.made(
+        [key for key, _ in together], [cells for _, cells in together], whole=False, searched=found.least
+    )
 
 
 def numbered(labels: Sequence[object]) -> tuple[list[int], list[str]]:

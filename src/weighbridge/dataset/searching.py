@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from weighbridge.dataset.association import Calibration
     from weighbridge.dataset.texts import Lexicon
 
-BATCH = 1000
+BATCH = 4_000_000
+"""Characters that are asked about at a time."""
+GROUPS = 8
+"""More labels than these are put together: a trigger of one is one of its group."""
+_CELLS = 2**25
 FREQUENT, OFTEN = 0.005, 3 * LEAST_ROWS
 """Share of the sample that has a word which the model may know, and texts at least: what so many of the sample have,
 `wording` sees in it."""
@@ -47,55 +51,34 @@ class Text(NamedTuple):
 
 
 class _Judge(NamedTuple):
-    """A model of one question's labels that can be asked of any text."""
+    """A model of one question's labels that can be asked of any text. `groups`: labels by groups, members 1."""
 
     weights: Any
     bias: Any
     calibration: Calibration | None
+    groups: Any
 
-    @property
-    def labels(self) -> int:
-        """Labels that are asked about: of two the second alone, for the first is the rest."""
-        return 1 if len(self.bias) <= 2 else len(self.bias)
-
-    def probable(self, features: Any) -> Any:
-        """How probable each of these labels is for each text."""
+    def gathered(self, features: Any, y: Any) -> Any:
+        """For each text and group, how far the label is beyond what is expected, and then the variances of that."""
         np = module("numpy")
         if self.calibration is None:
-            return np.full((features.shape[0], 1), self.bias[0])
-        p = np.clip(self.calibration.probable(features @ self.weights + self.bias), _EDGE, 1 - _EDGE)
-        return p[:, 1:] if p.shape[1] == 2 else p
-
-
-class _Tally(NamedTuple):
-    """What each item of one question has gathered: labels beyond those expected, and the variance of that."""
-
-    beyond: Any
-    variance: Any
-
-    def add(self, items: Any, of_text: Any, p: Any, y: Any) -> None:
-        """Texts with their items (numbers, and which text each is of), probabilities and labels."""
-        np = module("numpy")
-        first = 1 if len(self.beyond) == 1 else 0
-        for label, (beyond, variance) in enumerate(zip(self.beyond, self.variance, strict=True)):
-            chance = np.where(y >= 0, p[:, label], 0)
-            np.add.at(beyond, items, ((y == label + first) - chance)[of_text])
-            np.add.at(variance, items, (chance * (1 - chance))[of_text])
-
-    def best(self, able: Any) -> Any:
-        """The most surprising items of those that are able, the most first."""
-        np = module("numpy")
-        z = self.beyond / np.sqrt(self.variance + 0.05)
-        z = np.where(able, (np.abs(z) if len(z) == 1 else z).max(axis=0), 0)
-        order = np.argsort(-z, kind="stable")[:MOST_ITEMS]
-        return order[z[order] >= SURPRISING]
+            p = np.full((features.shape[0], len(self.groups)), self.bias)
+        else:
+            p = self.calibration.probable(features @ self.weights + self.bias)
+        p = np.clip(p @ self.groups, _EDGE, 1 - _EDGE)
+        known = (y >= 0)[:, None]
+        return np.hstack([np.where(known, self.groups[y] - p, 0), np.where(known, p * (1 - p), 0)])
 
 
 class Search(NamedTuple):
-    """What is known after every text was asked: for each question the items that surprise most, the most first."""
+    """What is known after every text was asked: for each question the items that surprise most, the most first.
+
+    `least`: from how many rows on an item is among them, whose number it shares with others.
+    """
 
     items: list[Any]
     columns: int
+    least: int
 
     def rows(self, texts: Iterable[Text], most: int) -> list[tuple[int, int]]:
         """Rows with such items, at most so many characters of them: those of the most surprising items first."""
@@ -123,23 +106,43 @@ def search(sample: Sequence[str], answers: Sequence[Sequence[int]], everything: 
     """Ask every text. `answers`: the labels of the sample, one sequence for each question."""
     np = module("numpy")
     lexicon, judges = _learnt(sample, answers)
-    labels = [judge.labels for judge in judges]
-    columns = max(grams.COLUMNS >> 4, grams.COLUMNS >> math.ceil(math.log2(max(1, sum(labels)))))
-    tallies = [_Tally(*(np.zeros((of, columns), dtype=np.float32) for _ in range(2))) for of in labels]
-    count = np.zeros(columns, dtype=np.int32)
+    kinds = sum(2 * judge.groups.shape[1] for judge in judges) + 1
+    columns = min(grams.COLUMNS, _CELLS >> math.ceil(math.log2(kinds)))
+    tally = np.zeros((columns, kinds), dtype=np.float32)
     hashes, total = grams.Hashes(), 0
     for batch in _batches(everything()):
         total += len(batch)
-        cut = [grams.tokens(text) for text, _, _ in batch]
+        cut = [grams.tokens(one.text) for one in batch]
         features = lexicon.features([grams.numbers(words, hashes) for words in cut])
+        labels = [np.array([one.labels[place] for one in batch]) for place in range(len(judges))]
+        told = [judge.gathered(features, y) for judge, y in zip(judges, labels, strict=True)]
         items = counted([grams.items(one.text, words, hashes) for one, words in zip(batch, cut, strict=True)], columns)
-        of_text = np.repeat(np.arange(len(batch)), np.diff(items.indptr))
-        np.add.at(count, items.indices, 1)
-        for place, (judge, tally) in enumerate(zip(judges, tallies, strict=True)):
-            y = np.array([one.labels[place] for one in batch])
-            tally.add(items.indices, of_text, judge.probable(features), y)
+        items.data[:] = 1
+        tally += items.T @ np.hstack([*told, np.ones((len(batch), 1))]).astype(np.float32)
+    found = [*_best(judges, tally, total)]
+    return Search([items for items, _ in found], columns, max((least for _, least in found), default=LEAST_ROWS))
+
+
+def _best(judges: Sequence[_Judge], tally: Any, total: int) -> Iterator[tuple[Any, int]]:
+    """For each question, the items that surprise most of those that are neither too rare nor too common.
+
+    And how many rows it takes to be one: the n that solves n / 2 = bar * root((n + shared) * variance).
+    """
+    np = module("numpy")
+    count = tally[:, -1]
     able = (count >= LEAST_ROWS) & (count <= max(LEAST_ROWS, ORDINARY * total))
-    return Search([tally.best(able) for tally in tallies], columns)
+    place = 0
+    for judge in judges:
+        groups = judge.groups.shape[1]
+        beyond, variance = tally[:, place : place + groups], tally[:, place + groups : place + 2 * groups]
+        place += 2 * groups
+        z = np.where(able, (beyond / np.sqrt(variance + 0.05)).max(axis=1), 0)
+        order = np.argsort(-z, kind="stable")[:MOST_ITEMS]
+        bar = max(SURPRISING, float(z[order[-1]]))
+        shared = float(count.sum()) / len(count)
+        spread = bar**2 * float(variance.sum(axis=0).max()) / max(1.0, float(count.sum()))
+        least = 2 * (spread + math.sqrt(spread**2 + spread * shared))
+        yield order[z[order] >= SURPRISING], max(LEAST_ROWS, math.ceil(least))
 
 
 def _learnt(sample: Sequence[str], answers: Sequence[Sequence[int]]) -> tuple[Lexicon, list[_Judge]]:
@@ -151,21 +154,25 @@ def _learnt(sample: Sequence[str], answers: Sequence[Sequence[int]]) -> tuple[Le
     judges = []
     for labels in answers:
         y = np.asarray(labels)
-        if np.bincount(y).min() < FOLDS or y.max() == 0:  # a question that hardly any answer says yes to
-            judges.append(_Judge(None, np.array([(y.sum() + 0.5) / (len(y) + 1)]), None))
+        counts = np.bincount(y, minlength=2)
+        groups = np.eye(min(GROUPS, len(counts)))[np.arange(len(counts)) % GROUPS]
+        if counts.min() < FOLDS:  # a question that hardly any answer says yes to
+            judges.append(_Judge(None, (counts + 0.5) / (len(y) + 1), None, groups))
             continue
         found = models_of(features, y, BOLD)
         weights, bias = np.mean(found.weights, axis=0), np.mean(found.biases, axis=0)
-        judges.append(_Judge(weights, bias, calibrated(found.scores, y)))
+        judges.append(_Judge(weights, bias, calibrated(found.scores, y), groups))
     return lexicon, judges
 
 
 def _batches(texts: Iterable[Text]) -> Iterator[list[Text]]:
     batch: list[Text] = []
+    size = 0
     for one in texts:
         batch.append(one)
-        if len(batch) == BATCH:
+        size += len(one.text)
+        if size >= BATCH:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

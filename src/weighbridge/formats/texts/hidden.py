@@ -26,18 +26,21 @@ def _instruction() -> re.Pattern[str]:
     return re.compile(
         r"(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|any|these|system)"
         r"\b.{0,30}\b(?:instruction|prompt|rule|guideline|direction|message|polic|training|finding|context)"
-        r"|\byou are (?:now|no longer)\b|\bnew (?:system )?instructions?\s*:"
-        r"|\b(?:system|developer) (?:prompt|message|override)\b|\bdo not (?:flag|report|mention|reveal|warn|scan"
-        r"|analy[sz]e|tell|disclose)\b"
+        r"|\byou are (?:now|no longer) (?:an?|the|in|my|bound|restricted|limited|free|allowed|required|subject|under"
+        r"|called|dan|root|admin)\b|\bnew (?:system )?instructions?\s*:"
+        r"|\b(?:system|developer) (?:prompt|message|override)\b"
+        r"|(?:^|[.!?:;,\n>*-]\s*|\b(?:please|and|but|you must|you should)\s+)do not (?:flag|report|mention|reveal|warn"
+        r"|scan|analy[sz]e|tell|disclose)\b"
         r"|\b(?:mark|rate|classify|report|label|consider|treat|declare|score)\b.{0,40}\b(?:as|is|it)\b.{0,15}\b(?:safe|clean"
         r"|benign|approved|trusted|harmless|verified)"
         r"|<\|(?:im_start|im_end|system|user|assistant|start_header_id|endoftext|tool_call)\|?>|\[/?INST\]|<<SYS>>"
-        r"|\b(?:assistant|ai|llm|model|chatbot|agent|copilot|gpt|claude)s?\b.{0,40}\b(?:must|should|shall|have to"
-        r"|need to)\b.{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output|say|include|call"
-        r"|open|fetch)\b"
-        r"|\b(?:exfiltrate|send|upload|post|forward)\b.{0,60}\b(?:secret|token|credential|password|api key|environment"
-        r"|conversation|chat history)"
-        r"|\brespond (?:only )?with\b|\bact as (?:an?|the)\b.{0,40}\b(?:admin|root|developer|unrestricted|dan)\b",
+        r"|\b(?:(?:assistant|ai|llm|chatbot|agent|copilot|gpt|claude)s?\b.{0,40}|models?\s)\b(?:must|should|shall"
+        r"|have to|need to)\b.{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output|say"
+        r"|include|call|open|fetch)\b"
+        r"|\b(?:exfiltrate|send|upload|post|forward)\b.{0,60}\b(?:secrets|(?:your|the|a|any) secret|(?:token|credential"
+        r"|password|api key|environment|conversation)s?|chat history)\b"
+        r"|\brespond (?:only with|with (?:only|exactly|just|the|yes|no|\W))"
+        r"|\bact as (?:an?|the)\b.{0,40}\b(?:admin|root|developer|unrestricted|dan)\b",
         re.IGNORECASE | re.DOTALL,
     )
 
