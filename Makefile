@@ -62,7 +62,7 @@ floors: .venv/.dev
 	$(BIN)/lint-imports
 
 docs: .venv/.dev
-	$(BIN)/python tools/schemas.py
+	$(BIN)/python -m tools.schemas
 	$(BIN)/python -m tools.docs
 	$(BIN)/python -m tools.release.bill
 
