@@ -12,10 +12,10 @@ import pytest
 from build.inspecting import KNOWLEDGE
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
-from weighbridge.core.knowledge import FOLDER
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.core.r_names import NAME, RNames
 
-FILE = Path(FOLDER) / NAME
+FILE = Path(FOLDER) / f"{NAME}.json"
 
 
 def test_names_are_found_with_and_without_their_package() -> None:
@@ -39,9 +39,9 @@ def test_every_entry_has_a_reason_a_source_and_a_date_and_no_name_two_trusts() -
 
 
 def names(folder: Path, raw: bytes, named: bytes | None = None) -> RNames:
-    (folder / NAME).write_bytes(raw)
+    (folder / f"{NAME}.json").write_bytes(raw)
     digest = digest_bytes(raw if named is None else named).hex
-    return RNames(str(folder), json.dumps({"tables": {NAME: digest}}).encode())
+    return RNames(str(folder), json.dumps({"tables": {f"{NAME}.json": digest}}).encode())
 
 
 def test_knowledge_that_is_broken_missing_or_exchanged_is_refused(tmp_path: Path) -> None:
@@ -52,6 +52,6 @@ def test_knowledge_that_is_broken_missing_or_exchanged_is_refused(tmp_path: Path
             names(tmp_path, broken).find("system")
     with pytest.raises(UsageError, match="index"):
         names(tmp_path, raw, b"other").find("system")
-    os.unlink(tmp_path / NAME)
+    os.unlink(tmp_path / f"{NAME}.json")
     with pytest.raises(UsageError, match="cannot be read"):
         RNames(str(tmp_path), b"{}").find("system")

@@ -121,7 +121,7 @@ def test_the_analyser_finds_what_is_wrong() -> None:
 def test_the_knowledge_of_tables_has_sources() -> None:
     import json
 
-    from weighbridge.core.knowledge import FOLDER
+    from weighbridge.core.knowledge_files import FOLDER
 
     with open(os.path.join(FOLDER, "log_tables.json"), encoding="utf-8") as file:
         for row in json.load(file)["tables"]:

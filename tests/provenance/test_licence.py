@@ -10,7 +10,7 @@ import pytest
 
 from build.licences import MIT
 from weighbridge.core.claims import Claim, Status
-from weighbridge.core.known_texts import FOLDER
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.provenance.card_text import read_card
 from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.provenance.licence import Base, Told, claims, ids_of

@@ -9,7 +9,7 @@ import pytest
 
 from build.regulated_cards import HELD_OUT_HONEST, HELD_OUT_REGULATED, HONEST, REGULATED, card
 from weighbridge.core.claims import Claim, Status
-from weighbridge.core.known_texts import FOLDER
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.provenance.contexts import sentences
 from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.provenance.regulated import Named, claims
