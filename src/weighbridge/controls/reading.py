@@ -22,6 +22,7 @@ from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
+from weighbridge.core.strict_json import unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +129,7 @@ def read_json_file(path: str, most: int = MOST_BYTES) -> tuple[Any, int]:
     if len(raw) > most:
         raise ValueError(f"it has more than {most} bytes")
     try:
-        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once_each), len(raw)
+        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=unique_keys), len(raw)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError as error:
@@ -237,13 +238,6 @@ def _once(resources: list[Resource]) -> Iterator[Resource]:
 
 def _has_properties(resource: Resource) -> bool:
     return isinstance(resource.body.get("properties"), dict)
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("an object has a key twice")
-    return found
 
 
 def _with_word(found: Estate, path: str, needed: bool) -> Estate:

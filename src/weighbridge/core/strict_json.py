@@ -1,0 +1,33 @@
+"""What `json.loads` is told so that every reader understands a document alike."""
+
+from __future__ import annotations
+
+from weighbridge.core.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys stand once each: of two values, readers take different ones. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {key!r} stands twice")
+            seen.add(key)
+    return found
+
+
+def no_constant(text: str) -> NoReturn:
+    """Raises ValueError: NaN and the infinities are not JSON, though Python reads them."""
+    raise ValueError(f"{text} is not JSON")
+
+
+def finite(text: str) -> float:
+    """A number that is not too large for a float. Raises ValueError."""
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return value
