@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from weighbridge.core.facts import Limit
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import TypeVar
 
     from weighbridge.core.facts import Child, Fact, Span
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
+
+    _Seen = TypeVar("_Seen", bound=Fact | Child)
 
 
 class Match(IntEnum):
@@ -44,6 +48,17 @@ def blob_info(path: str, data: Reader, depth: int = 0) -> BlobInfo:
     name = path.rpartition("/")[2]
     _, dot, extension = name.rpartition(".")
     return BlobInfo(name, dot + extension.lower() if dot else "", data.peek(0, HEAD), depth)
+
+
+def within_budget(facts: Iterable[_Seen], budget: Budget, offset: int = 0) -> Generator[_Seen | Limit, None, bool]:
+    """The facts that there is room for, then a Limit at `offset`. Gives back whether there was room for all of them."""
+    for fact in facts:
+        if budget.facts <= 0:
+            yield Limit("facts", budget.limits.facts, offset)
+            return False
+        budget.facts -= 1
+        yield fact
+    return True
 
 
 PICKLES = frozenset(("pickle", "torch-zip", "torch-legacy"))
