@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build.containers import safetensors
+from build.databases import tagged
 from build.inspecting import KNOWLEDGE, LIMITS
 from build.keys import signer, trust
 from build.published import POLICY
@@ -236,8 +237,8 @@ def test_intakes_beside_a_walk_are_never_lost(place: Place, address: str) -> Non
     assert problems == []
     for name in repositories(f"{place.folder}/registry"):
         store = open_layout(f"{place.folder}/registry", name)
-        tagged = str(store.resolve(store.reference(tag="v1")).digest)
-        assert walker.tagged(f"{internal_place(place.registry)}:{name}", "v1") == tagged
+        digest = str(store.resolve(store.reference(tag="v1")).digest)
+        assert tagged(walker, f"{internal_place(place.registry)}:{name}", "v1") == digest
     first = [known(walker, row.repository, row.manifest) for row in walker.page(count=100).rows]
     again = open_index(f"sqlite:///{place.folder}/again.db", create=True)
     place.rebuild(again)
