@@ -37,6 +37,8 @@ OPEN = re.compile(r"[A-Z…|]")
 """A word that stands for another: `NAME`, `text|json`, `…`."""
 NOT_COMMANDS = ("COMMAND", "import", "deploy/helm/weighbridge", "is")
 """What follows the name in `from weighbridge import`, `helm install weighbridge` and the help."""
+PROSE = ("", "import", "for", "keeps", "is")
+"""What follows the name where it is no command in a sentence."""
 PLACES = ("src/", "tests/", "tools/", "docs/", "bench/", "deploy/", "examples/", "packs/")
 FOREIGN = {"--private-infrastructure", "--require-hashes", "--docs", "--tool", "--only", "--libraries"}
 """Options of cosign, pip, the benchmarks and the release."""
@@ -122,12 +124,7 @@ def test_options_that_stand_alone_are_some_command_s(page: Path) -> None:
 
 @cache
 def every_option() -> frozenset[str]:
-    found, parsers = set(), [parser_of(name) for name in main.COMMANDS]
-    while parsers:
-        parser = parsers.pop()
-        found |= set(options_of(parser))
-        parsers += actions_of(parser).values()
-    return frozenset(found)
+    return frozenset[str]().union(*(options_below(name) for name in main.COMMANDS))
 
 
 def test_pages_name_many_commands() -> None:
@@ -149,6 +146,49 @@ def test_pages_name_many_commands() -> None:
 def test_a_wrong_command_is_seen(text: str, why: str) -> None:
     found = [wrong_in(words) for words in calls(text)]
     assert any(one.startswith(why) for one in found) if why else not any(found)
+
+
+def said(text: str) -> Iterator[list[str]]:
+    """Commands in a sentence: up to the first word that is none of a command's."""
+    for line in text.splitlines():
+        for call in CALL.findall(line):
+            words: list[str] = []
+            for word in call.split():
+                plain = word.strip("`'\".,:;)")
+                if not re.fullmatch(r"[\w…./:=@-]+", plain):
+                    break
+                words.append(plain)
+                if plain != word:
+                    break
+            # A sentence goes on behind the command: only its options, and what follows the first word, are its own.
+            yield words[:1] + [word for word in words[1:] if word.startswith("--")]
+
+
+def test_commands_in_messages_are_those_of_the_program() -> None:
+    wrong, seen = [], 0
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts)
+            for words in said(text) if isinstance(node, ast.JoinedStr | ast.Constant) else ():
+                seen += 1
+                name = words[0] if words else ""
+                known = options_below(name) if name in main.COMMANDS else frozenset(words)
+                if name not in (*main.COMMANDS, *PROSE) and not OPEN.search(name) and not name.startswith("-"):
+                    wrong.append((path.name, node.lineno, name))
+                wrong += [(path.name, node.lineno, word) for word in words[1:] if word.partition("=")[0] not in known]
+    assert wrong == []
+    assert seen > 150
+
+
+@cache
+def options_below(name: str) -> frozenset[str]:
+    found, parsers = set(), [parser_of(name)]
+    while parsers:
+        parser = parsers.pop()
+        found |= set(options_of(parser))
+        parsers += actions_of(parser).values()
+    return frozenset(found)
 
 
 @page_of
