@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import json
 import os
-from difflib import get_close_matches
 
 from weighbridge.controls import estate as kinds
 from weighbridge.controls.estate import Resource, estate_of, fold
 from weighbridge.core.artifact import escape_name
-from weighbridge.core.errors import SourceError, UsageError
+from weighbridge.core.errors import SourceError, UsageError, did_you_mean
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
@@ -251,10 +250,7 @@ def _with_word(found: Estate, path: str, needed: bool) -> Estate:
         raise UsageError(f"{plain(path)} has not the schema {SCHEMA}", "weighbridge azure audit --help shows one")
     for key, value in said.items():
         if key not in _WORDS:
-            near = get_close_matches(key, _WORDS, 1)
-            raise UsageError(
-                f"{plain(path)}: {plain(key)!r} is unknown", f"did you mean {near[0]!r}?" if near else "remove it"
-            )
+            raise UsageError(f"{plain(path)}: {plain(key)!r} is unknown", did_you_mean(key, _WORDS, "remove it"))
         texts = value.values() if isinstance(value, dict) else value
         if not isinstance(value, _WORDS[key]) or not all(isinstance(text, str) for text in texts):
             raise UsageError(f"{plain(path)}: {key} is of the wrong type", "see weighbridge azure audit --help")
