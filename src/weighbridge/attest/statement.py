@@ -12,14 +12,13 @@ Source: github.com/in-toto/attestation, spec/v1/statement.md.
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypeVar
 
 from weighbridge.core.digests import Digest, canonical_json, parse_digest
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.core.strict_json import finite, no_constant, unique_keys
+from weighbridge.core.strict_json import read_strict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,11 +105,7 @@ def read_statement(payload: bytes) -> Statement:
 def strict_object(raw: bytes, what: str) -> dict[str, Any]:
     """Read bytes as one JSON object that every reader understands alike. Raises Rejected (evidence-malformed)."""
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=no_constant, parse_float=finite
-        )
-        if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+        value = read_strict(raw)
     except (ValueError, RecursionError) as error:
         raise malformed(
             f"{what} that is not strict JSON ({plain(str(error), 120)})", "one UTF-8 JSON object"

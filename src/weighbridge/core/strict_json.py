@@ -5,6 +5,7 @@ from __future__ import annotations
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 
@@ -31,3 +32,15 @@ def finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"the number {text[:40]} is too large")
     return value
+
+
+def read_strict(raw: bytes, fraction: Callable[[str], object] = finite) -> Any:
+    """The value of a document in UTF-8; `fraction` reads what is not whole. Raises ValueError or RecursionError."""
+    import json
+
+    found = json.loads(
+        raw.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=no_constant, parse_float=fraction
+    )
+    if b"\\u" in raw:
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+    return found

@@ -11,13 +11,11 @@ Source: github.com/opencontainers/image-spec, manifest.md and descriptor.md (1.1
 
 from __future__ import annotations
 
-import json
-
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes, parse_digest
 from weighbridge.core.errors import RegistryError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.core.strict_json import unique_keys
+from weighbridge.core.strict_json import read_strict
 from weighbridge.registry.base import Descriptor
 
 if TYPE_CHECKING:
@@ -129,11 +127,7 @@ def read_descriptor(value: object, what: str) -> Descriptor:
 def strict_object(raw: bytes, what: str) -> dict[str, Any]:
     """Read bytes as one JSON object without duplicate keys, fractions or NaN. Raises RegistryError."""
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=_no_number, parse_float=_no_number
-        )
-        if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+        value = read_strict(raw, _no_number)
     except (ValueError, RecursionError) as error:
         raise RegistryError(f"{what} is not strict JSON: {plain(str(error), 120)}", _MEND) from error
     if not isinstance(value, dict):
