@@ -22,6 +22,7 @@ import weighbridge.formats
 import weighbridge.rules
 from tools import docs, schemas
 from weighbridge.cli.main import COMMANDS
+from weighbridge.core import errors
 from weighbridge.formats import FORMATS, REGISTRY, Entry
 from weighbridge.formats import loaded as format_entry
 from weighbridge.rules import JUDGED, RULES
@@ -351,6 +352,23 @@ def test_a_broad_except_stands_at_the_fences_only() -> None:
                 fences.add(relative(path).removeprefix("src/weighbridge/"))
     # The last decodes pictures behind walls, by a library that raises anything.
     assert fences == {"scan/engine.py", "cli/main.py", "web/app.py", "dataset/pixel_child.py"}
+
+
+def test_every_error_says_what_to_do() -> None:
+    """Those whose mend is an argument that nobody has to give."""
+    spoken = {name for name, found in vars(errors).items() if isinstance(found, type)} - {
+        "FormatError",
+        "NotFetched",
+        "Rejected",
+    }
+    for path in sources():
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in spoken:
+                words = [*node.args, *(one.value for one in node.keywords)]
+                empty = [word for word in words if isinstance(word, ast.Constant) and word.value == ""]
+                starred = any(isinstance(word, ast.Starred) for word in words)
+                allowed = node.func.id == "AzureError"  # whose last word is Azure's own, if it has one
+                assert starred or (len(words) > 1 and (allowed or not empty)), f"{relative(path)}: {ast.unparse(node)}"
 
 
 def test_nothing_of_a_model_could_be_run() -> None:
