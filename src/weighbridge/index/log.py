@@ -119,12 +119,6 @@ class DecisionLog:
                     return
                 after = rows[-1].sequence
 
-    def changes_broken_at(self) -> int:
-        """The first entry of the audit of changes beside it that does not follow from those before; 0 if all do."""
-        from weighbridge.index.audit import broken_at
-
-        return broken_at(self._engine)
-
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
