@@ -62,7 +62,7 @@ floors: .venv/.dev
 	$(BIN)/lint-imports
 
 docs: .venv/.dev
-	$(BIN)/python tools/schemas.py
+	$(BIN)/python -m tools.schemas
 	$(BIN)/python -m tools.docs
 	$(BIN)/python -m tools.release.bill
 
@@ -73,7 +73,7 @@ site: .venv/.dev
 release: .venv/.dev
 	$(BIN)/python -m tools.release $(if $(KEY),--key $(KEY)) $(if $(SOURCE),--source $(SOURCE)) $(RELEASE)
 
-# Found by tests/build/azurite.py and monitor_logs.py. Without them the tests of Azure storage and of KQL are skipped.
+# Found by tests/build/azurite.py and detection_queries.py. Without them the tests of Azure storage and of KQL are skipped.
 services: .services/.made .services/helm
 
 .services/.made:

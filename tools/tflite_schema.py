@@ -16,7 +16,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from tools.onnx_operators import DATE, normal_form
+from tools.entries import date_of, normal_form
+from tools.onnx_operators import LAYOUT
 
 SOURCE = Path(__file__).parents[1] / "src" / "weighbridge"
 FILE = SOURCE / "knowledge" / "tflite.json"
@@ -162,12 +163,10 @@ def main(arguments: list[str]) -> int:
     texts = {}
     if "--form" not in arguments:
         known = {entry["name"]: entry for entry in table["operators"]}
-        dates = [argument for argument in arguments if DATE.fullmatch(argument)]
-        date = dates[0] if dates else max((entry["date"] for entry in table["operators"]), default="2026-01-31")
-        fresh = operators(date)
+        fresh = operators(date_of(arguments, table["operators"]))
         table["operators"] = [entry | {"date": known.get(entry["name"], entry)["date"]} for entry in fresh]
         texts[MODULE] = module()
-    texts[FILE] = normal_form(table)
+    texts[FILE] = normal_form(table, LAYOUT)
     stale = [path.name for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in arguments:
         if stale:

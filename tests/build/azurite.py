@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-import pytest
+from build.missing import missing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(ROOT, ".services", "node_modules", ".bin", "azurite-blob")
@@ -21,10 +21,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 def needs_azurite() -> None:
     """Skip if it is missing, unless continuous integration runs: there it is a failure."""
     if not os.path.exists(PROGRAM) or shutil.which("node") is None:
-        message = "Azurite is not installed (make services; needs node and npm)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("Azurite is not installed (make services; needs node and npm)")
 
 
 @contextlib.contextmanager

@@ -51,6 +51,12 @@ def index(address: str) -> Iterator[Index]:
     made.close()
 
 
+def tagged(index: Index, repository: str, tag: str) -> str:
+    """The manifest that a tag names; empty if none. Few models only."""
+    rows = index.changes(0, 500)
+    return next((row.manifest for row in rows if row.repository == repository and tag in row.tags), "")
+
+
 def model(number: int, **fields: object) -> IndexedModel:
     """A model by its number; the same number gives the same one."""
     chance = random.Random(number)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+from build.missing import missing
+
 PROGRAM = shutil.which("docker-registry")
 
 
@@ -27,10 +29,7 @@ class Running(NamedTuple):
 def needs_docker_registry() -> None:
     """Skip if the program is missing, unless continuous integration runs: there it is a failure."""
     if PROGRAM is None:
-        message = "docker-registry is not installed (apt-get install docker-registry)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("docker-registry is not installed (apt-get install docker-registry)")
 
 
 @contextlib.contextmanager
@@ -57,6 +56,14 @@ def docker_registry(folder: str):
     finally:
         server.terminate()
         server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory):
+    """A registry that the tests of a module share."""
+    needs_docker_registry()
+    with docker_registry(str(tmp_path_factory.mktemp("docker-registry"))) as running:
+        yield running
 
 
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -6,6 +6,8 @@ import struct
 
 import flatbuffers
 
+from build.varints import varint
+
 
 def ubj_text(value: str) -> bytes:
     """A text of UBJSON without its marker, as keys are written."""
@@ -76,14 +78,6 @@ def catboost(*, note: str = "{}", parts: tuple[str, ...] = ("static_provider_v1"
     table = struct.pack("<IHHi", 8, 4, 4, 4)
     rest = struct.pack("<II", 1, len(table)) + table if parts else b""
     return b"CBM1" + struct.pack("<I", len(core)) + core + rest + tail
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
 
 
 def field(number: int, value: bytes | str | float) -> bytes:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-import pytest
+from build.missing import missing
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OWN = os.path.join(ROOT, ".services", "helm")
@@ -16,10 +16,7 @@ PROGRAM = OWN if os.path.exists(OWN) else shutil.which("helm")
 def needs_helm() -> None:
     """Skip if it is missing, unless continuous integration runs: there it is a failure."""
     if PROGRAM is None:
-        message = "helm is not installed (make services)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("helm is not installed (make services)")
 
 
 def helm(*words: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ import io
 import os
 
 from weighbridge.core.digests import Digest, digest_bytes
+from weighbridge.core.errors import NotFound
 from weighbridge.registry.base import Descriptor, Store
 from weighbridge.registry.manifests import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, IMAGE_MANIFEST, Manifest, write_manifest
 from weighbridge.registry.publish import (
@@ -17,6 +18,8 @@ from weighbridge.registry.publish import (
     Published,
     publish_model,
 )
+from weighbridge.registry.read import load_model
+from weighbridge.registry.streams import drain
 
 NOTE = "application/x-note"
 """The artifact type of what is attached and is no evidence."""
@@ -37,6 +40,17 @@ def write_model(folder: str, files: dict[str, bytes] = TINY) -> list[tuple[str, 
         with open(whole, "wb") as file:
             file.write(content)
     return [(path, digest_bytes(content)) for path, content in files.items()]
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    """Every file below a folder by its path; links are none."""
+    found = {}
+    for place, _, names in os.walk(folder):
+        for path in (os.path.join(place, name) for name in names):
+            if not os.path.islink(path):
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, folder)] = file.read()
+    return found
 
 
 def model_files(files: dict[str, bytes] = TINY) -> list[ModelFile]:
@@ -79,3 +93,16 @@ def publish_tiny(store: Store, tag: str = "1.0", files: dict[str, bytes] = TINY)
         ],
         replace=True,
     )
+
+
+def whole(store: Store, tag: str) -> bool:
+    """Whether the tag names a tiny model all of whose bytes and evidence are there; False if there is no such tag."""
+    try:
+        model = load_model(store, store.reference(tag=tag))
+    except NotFound:
+        return False
+    assert len(model.evidence) == 2
+    for file in model.files:
+        with store.open_blob(Descriptor("", file.digest, file.size)) as stream:
+            drain(stream)
+    return True

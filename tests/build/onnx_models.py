@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import struct
 
-
-def varint(value: int) -> bytes:
-    """A number as it has to be written; negative ones take ten bytes."""
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
+from build.varints import varint
 
 
 def number(field: int, value: int) -> bytes:

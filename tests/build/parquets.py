@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from build.varints import varint
+
 Fields = dict[int, "bytes | int | bool | list[Fields] | Fields"]
 
 
@@ -17,14 +19,6 @@ class Chunk(NamedTuple):
     chunk: Fields = {}  # noqa: RUF012 -- nobody changes it
     dictionary: bool = False
     page: Fields = {}  # noqa: RUF012 -- nobody changes it
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
 
 
 def structure(fields: Fields) -> bytes:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-import pytest
+from build.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,7 @@ def _programs() -> str:
 def needs_postgres() -> None:
     """Skip if it is missing, unless continuous integration runs: there it is a failure."""
     if not _programs():
-        message = "PostgreSQL is not installed (apt install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("PostgreSQL is not installed (apt install postgresql)")
 
 
 class Server:

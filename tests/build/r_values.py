@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 Token = tuple[str, int | float | bytes]
 NIL: list[Token] = [("int", 254)]
 UNBOUND: list[Token] = [("int", 252)]
 GLOBAL: list[Token] = [("int", 253)]
 HAS_ATTRIBUTES, HAS_TAG, ACTIVE = 1 << 9, 1 << 10, 1 << 27
-
-
-class Refs(NamedTuple):
-    """Symbols in the order in which the value names them, so that the second use is a reference."""
-
-    names: list[str]
 
 
 def number(value: int) -> list[Token]:

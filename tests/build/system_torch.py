@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
-import pytest
+from build.missing import missing
 
 PYTHON = "/usr/bin/python3"
 BUILD = Path(__file__).parent
@@ -16,10 +15,7 @@ def need_torch() -> None:
     """Skip on a laptop without it, fail in continuous integration."""
     there = Path(PYTHON).exists()
     if not there or subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False, env={}).returncode:
-        why = "the system's Python has no torch: apt-get install python3-torch"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+        missing("the system's Python has no torch: apt-get install python3-torch")
 
 
 def run_torch(script: str, *words: str | Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from build.forms import field, message, varint
+from build.forms import field, message
+from build.varints import varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -19,9 +19,6 @@ RULE = {"allOf": [{"field": "type", "equals": THING}, {"field": f"{THING}/a", "e
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 

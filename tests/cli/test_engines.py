@@ -31,9 +31,6 @@ pytestmark = pytest.mark.skipif(not sandbox.candidates() and not os.environ.get(
 
 @pytest.fixture(autouse=True)
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     folder = Path(tempfile.mkdtemp(prefix="weighbridge-test-"))
     folder.chmod(0o755)
     for name, content in (("honest", HONEST), ("evil", EVIL)):

@@ -22,7 +22,6 @@ SOURCE = ("--source", "git+https://github.com/org/*")
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("WEIGHBRIDGE_CONFIG", raising=False)
     (tmp_path / "ada.pub").write_text(ssh_line(1))
     (tmp_path / "ci.pem").write_bytes(public_pem(2))
     (tmp_path / "secret.pem").write_bytes(private_pem(2))

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING
-
 import pytest
 
-from weighbridge.core.errors import UsageError
-from weighbridge.core.keras_names import KerasNames
 from weighbridge.core.knowledge import load_knowledge
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KNOWN = load_knowledge().keras
 
@@ -56,30 +47,6 @@ def test_no_function_of_keras_goes_by_the_name_of_a_gadget() -> None:
     for name in ("relu", "gelu", "softmax", "linear", "mse", "mae", "huber", "l2", "glorot_uniform", "max_norm"):
         assert not KNOWN.gadget("builtins", name)
         assert not KNOWN.gadget("keras", name)
-
-
-def names(folder: Path, raw: bytes, named: bytes | None = None) -> KerasNames:
-    (folder / "keras.json").write_bytes(raw)
-    digest = hashlib.sha256(raw if named is None else named).hexdigest()
-    return KerasNames(str(folder), json.dumps({"tables": {"keras.json": digest}}).encode())
-
-
-@pytest.mark.parametrize("raw", [b"{}", b"not JSON", b'{"modules": [{}], "gadgets": [], "names": []}', b"[]"])
-def test_broken_knowledge_judges_nothing(tmp_path: Path, raw: bytes) -> None:
-    with pytest.raises(UsageError, match="broken"):
-        names(tmp_path, raw).module("keras")
-
-
-def test_another_file_than_the_index_names_judges_nothing(tmp_path: Path) -> None:
-    raw = b'{"modules": [], "gadgets": [], "names": []}'
-    assert names(tmp_path, raw).module("keras") == ""
-    with pytest.raises(UsageError, match="its index names"):
-        names(tmp_path, raw, b"other").module("keras")
-
-
-def test_missing_knowledge_judges_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
-        KerasNames(str(tmp_path), b"{}").module("keras")
 
 
 @pytest.mark.parametrize("package", ["keras", "globals", "onnx_domains"])

@@ -12,7 +12,8 @@ import pytest
 
 from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity
-from weighbridge.core.known_texts import FOLDER, forms, hosts, kinds, read_rows, words
+from weighbridge.core.knowledge_files import FOLDER
+from weighbridge.core.known_texts import forms, hosts, kinds, read_rows, words
 
 if TYPE_CHECKING:
     from pathlib import Path

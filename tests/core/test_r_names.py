@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
-import pytest
-
 from build.inspecting import KNOWLEDGE
-from weighbridge.core.digests import digest_bytes
-from weighbridge.core.errors import UsageError
-from weighbridge.core.knowledge import FOLDER
-from weighbridge.core.r_names import NAME, RNames
+from weighbridge.core.knowledge_files import FOLDER
+from weighbridge.core.r_names import NAME
 
-FILE = Path(FOLDER) / NAME
+FILE = Path(FOLDER) / f"{NAME}.json"
 
 
 def test_names_are_found_with_and_without_their_package() -> None:
@@ -36,22 +31,3 @@ def test_every_entry_has_a_reason_a_source_and_a_date_and_no_name_two_trusts() -
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"])
         for name in row["names"].split():
             assert trusts.setdefault(name, row["trust"]) == row["trust"], name
-
-
-def names(folder: Path, raw: bytes, named: bytes | None = None) -> RNames:
-    (folder / NAME).write_bytes(raw)
-    digest = digest_bytes(raw if named is None else named).hex
-    return RNames(str(folder), json.dumps({"tables": {NAME: digest}}).encode())
-
-
-def test_knowledge_that_is_broken_missing_or_exchanged_is_refused(tmp_path: Path) -> None:
-    raw = FILE.read_bytes()
-    assert names(tmp_path, raw).find("system")
-    for broken in (b"", b"[]", b'{"functions": [{}]}', b'{"functions": [1]}'):
-        with pytest.raises(UsageError, match="broken"):
-            names(tmp_path, broken).find("system")
-    with pytest.raises(UsageError, match="index"):
-        names(tmp_path, raw, b"other").find("system")
-    os.unlink(tmp_path / NAME)
-    with pytest.raises(UsageError, match="cannot be read"):
-        RNames(str(tmp_path), b"{}").find("system")

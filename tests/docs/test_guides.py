@@ -23,8 +23,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         "weighbridge.render.terminal.style_for", lambda *_: Style(colour=False, width=100, unicode=True)
     )
-    for name in ("CONFIG", "REGISTRY", "KEY", "FAIL_ON", "KEY_PASSPHRASE"):
-        monkeypatch.delenv(f"WEIGHBRIDGE_{name}", raising=False)
     return tmp_path
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,21 +22,12 @@ from weighbridge.sandbox import run as sandbox
 from weighbridge.sandbox.records import Outcome, Walls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 EVIL = proto(2) + system() + STOP
 FORMATS = {"evil.pkl": "pickle", "cut.pkl": "pickle", "net.pt": "torch-zip", "code.py": "python"}
 
 pytestmark = pytest.mark.skipif(not sandbox.candidates() and not os.environ.get("CI"), reason="no sandbox here")
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that everybody can pass through: behind the walls root is somebody else."""
-    folder = Path(tempfile.mkdtemp(prefix="weighbridge-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +19,7 @@ from weighbridge.core.settings import ENGINES as NAMES
 from weighbridge.engines.ask import ENGINES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.join(ROOT, ".venv-engines", "bin")
@@ -30,14 +28,6 @@ EVIL = proto(2) + system("echo inert") + STOP
 pytestmark = pytest.mark.skipif(
     not os.path.isdir(BIN) and not os.environ.get("CI"), reason="the engines are not installed: make engines"
 )
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="weighbridge-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def torch_zip(pickle: bytes) -> bytes:

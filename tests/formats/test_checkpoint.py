@@ -11,8 +11,9 @@ import pytest
 
 from build import pickles as p
 from build import tensorflow_models as t
-from build.forms import field, message, varint
+from build.forms import field, message
 from build.inspecting import LIMITS, inspected, rules_of, scanned
+from build.varints import varint
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ExternalData, Metadata, Tensor
 from weighbridge.core.findings import Verdict

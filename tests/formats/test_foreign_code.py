@@ -10,9 +10,7 @@ import pytest
 from build import foreign as f
 from build.containers import zipped
 from build.inspecting import KNOWLEDGE, rules_of, scanned
-from weighbridge.core.errors import UsageError
 from weighbridge.core.findings import Severity, Verdict
-from weighbridge.core.foreign_names import ForeignNames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,16 +195,6 @@ def test_a_compiled_model_is_told_and_never_clean(tmp_path: Path, case: str) -> 
     assert not rule or rule in rules_of(report)
     assert report.artifact.files[0].coverage.opaque == len(content)
     assert any("ask for" in item.why for item in report.unread), "it says which form to ask for"
-
-
-def test_knowledge_that_is_not_the_index_s_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "foreign_names.json").write_text('{"names": []}')
-    with pytest.raises(UsageError):
-        ForeignNames(str(tmp_path), b'{"tables": {"foreign_names.json": "00"}}').find("java", "a.B")
-    with pytest.raises(UsageError):
-        ForeignNames(str(tmp_path / "none"), b"{}").find("java", "a.B")
-    with pytest.raises(UsageError):
-        ForeignNames(str(tmp_path), b"{}").find("java", "a.B")
 
 
 def test_a_package_stands_for_what_is_below_it_and_no_more() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from build.corpus import published
 from build.inspecting import inspected
 from weighbridge.core.facts import Graph, Metadata, Oddity, Operator, OperatorSet, Tensor
 from weighbridge.core.findings import Verdict
@@ -24,11 +24,9 @@ from weighbridge.formats.onnx.model import Onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from weighbridge.formats.grammars.protobuf import Shape
-
-
-CORPUS = Path(__file__).parents[2] / "corpus"
 
 
 def parsed(content: bytes) -> list[Any]:
@@ -154,9 +152,10 @@ def test_every_type_has_the_size_that_the_package_writes(kind: int, dims: list[i
 
 
 def test_published_models_are_seen_as_the_package_sees_them() -> None:
-    models = sorted(CORPUS.glob("**/*.onnx"))
-    if not models:
-        pytest.skip("there is no corpus: run make corpus")
+    models = [
+        path for package in ("onnx", "silero-vad", "magika") for path in sorted(published(package).rglob("*.onnx"))
+    ]
+    assert models
     for path in models:
         agree(onnx.load(path, load_external_data=False), path.read_bytes())
 

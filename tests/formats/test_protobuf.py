@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from build.onnx_models import blob, group, number, varint
+from build.onnx_models import blob, group, number
+from build.varints import varint
 from weighbridge.core.errors import FormatError
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.formats.grammars.protobuf import BYTES, GROUP, VARINT, WINDOW, Field, Wire, shape, signed

@@ -8,36 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from build.postgres import needs_postgres, postgres
 from weighbridge.index.audit import broken_at, changes
 from weighbridge.index.database import open_database, writing
 from weighbridge.index.jobs import Jobs, KeyTaken, QueueFull, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import Engine
-
-    from build.postgres import Server
 
 WANTED = Submission("hf://org/net@main", "team/net:v1", "team/net", "staging")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    needs_postgres()
-    with postgres() as made:
-        yield made
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        address = f"sqlite:///{tmp_path}/index.db"
-    else:
-        name = "".join(letter if letter.isalnum() else "_" for letter in request.node.name.lower())
-        address = request.getfixturevalue("server").fresh(name[:60])
+@pytest.fixture
+def engine(address: str) -> Iterator[Engine]:
     made = open_database(address, create=True)
     yield made
     made.dispose()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, inspect
 
-from build.databases import model
+from build.databases import model, tagged
 from weighbridge.core.errors import IndexFailed
 from weighbridge.index.log import open_log
 from weighbridge.index.models import open_index
@@ -133,9 +133,9 @@ def test_a_tag_names_one_manifest(index: Index) -> None:
     index.put(old)
     last = index.counts().sequence
     index.put(new)
-    assert index.tagged(old.repository, "latest") == new.manifest
-    assert index.tagged(old.repository, "v1") == old.manifest
-    assert index.tagged(old.repository, "v2") == ""
+    assert tagged(index, old.repository, "latest") == new.manifest
+    assert tagged(index, old.repository, "v1") == old.manifest
+    assert tagged(index, old.repository, "v2") == ""
     assert {row.manifest for row in index.changes(last)} == {old.manifest, new.manifest}
 
 
@@ -340,7 +340,6 @@ def test_no_answer_reads_a_whole_table(tmp_path: Path) -> None:
         index.search("net sha256:aaaaaaaa größe", 10, scope)
         index.lineage(one.manifest, scope)
         index.history(one.model, 10, scope)
-    index.tagged(one.repository, "v1")
     index.put(one)
     index.remove(one.repository, one.manifest, index.touched(one.repository, one.manifest))
     index.follow_log()

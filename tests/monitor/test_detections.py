@@ -9,14 +9,16 @@ import re
 import pytest
 
 import weighbridge.monitor.detections as package
-from build import monitor_logs
+from build import detection_queries
+from build.detection_cases import cases
+from build.log_rows import Case
 from weighbridge.monitor import catalog, kql
 from weighbridge.monitor.base import KINDS
 from weighbridge.monitor.detections import NAMES
 from weighbridge.monitor.tables import log_tables
 
 KNOWN = {found.id: found for found in catalog.detections()}
-CASES = monitor_logs.cases()
+CASES = cases()
 UNSUPPORTED = {
     "behaviour-change": "row_number",
     "latency-drift": "Scan",
@@ -54,7 +56,7 @@ def test_what_a_detection_says_of_itself(name: str) -> None:
 @pytest.mark.parametrize("name", KNOWN)
 def test_hits_are_told_and_near_misses_are_not(name: str) -> None:
     found, case = KNOWN[name], CASES[name]
-    columns, rows = monitor_logs.sql_rows(found, case)
+    columns, rows = detection_queries.sql_rows(found, case)
     assert set(found.columns) <= set(columns)
     told = [tuple(row[columns.index(column)] for column in found.entities) for row in rows]
     assert sorted(map(str, told)) == sorted(map(str, case.hits))
@@ -64,7 +66,7 @@ def test_hits_are_told_and_near_misses_are_not(name: str) -> None:
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_nothing_is_told_of_nothing(name: str) -> None:
-    assert monitor_logs.sql_rows(KNOWN[name], monitor_logs.Case({}, []))[1] == []
+    assert detection_queries.sql_rows(KNOWN[name], Case({}, []))[1] == []
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -74,10 +76,10 @@ def test_both_texts_give_the_same_rows(name: str) -> None:
     found, case = KNOWN[name], CASES[name]
     if name in UNSUPPORTED:
         with pytest.raises(duckdb_kql.KqlUnsupportedError, match=UNSUPPORTED[name]):
-            monitor_logs.kql_rows(found, case)
+            detection_queries.kql_rows(found, case)
         return
-    columns, rows = monitor_logs.sql_rows(found, case)
-    other_columns, others = monitor_logs.kql_rows(found, case)
+    columns, rows = detection_queries.sql_rows(found, case)
+    other_columns, others = detection_queries.kql_rows(found, case)
     assert set(columns) <= set(other_columns)
     picked = [tuple(row[other_columns.index(column)] for column in columns) for row in others]
     assert sorted(map(str, map(plainly, picked))) == sorted(map(str, map(plainly, rows)))
@@ -100,7 +102,7 @@ def test_every_query_binds_under_microsofts_analyser() -> None:
     for given in ({}, ugly):
         values = catalog.values_of(catalog.detections(), given)
         texts = [kql.query(KNOWN[name], values, only_last=30) for name in names]
-        for name, answer in zip(names, monitor_logs.analysed(texts), strict=True):
+        for name, answer in zip(names, detection_queries.analysed(texts), strict=True):
             assert answer["errors"] == [], name
             assert set(KNOWN[name].columns) <= set(answer["columns"]), name
             assert answer["columns"]["Window"] == "datetime"
@@ -113,13 +115,13 @@ def test_the_analyser_finds_what_is_wrong() -> None:
         "AmlOnlineEndpointTrafficLog | where DurationMs > 1",
         "AzureActivity | where",
     ]
-    assert all(answer["errors"] for answer in monitor_logs.analysed(wrong))
+    assert all(answer["errors"] for answer in detection_queries.analysed(wrong))
 
 
 def test_the_knowledge_of_tables_has_sources() -> None:
     import json
 
-    from weighbridge.core.knowledge import FOLDER
+    from weighbridge.core.knowledge_files import FOLDER
 
     with open(os.path.join(FOLDER, "log_tables.json"), encoding="utf-8") as file:
         for row in json.load(file)["tables"]:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from build import monitor_logs
+from build import detection_queries
 from build.running import command
 from weighbridge.monitor import catalog, kql, rules
 
@@ -70,7 +70,7 @@ def test_the_queries_in_the_templates_bind() -> None:
     texts = queries(rules.alert_rules(KNOWN, VALUES)) + queries(rules.sentinel_rules(KNOWN, VALUES))
     items = json.loads(rules.workbook(KNOWN, VALUES)["resources"][0]["properties"]["serializedData"])["items"]
     texts += [item["content"]["query"] for item in items if item["type"] == 3]
-    for text, answer in zip(texts, monitor_logs.analysed(texts), strict=True):
+    for text, answer in zip(texts, detection_queries.analysed(texts), strict=True):
         assert answer["errors"] == [], text
 
 

@@ -18,7 +18,8 @@ from build.running import Outcome, command
 from weighbridge.attest.dsse import seal
 from weighbridge.attest.statement import PAYLOAD_TYPE, Subject, write_statement
 from weighbridge.core.evidence import EXEMPTION_PREDICATE, KNOWN_BAD_PREDICATE, SCAN_PREDICATE
-from weighbridge.core.knowledge import FOLDER, load_knowledge
+from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.core.settings import load_settings
 from weighbridge.formats.safetensors import Safetensors
 from weighbridge.gate.exemption import grant_predicate
@@ -41,9 +42,6 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     assert command("init").status == 0
     folder = tmp_path / "good"

@@ -33,9 +33,6 @@ ROOT = authority()
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     assert command("init").status == 0
     model = tmp_path / "net"

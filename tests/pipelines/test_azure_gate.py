@@ -31,9 +31,6 @@ DEPLOYMENT = "name: blue\nendpoint_name: score\nmodel: azureml://registries/wb-p
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     assert command("init").status == 0
     model = tmp_path / "model"

@@ -18,9 +18,6 @@ PLACE = "oci:registry:net:v1"
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An adapter, and data in data/ that a signed report is on."""
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     assert command("init").status == 0
     demand("fine-tuned")

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     assert command("init").status == 0
     good = tmp_path / "good"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,6 @@ CARD = b"---\nlicense: mit\nbase_model: org/base\n---\n# A model\n"
 
 @pytest.fixture
 def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     assert command("init").status == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build.containers import safetensors
-from build.databases import address, index, server  # noqa: F401 -- fixtures
+from build.databases import tagged
 from build.inspecting import KNOWLEDGE, LIMITS
 from build.keys import signer, trust
 from build.published import POLICY
@@ -83,7 +83,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_what_is_verified_is_in_the_index(place: Place, index: Index) -> None:  # noqa: F811
+def test_what_is_verified_is_in_the_index(place: Place, index: Index) -> None:
     digest = place.take("team/net", "v1")
     rebuilt = place.rebuild(index)
     assert rebuilt.walk[2:6] == (1, 1, 0, 0)
@@ -106,7 +106,7 @@ def test_what_is_verified_is_in_the_index(place: Place, index: Index) -> None:  
 
 
 @ON_A_FILE
-def test_evidence_that_nobody_trusted_signed_says_nothing(place: Place, index: Index) -> None:  # noqa: F811
+def test_evidence_that_nobody_trusted_signed_says_nothing(place: Place, index: Index) -> None:
     digest = place.take("net", "v1")
     place.rebuild(index, 2)
     known = index.model(f"{internal_place(place.registry)}:net", digest)
@@ -118,7 +118,7 @@ def test_evidence_that_nobody_trusted_signed_says_nothing(place: Place, index: I
     assert ask(index, read_query("not global")).unknown == 1
 
 
-def test_a_second_walk_changes_nothing_and_removes_what_is_gone(place: Place, index: Index) -> None:  # noqa: F811
+def test_a_second_walk_changes_nothing_and_removes_what_is_gone(place: Place, index: Index) -> None:
     kept, gone = place.take("net", "v1"), place.take("net", "v2")
     other = place.take("other", "v1")
     place.rebuild(index)
@@ -151,7 +151,7 @@ def forget(place: Place, name: str, digest: str) -> None:
 
 
 @ON_A_FILE
-def test_what_no_tag_names_any_more_stays_while_it_is_there(place: Place, index: Index) -> None:  # noqa: F811
+def test_what_no_tag_names_any_more_stays_while_it_is_there(place: Place, index: Index) -> None:
     old = place.take("net", "v1")
     place.rebuild(index)
     new = place.take("net", "v1", "# more\n", replace=True)
@@ -164,7 +164,7 @@ def test_what_no_tag_names_any_more_stays_while_it_is_there(place: Place, index:
 @ON_A_FILE
 def test_a_walk_that_is_killed_leaves_whole_models_and_goes_on(
     place: Place,
-    index: Index,  # noqa: F811
+    index: Index,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("a", "b", "c"):
@@ -199,7 +199,7 @@ def test_a_walk_that_is_killed_leaves_whole_models_and_goes_on(
 
 
 @ON_A_FILE
-def test_a_model_that_cannot_be_read_stays_as_it_was_and_is_told(place: Place, index: Index) -> None:  # noqa: F811
+def test_a_model_that_cannot_be_read_stays_as_it_was_and_is_told(place: Place, index: Index) -> None:
     digest = place.take("net", "v1")
     place.take("other", "v1")
     place.rebuild(index)
@@ -212,7 +212,7 @@ def test_a_model_that_cannot_be_read_stays_as_it_was_and_is_told(place: Place, i
     assert index.counts().verdicts == {"clean": 2}
 
 
-def test_intakes_beside_a_walk_are_never_lost(place: Place, address: str) -> None:  # noqa: F811
+def test_intakes_beside_a_walk_are_never_lost(place: Place, address: str) -> None:
     for number in range(2):
         place.take(f"old-{number}", "v1")
     open_index(address, create=True).close()
@@ -237,8 +237,8 @@ def test_intakes_beside_a_walk_are_never_lost(place: Place, address: str) -> Non
     assert problems == []
     for name in repositories(f"{place.folder}/registry"):
         store = open_layout(f"{place.folder}/registry", name)
-        tagged = str(store.resolve(store.reference(tag="v1")).digest)
-        assert walker.tagged(f"{internal_place(place.registry)}:{name}", "v1") == tagged
+        digest = str(store.resolve(store.reference(tag="v1")).digest)
+        assert tagged(walker, f"{internal_place(place.registry)}:{name}", "v1") == digest
     first = [known(walker, row.repository, row.manifest) for row in walker.page(count=100).rows]
     again = open_index(f"sqlite:///{place.folder}/again.db", create=True)
     place.rebuild(again)
@@ -248,7 +248,7 @@ def test_intakes_beside_a_walk_are_never_lost(place: Place, address: str) -> Non
     walker.close()
 
 
-def known(index: Index, repository: str, manifest: str) -> object:  # noqa: F811
+def known(index: Index, repository: str, manifest: str) -> object:
     found = index.model(repository, manifest)
     assert found is not None
     return found.model
@@ -269,7 +269,7 @@ def test_an_index_that_cannot_be_used_is_a_sentence_and_no_failure(place: Place)
 
 
 @ON_A_FILE
-def test_what_is_no_model_is_not_in_the_index(place: Place, index: Index) -> None:  # noqa: F811
+def test_what_is_no_model_is_not_in_the_index(place: Place, index: Index) -> None:
     place.take("net", "v1")
     store = open_layout(f"{place.folder}/registry", "net")
     model = store.resolve(store.reference(tag="v1"))

@@ -19,7 +19,6 @@ from sqlalchemy import text
 import weighbridge.rules
 from build import pickles
 from build.containers import safetensors
-from build.postgres import needs_postgres, postgres
 from build.running import command
 from build.sheets import BAD, CLEAN, REGISTRY, fill, rows, sheet
 from weighbridge.core.errors import IndexFailed, UsageError
@@ -34,7 +33,6 @@ from weighbridge.scan.stored_facts import KINDS, UnknownFacts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from build.postgres import Server
     from weighbridge.pipelines.sweeping import Judged
 
 ROOT = Path(__file__).parents[2]
@@ -65,20 +63,13 @@ class Here:
         pass
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    needs_postgres()
-    with postgres() as made:
-        yield made
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    place = f"sqlite:///{tmp_path}/index.db"
-    if request.param == "postgresql":
-        place = request.getfixturevalue("server").fresh(re.sub(r"\W", "_", request.node.name.lower()))
-    yield place
-    sweeping._engine(place).dispose()
+@pytest.fixture(autouse=True)
+def _engine_ends(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever sweeps keeps the engine of its address until its process ends; here every test has another address."""
+    place = request.getfixturevalue("address") if "address" in request.fixturenames else ""
+    yield
+    if place:
+        sweeping._engine(place).dispose()
     sweeping._engine.cache_clear()
 
 

@@ -8,8 +8,9 @@ import random
 
 import pytest
 
+from build.licences import MIT
 from weighbridge.core.claims import Claim, Status
-from weighbridge.core.known_texts import FOLDER
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.provenance.card_text import read_card
 from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.provenance.licence import Base, Told, claims, ids_of
@@ -19,23 +20,6 @@ KNOWLEDGE = load_card_knowledge()
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 with open(os.path.join(ROOT, "LICENSE"), encoding="utf-8") as _file:
     APACHE = _file.read()
-MIT = """MIT License
-
-Copyright (c) 2026 The Readers' Guild
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""
 
 
 def of(front: str | None, *, texts=(), told=(), bases=(), allowed=()) -> dict[str, Claim]:

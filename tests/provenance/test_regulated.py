@@ -9,17 +9,18 @@ import pytest
 
 from build.regulated_cards import HELD_OUT_HONEST, HELD_OUT_REGULATED, HONEST, REGULATED, card
 from weighbridge.core.claims import Claim, Status
-from weighbridge.core.known_texts import FOLDER
+from weighbridge.core.knowledge_files import FOLDER
+from weighbridge.provenance.card_text import read_card
 from weighbridge.provenance.contexts import sentences
 from weighbridge.provenance.knowledge import load_card_knowledge
-from weighbridge.provenance.regulated import Named, claims
+from weighbridge.provenance.regulated import Named, regulated_claims
 
 KNOWLEDGE = load_card_knowledge()
 
 
 def of(text: str | None, **also) -> dict[str, Claim]:
-    raw = text.encode() if text is not None else None
-    return {claim.claim: claim for claim in claims(raw, knowledge=KNOWLEDGE, **also)}
+    card = read_card(text.encode()) if text is not None else None
+    return {claim.claim: claim for claim in regulated_claims(card, knowledge=KNOWLEDGE, **also)}
 
 
 def flagged(text: str) -> set[str]:

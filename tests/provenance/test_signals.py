@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from weighbridge.core.claims import Claim, Status
-from weighbridge.core.known_texts import FOLDER
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.core.origin import Origin, Told
 from weighbridge.provenance.knowledge import load_card_knowledge
 from weighbridge.provenance.lookalike import lookalike

@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build.cable import Cable, cable
-from build.docker_registry import docker_registry, needs_docker_registry
-from build.models import publish_tiny
+from build.models import publish_tiny, whole
 from build.registry_server import serving
 from build.slowly import Pauses
-from weighbridge.core.errors import NotFound, RegistryError
-from weighbridge.registry.base import Descriptor, Store
+from weighbridge.core.errors import RegistryError
 from weighbridge.registry.copy import copy_model
 from weighbridge.registry.layout import open_layout
-from weighbridge.registry.read import load_model
 from weighbridge.registry.remote import RemoteStore, open_remote
-from weighbridge.registry.streams import drain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +30,10 @@ MODEL = {"weights.bin": bytes(range(256)) * 18_000, "README.md": b"# net\n"}
 
 
 @pytest.fixture(scope="module", params=["docker", "api", "fallback"])
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def host(request: pytest.FixtureRequest) -> Iterator[str]:
     """A real registry, and one that follows the specification with and without the referrers API."""
     if request.param == "docker":
-        needs_docker_registry()
-        with docker_registry(str(tmp_path_factory.mktemp("docker-registry"))) as running:
-            yield running.host
+        yield request.getfixturevalue("docker").host
     else:
         with serving(referrers_api=request.param == "api") as registry:
             yield registry.host
@@ -53,19 +47,6 @@ def line(host: str) -> Iterator[Cable]:
 
 def through(line: Cable, name: str) -> RemoteStore:
     return open_remote(line.host, name, {}, pace=Pauses().pace)
-
-
-def whole(store: Store, tag: str) -> bool:
-    """Whether the tag names a model all of whose bytes and evidence are there; False if there is no such tag."""
-    try:
-        model = load_model(store, store.reference(tag=tag))
-    except NotFound:
-        return False
-    assert len(model.evidence) == 2
-    for file in model.files:
-        with store.open_blob(Descriptor("", file.digest, file.size)) as stream:
-            drain(stream)
-    return True
 
 
 def places(total: int) -> list[int]:

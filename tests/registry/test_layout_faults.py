@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from build.forked import ended, forked
 from build.models import TINY, publish_tiny
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import NotFound, RegistryError
@@ -30,19 +31,6 @@ def folder(tmp_path):
 
 def open_store(folder):
     return open_layout(folder, "org/tiny", create=True)
-
-
-def run_child(work):
-    """Run `work` in a child process; its wait status. 0 means that it ended well."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
 
 
 def before_step(number, act):
@@ -101,7 +89,7 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_model(folder):
             before_step(number, lambda: os.kill(os.getpid(), signal.SIGKILL))
             publish_tiny(open_store(place))
 
-        status = run_child(work)
+        status = ended(forked(work))
         store = open_store(place)
         check_whole(store)
         found = visible(store)
@@ -127,7 +115,7 @@ def test_a_first_writer_killed_at_any_step_leaves_a_usable_folder(folder):
             before_step(number, lambda: os.kill(os.getpid(), signal.SIGKILL))
             open_store(place)
 
-        status = run_child(work)
+        status = ended(forked(work))
         publish_tiny(open_store(place))
         assert visible(open_store(place)) == as_visible(TINY)
         if status == 0:
@@ -174,23 +162,18 @@ def test_an_error_at_any_step_leaves_nothing_half_visible(folder, monkeypatch, l
 def test_many_processes_tag_at_once_and_no_tag_is_lost(folder):
     published = publish_tiny(open_store(folder))
     start, go = os.pipe()
-    children = []
-    for worker in range(4):
-        child = os.fork()
-        if child == 0:
-            try:
-                os.close(go)
-                os.read(start, 1)
-                store = open_store(folder)
-                for number in range(25):
-                    store.tag(published.manifest, f"w{worker}-{number}")
-            finally:
-                os._exit(0)
-        children.append(child)
+
+    def work(worker):
+        os.close(go)
+        os.read(start, 1)
+        store = open_store(folder)
+        for number in range(25):
+            store.tag(published.manifest, f"w{worker}-{number}")
+
+    children = [forked(lambda worker=worker: work(worker)) for worker in range(4)]
     os.close(start)
     os.close(go)
-    for child in children:
-        os.waitpid(child, 0)
+    assert [ended(child) for child in children] == [0] * 4
     expected = {f"w{worker}-{number}" for worker in range(4) for number in range(25)} | {"1.0"}
     assert set(open_store(folder).tags()) == expected
 

@@ -12,66 +12,31 @@ import time
 
 import pytest
 
-from build.docker_registry import docker_registry, needs_docker_registry
-from build.models import NOTE, attach_note, publish_tiny
+from build.forked import ended, forked
+from build.models import NOTE, attach_note, model_files, publish_tiny, whole
 from build.registry_server import serving
-from weighbridge.core.errors import NotFound, RegistryError, UsageError
-from weighbridge.registry.base import Descriptor
+from weighbridge.core.errors import RegistryError, UsageError
 from weighbridge.registry.layout import open_layout
 from weighbridge.registry.publish import publish_model
 from weighbridge.registry.read import load_model
 from weighbridge.registry.remote import open_remote
-from weighbridge.registry.streams import drain
 
 KILLS, AT_ONCE = 50, 10
 MODEL = {"weights.bin": bytes(range(256)) * 25_000, "README.md": b"# net\n"}
 """6 MB: more than what is sent whole."""
 
 
-@pytest.fixture(scope="module")
-def docker(tmp_path_factory):
-    needs_docker_registry()
-    with docker_registry(str(tmp_path_factory.mktemp("docker-registry"))) as running:
-        yield running.host
-
-
-def whole(store, tag):
-    """Whether a tag names a model all of whose bytes and evidence are there; False if there is no such tag."""
-    try:
-        model = load_model(store, store.reference(tag=tag))
-    except NotFound:
-        return False
-    assert len(model.evidence) == 2
-    for file in model.files:
-        with store.open_blob(Descriptor("", file.digest, file.size)) as stream:
-            drain(stream)
-    return True
-
-
-def in_child(work):
-    """Run `work` in a process of its own; gives its id."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return child
-
-
 def test_processes_that_attach_at_once_lose_nothing(docker):
-    published = publish_tiny(open_remote(docker, "race/attach", {}))
+    published = publish_tiny(open_remote(docker.host, "race/attach", {}))
 
     def work(number):
-        store = open_remote(docker, "race/attach", {})
+        store = open_remote(docker.host, "race/attach", {})
         for piece in range(6):
             attach_note(store, published.manifest, f"{number} {piece}")
 
-    children = [in_child(lambda number=number: work(number)) for number in range(4)]
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
-    store = open_remote(docker, "race/attach", {})
+    children = [forked(lambda number=number: work(number)) for number in range(4)]
+    assert [ended(child) for child in children] == [0] * 4
+    store = open_remote(docker.host, "race/attach", {})
     notes = list(store.referrers(published.manifest, NOTE))
     assert len({found.digest for found in notes}) == 24
     assert len(load_model(store, store.reference(tag="1.0")).evidence) == 2
@@ -79,11 +44,11 @@ def test_processes_that_attach_at_once_lose_nothing(docker):
 
 def test_processes_that_publish_the_same_model_at_once(docker):
     def work(number):
-        publish_tiny(open_remote(docker, "race/same", {}), f"t{number}", MODEL)
+        publish_tiny(open_remote(docker.host, "race/same", {}), f"t{number}", MODEL)
 
-    children = [in_child(lambda number=number: work(number)) for number in range(4)]
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
-    store = open_remote(docker, "race/same", {})
+    children = [forked(lambda number=number: work(number)) for number in range(4)]
+    assert [ended(child) for child in children] == [0] * 4
+    store = open_remote(docker.host, "race/same", {})
     assert store.tags() == ("t0", "t1", "t2", "t3")
     assert all(whole(store, tag) for tag in store.tags())
 
@@ -91,7 +56,7 @@ def test_processes_that_publish_the_same_model_at_once(docker):
 @pytest.mark.parametrize("kind", ["layout", "docker"])
 def test_one_tag_for_two_models_names_one_that_was_acknowledged(tmp_path, request, kind):
     """Without `replace`: never another than the one whose pusher was told that it is in."""
-    host = request.getfixturevalue("docker") if kind == "docker" else ""
+    host = request.getfixturevalue("docker").host if kind == "docker" else ""
 
     def opened():
         if kind == "layout":
@@ -109,8 +74,6 @@ def test_one_tag_for_two_models_names_one_that_was_acknowledged(tmp_path, reques
             told[number] = published.manifest.digest
 
     def files(number):
-        from build.models import model_files
-
         return model_files({"weights": b"%d" % number})
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
@@ -126,7 +89,7 @@ def test_one_tag_for_two_models_names_one_that_was_acknowledged(tmp_path, reques
 
 def test_a_pusher_that_fails_takes_nothing_from_another(docker):
     """The same model, by two: one fails after its manifest is stored, the other one tags it in that moment."""
-    first, second = (open_remote(docker, "race/fail", {}) for _ in range(2))
+    first, second = (open_remote(docker.host, "race/fail", {}) for _ in range(2))
 
     def evidence(manifest):
         publish_tiny(second, "theirs", MODEL)
@@ -136,7 +99,7 @@ def test_a_pusher_that_fails_takes_nothing_from_another(docker):
         publish_model(
             first,
             tag="ours",
-            files=_files(),
+            files=model_files(MODEL),
             config={"name": "tiny", "format": "safetensors", "paramSize": "1m", "createdAt": "2026-01-02T03:04:05Z"},
             annotations={"security.scan.result": "clean", "org.opencontainers.image.title": "tiny ✓"},
             evidence=evidence,
@@ -145,15 +108,9 @@ def test_a_pusher_that_fails_takes_nothing_from_another(docker):
     assert whole(first, "theirs")
 
 
-def _files():
-    from build.models import model_files
-
-    return model_files(MODEL)
-
-
 @pytest.mark.parametrize("kind", ["layout", "docker"])
 def test_killed_at_any_moment_nothing_is_half_visible(tmp_path, request, kind):
-    host = request.getfixturevalue("docker") if kind == "docker" else ""
+    host = request.getfixturevalue("docker").host if kind == "docker" else ""
 
     def opened(number):
         if kind == "layout":
@@ -168,7 +125,7 @@ def test_killed_at_any_moment_nothing_is_half_visible(tmp_path, request, kind):
     def batch(numbers, wait):
         """Several pushers at once, each killed after its own pause; gives those that were told that it is in."""
         pipes = {number: os.pipe() for number in numbers}
-        children = {number: in_child(lambda number=number: work(number, pipes[number][1])) for number in numbers}
+        children = {number: forked(lambda number=number: work(number, pipes[number][1])) for number in numbers}
         began = time.monotonic()
         for pause, number in sorted((wait(), number) for number in numbers):
             time.sleep(max(0.0, began + pause - time.monotonic()))
@@ -181,8 +138,8 @@ def test_killed_at_any_moment_nothing_is_half_visible(tmp_path, request, kind):
 
     publish_tiny(opened(1000), "1.0", MODEL)
     began = time.monotonic()
-    unharmed = [in_child(lambda number=number: work(number, 0)) for number in range(2000, 2000 + AT_ONCE)]
-    assert [os.waitpid(child, 0)[1] for child in unharmed] == [0] * AT_ONCE
+    unharmed = [forked(lambda number=number: work(number, 0)) for number in range(2000, 2000 + AT_ONCE)]
+    assert [ended(child) for child in unharmed] == [0] * AT_ONCE
     usual = time.monotonic() - began
     chance = random.Random(7)
     outcomes = set()
@@ -212,7 +169,7 @@ def test_a_full_disk_leaves_nothing_half_visible(tmp_path, most):
         except RegistryError as error:
             os._exit(7 if error.mend else 8)
 
-    assert os.waitstatus_to_exitcode(os.waitpid(in_child(work), 0)[1]) == 7
+    assert os.waitstatus_to_exitcode(ended(forked(work))) == 7
     store = open_layout(folder, "full/net")
     assert store.tags() == ("0.9",)
     assert os.listdir(f"{folder}/ingest") == []

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from build.inspecting import scanned
-from build.python_table import CONTEXTS, TABLE
+from build.python_table import TABLE
+from build.python_table.contexts import CONTEXTS
 from weighbridge.core.findings import Severity, Verdict
 
 if TYPE_CHECKING:

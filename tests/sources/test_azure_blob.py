@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 import pytest
 
 from build.azurite import ACCOUNT, KEY, azurite, needs_azurite
+from build.models import contents
 from build.running import command
 from weighbridge.core.errors import SourceError, UsageError
 from weighbridge.core.settings import QuarantineSettings, Settings
@@ -53,15 +53,6 @@ def place(tmp_path):
 def fetched(container, tmp_path, path="models/net", **changes):
     source = open_blob(f"az://{ACCOUNT}/{container.container_name}/{path}", Settings())._replace(**changes)
     return source._replace(sleep=lambda _: None).fetch(str(place(tmp_path)), Silent())
-
-
-def contents(folder):
-    found = {}
-    for at, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(at, name), "rb") as file:
-                found[os.path.relpath(os.path.join(at, name), folder)] = file.read()
-    return found
 
 
 def test_a_folder_of_blobs_arrives_whole(container, tmp_path):
@@ -216,9 +207,6 @@ def test_a_connection_string_of_another_account_is_not_used(monkeypatch):
 
 
 def test_intake_takes_blobs(container, tmp_path, monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("WEIGHBRIDGE_"):
-            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     container.delete_blob("models/net/a/weights.bin")
     assert command("init").status == 0

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from build.git_server import git_server
+from build.models import contents
 from build.repositories import needs, repository
 from weighbridge.cli.progress import silent
 from weighbridge.core.errors import SourceError, UsageError
@@ -42,17 +43,6 @@ def refused(address, into, **changes):
     left = {name for name in os.listdir(into) if name not in ("files", "objects.git")}
     assert not left, "what the transfer needed is gone"
     return caught.value.cause
-
-
-def contents(folder):
-    found = {}
-    for place, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(place, name)
-            if not os.path.islink(path):
-                with open(path, "rb") as file:
-                    found[os.path.relpath(path, folder)] = file.read()
-    return found
 
 
 @pytest.fixture

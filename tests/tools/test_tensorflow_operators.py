@@ -46,20 +46,3 @@ def test_the_operators_are_those_of_the_package(found: Any) -> None:
     assert {entry["source"] for entry in TABLE["operators"]} == {
         f"tensorflow-cpu {found['version']}, registered operators"
     }
-
-
-@pytest.mark.parametrize("part", tool.TRUSTS)
-@pytest.mark.parametrize(
-    "change",
-    [{"date": "yesterday"}, {"source": ""}, {"trust": "maybe"}, {"more": 1}],
-    ids=["date", "source", "trust", "field"],
-)
-def test_an_entry_that_lacks_something_is_refused(part: str, change: dict[str, object]) -> None:
-    first, *others = TABLE[part]
-    with pytest.raises(ValueError, match=part):
-        tool.normal_form(TABLE | {part: [first | change, *others]})
-
-
-def test_an_entry_that_stands_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match="twice"):
-        tool.normal_form(TABLE | {"special": [*TABLE["special"], TABLE["special"][0]]})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
 import tflite
-from tools.onnx_operators import normal_form
 
 from tools import tflite_schema as tool
 from weighbridge.formats.tflite.buffers import BITS, TYPES
@@ -44,10 +42,3 @@ def test_every_name_that_the_schema_uses_is_there() -> None:
 
 def test_every_type_has_a_size_or_is_known_to_have_none() -> None:
     assert set(TYPES) - BITS.keys() == {"STRING", "RESOURCE", "VARIANT"}
-
-
-@pytest.mark.parametrize("part", ["domains", "special", "operators"])
-def test_an_entry_without_a_source_is_refused(part: str) -> None:
-    first, *others = TABLE[part]
-    with pytest.raises(ValueError, match=part):
-        normal_form(TABLE | {part: [first | {"source": ""}, *others]})

@@ -10,15 +10,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
 from build.containers import safetensors
 from build.killing import killed
-from build.postgres import needs_postgres, postgres
 from build.running import command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 KILLS = int(os.environ.get("SERVER_KILLS", "0"))
 
@@ -33,26 +32,24 @@ def project(folder: Path, address: str) -> None:
     (folder / "weighbridge.toml").write_text(f'index = "{address}"\n{settings}{more}')
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_every_acknowledged_submission_ends_exactly_once(kind: str, tmp_path: Path) -> None:
-    with contextlib.ExitStack() as over:
-        address, database = f"sqlite:///{tmp_path}/.weighbridge/index.db", None
-        if kind == "postgresql":
-            needs_postgres()
-            database = over.enter_context(postgres())
-            address = database.fresh("killed")
-        project(tmp_path, address)
-        counted = killed(
-            tmp_path,
-            address,
-            database,
-            kills=KILLS or (4 if database else 3),
-            quick=not KILLS,
-            seed=7,
-            pause=3.0 if KILLS else 0.6,
-        )
+def test_every_acknowledged_submission_ends_exactly_once(
+    address: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    database = None if address.startswith("sqlite") else request.getfixturevalue("server")
+    project(tmp_path, address)
+    counted = killed(
+        tmp_path,
+        address,
+        database,
+        kills=KILLS or (4 if database else 3),
+        quick=not KILLS,
+        seed=7,
+        pause=3.0 if KILLS else 0.6,
+    )
     if KILLS:
-        sys.stderr.write(f"{kind}: {counted}\n")
+        sys.stderr.write(f"{address.partition(':')[0]}: {counted}\n")
     assert counted.wrong == []
     assert counted.acknowledged >= 3
     assert counted.states.get("done", 0) >= counted.acknowledged * 0.8

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from build.gate_load import ask_all, held_against, killed_in_the_middle, server
-from build.postgres import needs_postgres, postgres
+from build.gate_load import ask_all, held_against, killed_in_the_middle
+from build.gate_load import server as gate_server
 from build.reviews import pod, review
 from build.running import command
 from build.sites import Served, served
@@ -67,7 +67,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def process(gate: Served, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    with server(str(gate.folder), *words) as running:
+    with gate_server(str(gate.folder), *words) as running:
         yield running.one, running.port
 
 
@@ -179,25 +179,18 @@ def test_the_environment_names_the_log(gate: Served, tmp_path: Path, monkeypatch
     assert (tmp_path / "elsewhere.db").exists()
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Server]:
-    needs_postgres()
-    with postgres() as one:
-        yield one
-
-
-def test_decisions_are_all_in_a_log_that_postgresql_keeps(gate: Served, database: Server) -> None:
+def test_decisions_are_all_in_a_log_that_postgresql_keeps(gate: Served, server: Server) -> None:
     """Killed are the server, and then the database itself under the clients."""
-    address = database.fresh("decisions")
+    address = server.fresh("decisions")
     environ = {"WEIGHBRIDGE_INDEX": address}
     answers, _ = killed_in_the_middle(str(gate.folder), "net:v1", 8, 80, environ=environ)
-    with server(str(gate.folder), "--quiet", environ=environ) as running:
+    with gate_server(str(gate.folder), "--quiet", environ=environ) as running:
         before = ask_all(running.port, "net:v1", 2, 5)
-        database.kill()
+        server.kill()
         asked = {"reference": "net:v1", "stage": "production"}
         got = httpx2.post(f"http://127.0.0.1:{running.port}/v1/admit", json=asked, timeout=30)
         assert (got.status_code, got.json()["decision"]) == (503, "none")
-        database.start()
+        server.start()
         after = ask_all(running.port, "net:v1", 2, 5)
     assert len(before) == len(after) == 10
     proof, lost = held_against(address, [*answers, *before, *after], opener(gate))

@@ -69,11 +69,10 @@ class Target(NamedTuple):
 
 
 class NotarySigned(NamedTuple):
-    """Who signed a manifest, and what the signature says of its time."""
+    """Who signed a manifest."""
 
     authority: str
     identity: str
-    claimed_at: datetime
 
 
 def notary_signature(target: Target, signer: CertifiedKey, at: datetime) -> bytes:
@@ -125,7 +124,7 @@ def verify_notary(envelope: bytes, target: Target, trust: TrustPolicy, now: date
         raise malformed("a Notary signature with other members", "payload, protected, header and signature")
     first, second = field(top, "protected", str, "a signature"), field(top, "payload", str, "a signature")
     protected = strict_object(_unb64url(first), "the protected header")
-    claimed = _check_header(protected, now)
+    _check_header(protected, now)
     chain = _chain(field(top, "header", dict, "a signature"))
     try:
         with warnings.catch_warnings(action="ignore"):  # what a hostile certificate makes the library say
@@ -143,7 +142,7 @@ def verify_notary(envelope: bytes, target: Target, trust: TrustPolicy, now: date
             "digest-mismatch", f"a signature of {plain(str(signed.get('digest')), 120)}", f"one of {target.digest}"
         )
     with warnings.catch_warnings(action="ignore"):
-        return _known(chain, trust, now, claimed)
+        return _known(chain, trust, now)
 
 
 def broken_rule(chain: Sequence[Certificate]) -> str:
@@ -179,7 +178,7 @@ def broken_rule(chain: Sequence[Certificate]) -> str:
     return ""
 
 
-def _check_header(protected: dict[str, Any], now: datetime) -> datetime:
+def _check_header(protected: dict[str, Any], now: datetime) -> None:
     wanted = {"alg": "ES256", "cty": PAYLOAD_TYPE, SCHEME: X509, "crit": [SCHEME]}
     for key, value in wanted.items():
         if protected.get(key) != value:
@@ -190,7 +189,6 @@ def _check_header(protected: dict[str, Any], now: datetime) -> datetime:
         raise malformed("a signing time that is none", "RFC 3339") from error
     if claimed.tzinfo is None or claimed > now + CLOCK_SKEW:
         raise malformed("a signing time without a zone, or to come", "the time of signing")
-    return claimed
 
 
 def _chain(header: dict[str, Any]) -> list[Certificate]:
@@ -220,7 +218,7 @@ def _check_signature(leaf: Certificate, message: bytes, raw: bytes) -> None:
         )
 
 
-def _known(chain: Sequence[Certificate], trust: TrustPolicy, now: datetime, claimed: datetime) -> NotarySigned:
+def _known(chain: Sequence[Certificate], trust: TrustPolicy, now: datetime) -> NotarySigned:
     names = certificate_names(chain[0])
     shown = plain(names[0], 120)
     signing = [entry for entry in trust.for_evidence().authorities if entry.purpose == "sign"]
@@ -230,7 +228,7 @@ def _known(chain: Sequence[Certificate], trust: TrustPolicy, now: datetime, clai
         if named and entry.allows(NOTARY_SIGNATURE):
             if entry.refusal:
                 raise Rejected("signer-revoked", f"a Notary signature by {shown}: {entry.refusal}", "one that counts")
-            return NotarySigned(entry.name, named[0], claimed)
+            return NotarySigned(entry.name, named[0])
     raise Rejected(
         "signer-unknown",
         f"a Notary signature by {shown}, who may not sign evidence, or not any more",

@@ -12,13 +12,13 @@ Source: github.com/in-toto/attestation, spec/v1/statement.md.
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypeVar
 
 from weighbridge.core.digests import Digest, canonical_json, parse_digest
 from weighbridge.core.errors import Rejected, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.strict_json import read_strict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,11 +105,7 @@ def read_statement(payload: bytes) -> Statement:
 def strict_object(raw: bytes, what: str) -> dict[str, Any]:
     """Read bytes as one JSON object that every reader understands alike. Raises Rejected (evidence-malformed)."""
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite
-        )
-        if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+        value = read_strict(raw)
     except (ValueError, RecursionError) as error:
         raise malformed(
             f"{what} that is not strict JSON ({plain(str(error), 120)})", "one UTF-8 JSON object"
@@ -141,23 +137,3 @@ def read_sha256(value: object, what: str) -> Digest:
 def malformed(got: str, expected: str) -> Rejected:
     """The refusal of evidence that breaks its format."""
     return Rejected("evidence-malformed", got, expected)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"the key {key!r} stands twice")
-        result[key] = value
-    return result
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text[:40]} is too large")
-    return value

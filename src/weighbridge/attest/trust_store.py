@@ -32,6 +32,11 @@ from weighbridge.attest.signers import key_id_of
 from weighbridge.attest.trust import ANYTHING, COMMITS, TAGS, EntryKind, Reason, Role, TrustEntry, Validity
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.plain import plain
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.setting_tables import tables_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_STORE = 16 * 1024 * 1024
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -55,12 +60,12 @@ def parse_store(text: str, where: str) -> tuple[TrustEntry, ...]:
         raise UsageError(f"{where} cannot be read: {error}", "mend the file; nothing is trusted until then") from error
     _known(table, ("trust", "revoked"), where)
     entries: dict[str, TrustEntry] = {}
-    for item in _tables(table, "trust", where):
+    for item in tables_of(table, "trust", where):
         entry = _entry(item, where)
         if entry.id in entries:
             raise UsageError(f"{where} has two entries {entry.id!r}", "give one of them another id")
         entries[entry.id] = entry
-    for item in _tables(table, "revoked", where):
+    for item in tables_of(table, "revoked", where):
         identity, validity = _revocation(item, where)
         if identity not in entries:
             raise UsageError(f"{where} revokes {identity!r}, which it does not have", "write the id of an entry")
@@ -171,7 +176,7 @@ def _taken_back(old: Validity, new: Validity) -> Validity:
     return old._replace(revoked_at=first, reason="compromised" if hard else old.reason)
 
 
-def _entry(item: dict[str, Any], where: str) -> TrustEntry:
+def _entry(item: Mapping[str, Any], where: str) -> TrustEntry:
     here = f"{where}, [[trust]] {plain(str(item.get('id', '')), 64)!r}"
     _known(item, _FIELDS, here)
     texts = {name: item.get(name, "") for name in _TEXTS}
@@ -197,7 +202,7 @@ def _entry(item: dict[str, Any], where: str) -> TrustEntry:
     return entry
 
 
-def _revocation(item: dict[str, Any], where: str) -> tuple[str, Validity]:
+def _revocation(item: Mapping[str, Any], where: str) -> tuple[str, Validity]:
     here = f"{where}, [[revoked]]"
     _known(item, _REVOKED, here)
     identity, reason, at = item.get("id"), item.get("reason", "compromised"), _time(item, "at", here)
@@ -208,7 +213,7 @@ def _revocation(item: dict[str, Any], where: str) -> tuple[str, Validity]:
     return identity, Validity(revoked_at=at, reason=reason)
 
 
-def _time(item: dict[str, Any], name: str, where: str) -> datetime | None:
+def _time(item: Mapping[str, Any], name: str, where: str) -> datetime | None:
     value = item.get(name)
     if value is None:
         return None
@@ -217,20 +222,14 @@ def _time(item: dict[str, Any], name: str, where: str) -> datetime | None:
     return value.astimezone(UTC)
 
 
-def _known(table: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+def _known(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for key in table:
         if key not in known:
             raise UsageError(f"{where}: {plain(key, 40)!r} is not known here", f"known are {', '.join(known)}")
 
 
-def _tables(table: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise UsageError(f"{where}: {key} is no list of tables", f"write [[{key}]]")
-    return value
-
-
 def text_of(path: str) -> str:
+    """The text of a store. Raises UsageError if it cannot be read or is larger than stores are."""
     try:
         with open(path, "rb") as file:
             raw = file.read(MAX_STORE + 1)

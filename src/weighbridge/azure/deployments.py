@@ -17,6 +17,7 @@ import re
 from weighbridge.core.errors import FormatError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.strict_json import unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +106,7 @@ def _body(raw: bytes) -> dict[str, Any]:
     mend = "name an az ml YAML file or the JSON of one ARM resource"
     try:
         text = raw.decode("utf-8-sig")
-        found: Any = json.loads(text, object_pairs_hook=_once_each) if text.lstrip().startswith("{") else tree(text)
+        found: Any = json.loads(text, object_pairs_hook=unique_keys) if text.lstrip().startswith("{") else tree(text)
     except (ValueError, RecursionError, FormatError) as error:
         raise UsageError(f"the deployment cannot be read: {plain(str(error), 200)}", mend) from error
     if not isinstance(found, dict):
@@ -159,10 +160,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)[:500]
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("an object has a key twice")
-    return found

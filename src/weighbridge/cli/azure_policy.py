@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.azure.policy.knowledge import AliasEntry
-    from weighbridge.render.terminal import Style
 
 
 def add(nouns: Any) -> None:
@@ -104,7 +103,7 @@ def _test(options: argparse.Namespace) -> int:
     if options.format == "json":
         common.write(options, rendered.judgement_json(judgement, knowledge.version))
     else:
-        common.write(options, rendered.judgement_text(judgement, _style(options)))
+        common.write(options, rendered.judgement_text(judgement, common.style_of(options)))
     return int(judgement.outcome in SHUT)
 
 
@@ -116,7 +115,7 @@ def _lint(options: argparse.Namespace) -> int:
     if options.format == "json":
         common.write(options, rendered.lint_json(findings, knowledge.version))
     else:
-        common.write(options, rendered.lint_text(findings, _style(options)))
+        common.write(options, rendered.lint_text(findings, common.style_of(options)))
     return int(any(finding.severity.rank >= severity.rank for finding in findings))
 
 
@@ -181,10 +180,3 @@ def _time(text: str) -> datetime:
     if found is None:
         raise UsageError(f"--now {text!r} is no time", "write 2026-01-31T12:00:00Z")
     return found[0]
-
-
-def _style(options: argparse.Namespace) -> Style:
-    from weighbridge.render.terminal import style_for
-
-    environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-    return style_for(sys.stdout, environ)

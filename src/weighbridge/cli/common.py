@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.cli.progress import Progress
     from weighbridge.core.settings import StagePolicy
+    from weighbridge.render.terminal import Style
 
 PASSPHRASE = "WEIGHBRIDGE_KEY_PASSPHRASE"  # noqa: S105 -- the name of a variable, no secret
 """The environment variable with the passphrase of the signing key; its value is never printed."""
@@ -166,6 +167,14 @@ def progress_for(options: argparse.Namespace) -> Progress:
     import time
 
     return progress.tty(sys.stderr, time.monotonic)
+
+
+def style_of(options: argparse.Namespace) -> Style:
+    """How text is set: in colour on a terminal, unless a file or nobody is to see that."""
+    from weighbridge.render.terminal import style_for
+
+    environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
+    return style_for(sys.stdout, environ)
 
 
 def say(options: argparse.Namespace, text: str) -> None:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError, WeighbridgeError
-from weighbridge.core.knowledge import FOLDER, load_knowledge
+from weighbridge.core.knowledge import load_knowledge
+from weighbridge.core.knowledge_files import FOLDER
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.core.settings import KEYLESS, VAULT_KEY
 

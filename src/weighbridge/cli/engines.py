@@ -11,7 +11,7 @@ import sys
 
 from weighbridge.cli import common
 from weighbridge.cli.scan import host, status_of, tracer_for
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.findings import Severity
 from weighbridge.core.knowledge import load_knowledge
 from weighbridge.core.records import TYPE_CHECKING
@@ -93,10 +93,7 @@ def wanted_engines(options: argparse.Namespace, settings: Settings, names: Seque
 
 def _known(name: str) -> str:
     if name not in ENGINES:
-        import difflib
-
-        near = difflib.get_close_matches(name, ENGINES, 1)
-        mend = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(ENGINES)}"
+        mend = did_you_mean(name, ENGINES, f"there are {', '.join(ENGINES)}")
         raise UsageError(f"{name!r} is no engine", mend)
     return name
 

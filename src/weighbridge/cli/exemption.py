@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 from weighbridge.cli import common
 from weighbridge.core.digests import Digest, parse_digest
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
@@ -220,10 +220,7 @@ def _check_rule(options: argparse.Namespace) -> None:
 
     names = [rule.id for rule in RULES] + [HUB]
     if options.rule not in names and not options.any_rule:
-        import difflib
-
-        near = difflib.get_close_matches(options.rule, names, 1)
-        mend = f"did you mean {near[0]!r}?" if near else "weighbridge rules lists them"
+        mend = did_you_mean(options.rule, names, "weighbridge rules lists them")
         raise UsageError(f"{plain(options.rule, 80)!r} is no rule", mend)
 
 

@@ -7,7 +7,7 @@ Examples:
 from __future__ import annotations
 
 from weighbridge.cli import common
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.rules import RULES
 
@@ -25,10 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the documentation of one rule."""
     known = {rule.id: rule for rule in RULES}
     if options.rule not in known:
-        import difflib
-
-        near = difflib.get_close_matches(options.rule, known, 1)
-        mend = f"did you mean {near[0]!r}?" if near else "weighbridge rules lists them all"
+        mend = did_you_mean(options.rule, known, "weighbridge rules lists them all")
         raise UsageError(f"{options.rule!r} is no rule", mend)
     from weighbridge.render.rule_page import rule_page, rule_text
 

@@ -10,7 +10,7 @@ import sys
 from functools import partial
 
 from weighbridge import __version__
-from weighbridge.core.errors import UsageError, WeighbridgeError
+from weighbridge.core.errors import UsageError, WeighbridgeError, did_you_mean
 from weighbridge.core.loading import load
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
@@ -109,10 +109,7 @@ def _dispatch(words: list[str]) -> int:
         return EXIT_OPEN
     name = words[0]
     if name not in COMMANDS:
-        import difflib
-
-        near = difflib.get_close_matches(name, COMMANDS, 1)
-        mend = f"did you mean {near[0]!r}?" if near else "weighbridge --help lists the commands"
+        mend = did_you_mean(name, COMMANDS, "weighbridge --help lists the commands")
         raise UsageError(f"{name!r} is no command", mend)
     status: int = load(f"weighbridge.cli.{name}").run(parser_of(name).parse_args(words[1:]))
     return status

@@ -27,8 +27,6 @@ Examples:
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
 
     from weighbridge.core.settings import Settings
     from weighbridge.monitor.base import Alert, Detection
-    from weighbridge.render.terminal import Style
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +169,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 
         common.write(options, rendered.monitor_sarif(report, order.known, Tool()))
     else:
-        common.write(options, rendered.monitor_text(report, _style(options)))
+        common.write(options, rendered.monitor_text(report, common.style_of(options)))
     limit = common.severity_of(options, settings)
     return int(any(alert.severity.rank >= limit.rank for alert in report.alerts))
 
@@ -185,7 +182,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
 
         common.write(options, document_json(rendered.list_object(known)))
     else:
-        common.write(options, rendered.list_text(known, _style(options)))
+        common.write(options, rendered.list_text(known, common.style_of(options)))
     return 0
 
 
@@ -240,7 +237,7 @@ def _probe(options: argparse.Namespace, settings: Settings) -> int:
 
         common.write(options, document_json(probe.probe_object(report)))
     else:
-        common.write(options, rendered.probe_text(report, _style(options)))
+        common.write(options, rendered.probe_text(report, common.style_of(options)))
     return 0 if report.result == "same" else 1
 
 
@@ -283,10 +280,3 @@ def _now(options: argparse.Namespace) -> datetime:
     except ValueError:
         raise UsageError(f"{options.now!r} is no time", "write 2026-01-31T12:00:00Z") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _style(options: argparse.Namespace) -> Style:
-    from weighbridge.render.terminal import style_for
-
-    environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-    return style_for(sys.stdout, environ)

@@ -22,8 +22,6 @@ Examples:
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
 
     from weighbridge.core.settings import Settings
     from weighbridge.registry.base import Reference, Store
-    from weighbridge.render.terminal import Style
 
 GRACE_HOURS = 24
 
@@ -90,7 +87,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-list", rendered.Listing(rows)))
     else:
-        common.write(options, rendered.list_text(rows, _style(options)))
+        common.write(options, rendered.list_text(rows, common.style_of(options)))
     return 0
 
 
@@ -111,7 +108,7 @@ def _tree(options: argparse.Namespace, settings: Settings) -> int:
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-tree", found))
     else:
-        common.write(options, rendered.tree_text(found, _style(options)))
+        common.write(options, rendered.tree_text(found, common.style_of(options)))
     return 0 if found.sound else 1
 
 
@@ -132,7 +129,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-verify", found))
     else:
-        common.write(options, rendered.verify_text(found, _style(options)))
+        common.write(options, rendered.verify_text(found, common.style_of(options)))
     return 1 if found.faults else 0
 
 
@@ -159,7 +156,7 @@ def _copy(options: argparse.Namespace, settings: Settings) -> int:
             else:
                 from weighbridge.render.decision import decision_text
 
-                common.write(options, decision_text(decision, _style(options)))
+                common.write(options, decision_text(decision, common.style_of(options)))
             return 1
     copied = copy_model(
         source, reference, open_store(target, settings, create=True), target.tag, replace=options.replace
@@ -199,10 +196,3 @@ def _repositories(options: argparse.Namespace, settings: Settings) -> Iterator[t
     for place, name in find_repositories(registry, settings):
         store = open_store(parse_reference(f"{place}{name}:any"), settings)
         yield store, tuple(store.reference(tag=tag) for tag in store.tags())
-
-
-def _style(options: argparse.Namespace) -> Style:
-    from weighbridge.render.terminal import style_for
-
-    environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-    return style_for(sys.stdout, environ)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from weighbridge.render.terminal import Style
     from weighbridge.sbom.bill import DataSet, ModelBill
     from weighbridge.sbom.read import ReadBill
 
@@ -200,7 +198,7 @@ def _diff(options: argparse.Namespace, want: Asked, form: str) -> int:
     else:
         from weighbridge.render.bill import diff_text
 
-        common.write(options, diff_text(found, _style(options)))
+        common.write(options, diff_text(found, common.style_of(options)))
     return 0
 
 
@@ -226,7 +224,7 @@ def _check(options: argparse.Namespace, want: Asked, form: str) -> int:
     else:
         from weighbridge.render.bill import check_text
 
-        common.write(options, check_text(found, _style(options)))
+        common.write(options, check_text(found, common.style_of(options)))
     return 0 if found.matches else 1
 
 
@@ -260,10 +258,3 @@ def _content(path: str) -> bytes:
             return file.read(LARGEST + 1)
     except OSError as error:
         raise UsageError(f"{path!r} cannot be read: {error.strerror}", "name a bill of materials") from error
-
-
-def _style(options: argparse.Namespace) -> Style:
-    from weighbridge.render.terminal import style_for
-
-    environ = {**os.environ, "NO_COLOR": "1"} if options.no_color or options.output else os.environ
-    return style_for(sys.stdout, environ)

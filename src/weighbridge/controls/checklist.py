@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from weighbridge.controls.estate import Estate
     from weighbridge.controls.evidence import Holdings
 
-REQUIRED = tuple(f"C{number:02}" for number in range(1, 13))
-"""The twelve of the checklist; the others are worth having."""
-
 
 class Drift(NamedTuple):
     """A control whose result is not what it was."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from weighbridge.core.known_texts import FOLDER, read_rows
+from weighbridge.core.knowledge_files import FOLDER
+from weighbridge.core.known_texts import read_rows
 from weighbridge.core.records import NamedTuple
 
 

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import json
 import os
-from difflib import get_close_matches
 
 from weighbridge.controls import estate as kinds
 from weighbridge.controls.estate import Resource, estate_of, fold
 from weighbridge.core.artifact import escape_name
-from weighbridge.core.errors import SourceError, UsageError
+from weighbridge.core.errors import SourceError, UsageError, did_you_mean
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
+from weighbridge.core.strict_json import unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +128,7 @@ def read_json_file(path: str, most: int = MOST_BYTES) -> tuple[Any, int]:
     if len(raw) > most:
         raise ValueError(f"it has more than {most} bytes")
     try:
-        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once_each), len(raw)
+        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=unique_keys), len(raw)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except ValueError as error:
@@ -239,13 +239,6 @@ def _has_properties(resource: Resource) -> bool:
     return isinstance(resource.body.get("properties"), dict)
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("an object has a key twice")
-    return found
-
-
 def _with_word(found: Estate, path: str, needed: bool) -> Estate:
     if not needed and not os.path.isfile(path):
         return found
@@ -257,10 +250,7 @@ def _with_word(found: Estate, path: str, needed: bool) -> Estate:
         raise UsageError(f"{plain(path)} has not the schema {SCHEMA}", "weighbridge azure audit --help shows one")
     for key, value in said.items():
         if key not in _WORDS:
-            near = get_close_matches(key, _WORDS, 1)
-            raise UsageError(
-                f"{plain(path)}: {plain(key)!r} is unknown", f"did you mean {near[0]!r}?" if near else "remove it"
-            )
+            raise UsageError(f"{plain(path)}: {plain(key)!r} is unknown", did_you_mean(key, _WORDS, "remove it"))
         texts = value.values() if isinstance(value, dict) else value
         if not isinstance(value, _WORDS[key]) or not all(isinstance(text, str) for text in texts):
             raise UsageError(f"{plain(path)}: {key} is of the wrong type", "see weighbridge azure audit --help")

@@ -117,11 +117,6 @@ def understood(workflow: Workflow) -> Iterator[Check]:
         yield unknown(workflow.name, "the file", workflow.why, "a workflow", "write it without names and aliases")
 
 
-def logs_in(workflow: Workflow) -> bool:
-    """Whether any job can get a token for Azure."""
-    return bool(list(_logging_in(workflow)))
-
-
 def _logging_in(workflow: Workflow) -> Iterator[tuple[str, dict[str, Any]]]:
     if workflow.body is None:
         return

@@ -52,7 +52,7 @@ class Made(NamedTuple):
 
 def stamps(path: str, limits: Limits) -> Stamps:
     """How the files of an artifact are before they are inspected."""
-    return {entry.path: _stamp(os.stat(entry.full)) for entry in walk(path, limits.files) if _is_file(entry)}
+    return {entry.path: _stamp(os.stat(entry.full)) for entry in walk(path, limits.files) if entry.is_read}
 
 
 def pickled_files(inspection: Inspection) -> set[str]:
@@ -101,7 +101,7 @@ def convert(
         for entry in entries:
             name = _escaped(entry.path)
             watcher.note(entry.path)
-            if not _is_file(entry):
+            if not entry.is_read:
                 raise NotConvertible(f"{name} is no regular file", "replace it by the file itself")
             if entry.path.endswith(INDEX) and os.path.getsize(entry.full) <= LARGEST:
                 later.append(entry)
@@ -290,10 +290,6 @@ def _place(folder: str, path: str) -> str:
 
 def _escaped(path: str) -> str:
     return escape_name(path)
-
-
-def _is_file(entry: Entry) -> bool:
-    return entry.kind == "file" or (entry.kind == "link" and entry.inside)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int, int]:

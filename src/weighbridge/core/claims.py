@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from weighbridge.core.records import NamedTuple
+from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Status(StrEnum):
@@ -34,3 +37,10 @@ class Claim(NamedTuple):
     value: str = ""
     confirm: bool = False
     parts: tuple[Claim, ...] = ()
+
+
+def every(claims: Iterable[Claim]) -> Iterator[Claim]:
+    """All claims and their parts, the whole before its parts."""
+    for claim in claims:
+        yield claim
+        yield from every(claim.parts)

@@ -12,6 +12,7 @@ import os
 
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import read_bytes
 from weighbridge.core.records import NamedTuple
 
 
@@ -70,11 +71,7 @@ class Classes:
         if top not in self._digests:
             return b""
         path = os.path.join(self._folder, f"{top}.tsv")
-        try:
-            with open(path, "rb") as file:
-                raw = file.read()
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
+        raw = read_bytes(path)
         if digest_bytes(raw).hex != self._digests[top]:
             raise UsageError(f"{path} is not the table that its index names", "reinstall weighbridge")
         return raw

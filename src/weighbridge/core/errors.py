@@ -18,6 +18,11 @@ WeighbridgeError            one sentence of cause, one sentence of mend
 
 from __future__ import annotations
 
+from weighbridge.core.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class WeighbridgeError(Exception):
     """Something that a person has to know. `cause` and `mend` are sentences without line breaks."""
@@ -96,3 +101,11 @@ class Rejected(WeighbridgeError):
         self.code = code
         self.got = got
         self.expected = expected
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The mend for a word that is not known: the nearest one that is; `otherwise`, if none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else otherwise

@@ -6,10 +6,7 @@ covers it. A name that ends in a dot stands for everything below it.
 
 from __future__ import annotations
 
-import os
-
-from weighbridge.core.digests import digest_bytes
-from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,19 +47,8 @@ class ForeignNames:
         return found
 
     def _read(self) -> None:
-        import json
+        self._rows = read_table(self._folder, NAME, "foreign names", _rows, self._index)
 
-        path = os.path.join(self._folder, f"{NAME}.json")
-        try:
-            with open(path, "rb") as file:
-                raw = file.read()
-            expected = json.loads(self._index)["tables"][f"{NAME}.json"]
-            table: dict[str, Any] = json.loads(raw)
-            rows = {(row["language"], row["name"]): ForeignName(row["trust"], row["why"]) for row in table["names"]}
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"the knowledge of foreign names is broken: {error}", "reinstall weighbridge") from error
-        if digest_bytes(raw).hex != expected:
-            raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
-        self._rows = rows
+
+def _rows(table: dict[str, Any]) -> dict[tuple[str, str], ForeignName]:
+    return {(row["language"], row["name"]): ForeignName(row["trust"], row["why"]) for row in table["names"]}

@@ -6,10 +6,7 @@ it with its SHA-256: the version of the knowledge covers it.
 
 from __future__ import annotations
 
-import os
-
-from weighbridge.core.digests import digest_bytes
-from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -69,32 +66,16 @@ class KerasNames:
 
     def _read(self) -> _Table:
         if self._table is None:
-            self._table = _load(self._folder, self._index)
+            self._table = read_table(self._folder, NAME, "Keras", _known, self._index)
         return self._table
 
 
-def _load(folder: str, index: bytes) -> _Table:
-    import json
-
-    path = os.path.join(folder, f"{NAME}.json")
-    try:
-        with open(path, "rb") as file:
-            raw = file.read()
-        expected = json.loads(index)["tables"][f"{NAME}.json"]
-        table: dict[str, Any] = json.loads(raw)
-        modules = {row["module"]: row["trust"] for row in table["modules"]}
-        gadgets = {(row["package"], name): row["why"] for row in table["gadgets"] for name in row["names"].split()}
-        names = [(row["kind"], row["module"], row["names"].split()) for row in table["names"]]
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"the knowledge of Keras is broken: {error}", "reinstall weighbridge") from error
-    if digest_bytes(raw).hex != expected:
-        raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
+def _known(table: dict[str, Any]) -> _Table:
+    names = [(row["kind"], row["module"], row["names"].split()) for row in table["names"]]
     functions = [(module, name) for kind, module, found in names if kind == "functions" for name in found]
     return _Table(
-        modules,
-        gadgets,
+        {row["module"]: row["trust"] for row in table["modules"]},
+        {(row["package"], name): row["why"] for row in table["gadgets"] for name in row["names"].split()},
         frozenset(name for kind, _, found in names if kind == "classes" for name in found),
         frozenset(name for _, name in functions),
         frozenset(name for module, name in functions if module != "keras.ops"),

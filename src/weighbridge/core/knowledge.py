@@ -13,6 +13,7 @@ from functools import cached_property
 from weighbridge.core.classes import Classes, KnownClass
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import FOLDER, read_bytes
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from weighbridge.core.operators import Operators
     from weighbridge.core.r_names import RNames
     from weighbridge.core.tensorflow_operators import TensorflowOperators
-
-FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
-
 
 _TRUSTS = {
     "inert": ("inert", (), ()),
@@ -227,22 +225,12 @@ class Knowledge:
 
 def load_knowledge(folder: str = FOLDER) -> Knowledge:
     """Open the knowledge files. Raises UsageError if one is missing: without it nothing is judged."""
-    raw = _read(os.path.join(folder, "globals.json"))
-    index = _read(os.path.join(folder, "index.json"))
+    raw = read_bytes(os.path.join(folder, "globals.json"))
+    index = read_bytes(os.path.join(folder, "index.json"))
     _, _, version = raw[:400].partition(b'"version": "')
     name = version.partition(b'"')[0].decode("ascii", "replace")
     known = Globals(raw, Classes(os.path.join(folder, "classes"), index))
     return Knowledge(f"{name}+{digest_bytes(index).hex[:12]}", known, folder, index)
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UsageError(
-            f"the knowledge file {path} cannot be read: {error.strerror}", "reinstall weighbridge"
-        ) from error
 
 
 def _alike(name: str, package: str) -> bool:

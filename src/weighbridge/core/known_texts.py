@@ -6,17 +6,14 @@ with their SHA-256: the version of the knowledge covers them.
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
-from weighbridge.core.digests import digest_bytes
 from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import FOLDER, read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any
-
-FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "knowledge")
 
 
 class Host(NamedTuple):
@@ -109,25 +106,14 @@ def read_rows(folder: str, name: str, part: str) -> tuple[dict[str, Any], ...]:
     """The entries of one list of a knowledge file. Raises UsageError like `hosts`."""
     found = read_tables(folder, name)
     if part not in found:
-        raise UsageError(f"the knowledge in {name}.json is broken: it has no {part}", "reinstall weighbridge")
+        raise UsageError(f"the knowledge of {name}.json is broken: it has no {part}", "reinstall weighbridge")
     return found[part]
 
 
 def read_tables(folder: str, name: str) -> dict[str, tuple[dict[str, Any], ...]]:
     """The lists of a knowledge file by name. Raises UsageError like `hosts`."""
-    import json
+    return read_table(folder, name, f"{name}.json", _lists)
 
-    path = os.path.join(folder, f"{name}.json")
-    try:
-        with open(os.path.join(folder, "index.json"), "rb") as file:
-            expected = json.loads(file.read())["tables"][f"{name}.json"]
-        with open(path, "rb") as file:
-            raw = file.read()
-        tables = {part: tuple(rows) for part, rows in json.loads(raw).items() if isinstance(rows, list)}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"the knowledge in {name}.json is broken: {error}", "reinstall weighbridge") from error
-    if digest_bytes(raw).hex != expected:
-        raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
-    return tables
+
+def _lists(table: dict[str, Any]) -> dict[str, tuple[dict[str, Any], ...]]:
+    return {part: tuple(rows) for part, rows in table.items() if isinstance(rows, list)}

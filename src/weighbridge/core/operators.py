@@ -6,10 +6,7 @@ says the same of TensorFlow Lite. `index.json` names them with their SHA-256: th
 
 from __future__ import annotations
 
-import os
-
-from weighbridge.core.digests import digest_bytes
-from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,24 +56,12 @@ class Operators:
         return self._domains.get(name)
 
     def _read(self) -> None:
-        import json
+        self._rows, self._domains = read_table(self._folder, self._name, "operators", _known, self._index)
 
-        path = os.path.join(self._folder, f"{self._name}.json")
-        try:
-            with open(path, "rb") as file:
-                raw = file.read()
-            expected = json.loads(self._index)["tables"][f"{self._name}.json"]
-            table: dict[str, Any] = json.loads(raw)
-            rows = [*table["operators"], *table["special"]]
-            known = {(row["domain"], row["name"]): _entry(row) for row in rows}
-            domains = {row["domain"]: _entry(row) for row in table["domains"]}
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"the knowledge of operators is broken: {error}", "reinstall weighbridge") from error
-        if digest_bytes(raw).hex != expected:
-            raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
-        self._rows, self._domains = known, domains
+
+def _known(table: dict[str, Any]) -> tuple[dict[tuple[str, str], OperatorEntry], dict[str, OperatorEntry]]:
+    rows = {(row["domain"], row["name"]): _entry(row) for row in (*table["operators"], *table["special"])}
+    return rows, {row["domain"]: _entry(row) for row in table["domains"]}
 
 
 def _entry(row: dict[str, Any]) -> OperatorEntry:

@@ -6,16 +6,13 @@ names it with its SHA-256: the version of the knowledge covers it.
 
 from __future__ import annotations
 
-import os
-
-from weighbridge.core.digests import digest_bytes
-from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any
 
-NAME = "r_functions.json"
+NAME = "r_functions"
 
 
 class RFunction(NamedTuple):
@@ -45,24 +42,9 @@ class RNames:
         Raises UsageError if the knowledge file is missing, broken, or not the one that the index names.
         """
         if self._table is None:
-            self._table = _load(self._folder, self._index)
+            self._table = read_table(self._folder, NAME, "R", _known, self._index)
         return self._table.get(name) or self._table.get(name.rpartition("::")[2])
 
 
-def _load(folder: str, index: bytes) -> dict[str, RFunction]:
-    import json
-
-    path = os.path.join(folder, NAME)
-    try:
-        with open(path, "rb") as file:
-            raw = file.read()
-        expected = json.loads(index)["tables"][NAME]
-        rows: list[dict[str, Any]] = json.loads(raw)["functions"]
-        found = {name: RFunction(row["trust"], row["why"]) for row in rows for name in row["names"].split()}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"the knowledge of R is broken: {error}", "reinstall weighbridge") from error
-    if digest_bytes(raw).hex != expected:
-        raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
-    return found
+def _known(table: dict[str, Any]) -> dict[str, RFunction]:
+    return {name: RFunction(row["trust"], row["why"]) for row in table["functions"] for name in row["names"].split()}

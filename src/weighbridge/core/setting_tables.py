@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.limits import Limits
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import (
@@ -46,6 +46,7 @@ _SOURCE = re.compile(r"(?:hf|az|oci)://\S*|(?:git\+)?https?://[^\s/?#@]+/\S*|/(?
 
 
 def read_signer(table: Any, folder: str, where: str) -> SignerSettings:
+    """The table [signer]. Raises UsageError, as all of these do, for an unknown key and a value of another type."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [signer] and one setting per line")
     check_keys(table, SignerSettings._fields, where)
@@ -62,6 +63,7 @@ def read_signer(table: Any, folder: str, where: str) -> SignerSettings:
 
 
 def read_trust(entry: Mapping[str, Any], folder: str, where: str) -> TrustSetting:
+    """One entry of [[trust]], its key below `folder`."""
     check_keys(entry, TrustSetting._fields, f"{where}, [[trust]]")
     name, key = text_of(entry, "name", where), text_of(entry, "key", where)
     if not name or not key:
@@ -73,6 +75,7 @@ def read_trust(entry: Mapping[str, Any], folder: str, where: str) -> TrustSettin
 
 
 def read_limits(table: Any, where: str) -> Limits:
+    """The table [limits]."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [limits] and one limit per line")
     check_keys(table, Limits._fields, where)
@@ -83,6 +86,7 @@ def read_limits(table: Any, where: str) -> Limits:
 
 
 def read_stages(table: Any, where: str) -> dict[str, StagePolicy]:
+    """The tables of [stage]: the stages that come with Weighbridge, with what is said otherwise."""
     if not isinstance(table, dict):
         raise UsageError(f"{where}: [stage] is no table", "write [stage.production]")
     check_keys(table, STAGES, f"{where}, [stage]")
@@ -125,6 +129,7 @@ def _stage_value(key: str, value: Any, where: str) -> Any:
 
 
 def read_engines(table: Any, folder: str, where: str) -> EngineSettings:
+    """The table [engines], its files below `folder`."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [engines] and one setting per line")
     check_keys(table, EngineSettings._fields, where)
@@ -147,6 +152,7 @@ def read_engines(table: Any, folder: str, where: str) -> EngineSettings:
 
 
 def read_registries(table: Any, folder: str, where: str) -> dict[str, RegistrySetting]:
+    """The tables of [registries], by host."""
     if not isinstance(table, dict):
         raise UsageError(f"{where}: [registries] is no table", 'write [registries."HOST"]')
     found = {}
@@ -172,6 +178,7 @@ def read_registries(table: Any, folder: str, where: str) -> dict[str, RegistrySe
 
 
 def read_server(table: Any, folder: str, where: str) -> ServerSettings:
+    """The table [server]."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [server] and one setting per line")
     check_keys(table, ServerSettings._fields, where)
@@ -200,6 +207,7 @@ def read_server(table: Any, folder: str, where: str) -> ServerSettings:
 
 
 def read_sign_in(table: Any, folder: str, where: str) -> SignInSettings:
+    """The table [server.sign_in]."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [server.sign_in] and one setting per line")
     check_keys(table, SignInSettings._fields, where)
@@ -226,6 +234,7 @@ def read_sign_in(table: Any, folder: str, where: str) -> SignInSettings:
 
 
 def read_quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:
+    """The table [quarantine], its folder below `folder`."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [quarantine] and one setting per line")
     default = QuarantineSettings()
@@ -243,6 +252,7 @@ def read_quarantine(table: Any, folder: str, where: str) -> QuarantineSettings:
 
 
 def read_https(table: Any, where: str) -> HttpsSettings:
+    """The table [https]."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [https] and one setting per line")
     check_keys(table, HttpsSettings._fields, where)
@@ -255,6 +265,7 @@ def read_https(table: Any, where: str) -> HttpsSettings:
 
 
 def read_azure(table: Any, where: str) -> AzureSettings:
+    """The table [azure]."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [azure] and one setting per line")
     check_keys(table, AzureSettings._fields, where)
@@ -275,6 +286,7 @@ def read_azure(table: Any, where: str) -> AzureSettings:
 
 
 def read_monitor(table: Any, folder: str, where: str) -> MonitorSettings:
+    """The table [monitor], its files below `folder`."""
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", "write [monitor] and one setting per line")
     default = MonitorSettings()
@@ -297,17 +309,16 @@ def read_monitor(table: Any, folder: str, where: str) -> MonitorSettings:
 
 
 def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    """Raises UsageError for a key that nobody knows, and names the nearest."""
     names = list(known)
     for key in table:
         if key not in names:
-            import difflib
-
-            near = difflib.get_close_matches(key, names, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+            mend = did_you_mean(key, names, f"known are {', '.join(names)}")
             raise UsageError(f"{where}: {key!r} is not a setting", mend)
 
 
 def text_of(table: Mapping[str, Any], key: str, where: str) -> str:
+    """A text; empty if it is not there. Raises UsageError for anything else."""
     value = table.get(key, "")
     if not isinstance(value, str):
         raise UsageError(f"{where}: {key} is no text", f'write {key} = "…"')
@@ -315,6 +326,7 @@ def text_of(table: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def tables_of(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    """A list of tables; none if it is not there. Raises UsageError for anything else."""
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise UsageError(f"{where}: {key} is no list of tables", f"write [[{key}]]")
@@ -322,4 +334,5 @@ def tables_of(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[st
 
 
 def is_texts(value: Any) -> bool:
+    """Whether a value is a list of texts."""
     return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -6,10 +6,7 @@ names it with its SHA-256: the version of the knowledge covers it.
 
 from __future__ import annotations
 
-import os
-
-from weighbridge.core.digests import digest_bytes
-from weighbridge.core.errors import UsageError
+from weighbridge.core.knowledge_files import read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -52,22 +49,11 @@ class TensorflowOperators:
         return self._rows.get(name)
 
     def _read(self) -> None:
-        import json
+        self._rows = read_table(self._folder, NAME, "operators", _known, self._index)
 
-        path = os.path.join(self._folder, f"{NAME}.json")
-        try:
-            with open(path, "rb") as file:
-                raw = file.read()
-            expected = json.loads(self._index)["tables"][f"{NAME}.json"]
-            table: dict[str, Any] = json.loads(raw)
-            rows = {row["name"]: _entry(row) for row in (*table["operators"], *table["special"])}
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}", "reinstall weighbridge") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"the knowledge of operators is broken: {error}", "reinstall weighbridge") from error
-        if digest_bytes(raw).hex != expected:
-            raise UsageError(f"{path} is not the file that its index names", "reinstall weighbridge")
-        self._rows = rows
+
+def _known(table: dict[str, Any]) -> dict[str, TensorflowOperator]:
+    return {row["name"]: _entry(row) for row in (*table["operators"], *table["special"])}
 
 
 def _entry(row: dict[str, Any]) -> TensorflowOperator:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from weighbridge.core.facts import Limit, Span
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import TypeVar
 
-    from weighbridge.core.facts import Child, Fact, Span
+    from weighbridge.core.facts import Child, Fact
     from weighbridge.core.limits import Budget
     from weighbridge.core.reader import Reader
+
+    _Seen = TypeVar("_Seen", bound=Fact | Child)
 
 
 class Match(IntEnum):
@@ -44,6 +48,54 @@ def blob_info(path: str, data: Reader, depth: int = 0) -> BlobInfo:
     name = path.rpartition("/")[2]
     _, dot, extension = name.rpartition(".")
     return BlobInfo(name, dot + extension.lower() if dot else "", data.peek(0, HEAD), depth)
+
+
+def within_budget(facts: Iterable[_Seen], budget: Budget, offset: int = 0) -> Generator[_Seen | Limit, None, bool]:
+    """The facts that there is room for, then a Limit at `offset`. Gives back whether there was room for all of them."""
+    for fact in facts:
+        if budget.facts <= 0:
+            yield Limit("facts", budget.limits.facts, offset)
+            return False
+        budget.facts -= 1
+        yield fact
+    return True
+
+
+class Room:
+    """Room for facts, as the budget has it. What comes when there is none left is dropped, and that is said once."""
+
+    __slots__ = ("_budget", "_said")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._said = False
+
+    def keep(self, fact: Fact) -> Iterator[Fact]:
+        """The fact, if there is room for it."""
+        if self._budget.facts > 0:
+            self._budget.facts -= 1
+            yield fact
+        else:
+            yield from self.full(getattr(fact, "offset", 0))
+
+    def full(self, offset: int) -> Iterator[Fact]:
+        """That there is no room, the first time."""
+        if not self._said:
+            self._said = True
+            yield Limit("facts", self._budget.limits.facts, offset)
+
+
+def spans_of(data: Iterable[tuple[int, int]], end: int) -> Iterator[Span]:
+    """All bytes before `end`: these ranges (offset, size), in order, as data; the rest as parsed."""
+    place = 0
+    for start, size in data:
+        if start + size > end:
+            break
+        yield Span(place, start - place, "parsed")
+        yield Span(start, size, "data")
+        place = start + size
+    if end > place:
+        yield Span(place, end - place, "parsed")
 
 
 PICKLES = frozenset(("pickle", "torch-zip", "torch-legacy"))

@@ -17,8 +17,9 @@ from __future__ import annotations
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Native, Oddity, Span, Tensor
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, spans_of
 from weighbridge.formats.grammars.cursor import Cursor
+from weighbridge.formats.grammars.one_value import one_value
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text, kind_of
 
@@ -103,15 +104,7 @@ class MessagePack:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the one value that the file is."""
         del info
-        walk = Walk(data, budget)
-        try:
-            yield from walk.document()
-        except FormatError as error:
-            yield from walk.spans(min(error.offset, data.size))
-            raise
-        yield from walk.spans(walk.cursor.place)
-        if walk.cursor.left:
-            yield Oddity("trailing-bytes", f"{walk.cursor.left} bytes behind the value", walk.cursor.place)
+        yield from one_value(Walk(data, budget))
 
 
 class Walk:
@@ -146,13 +139,7 @@ class Walk:
 
     def spans(self, end: int) -> Iterator[Span]:
         """What was read: arrays and long bytes as data, the rest as parsed."""
-        place = 0
-        for start, size in self._data:
-            yield Span(place, start - place, "parsed")
-            yield Span(start, size, "data")
-            place = start + size
-        if end > place:
-            yield Span(place, end - place, "parsed")
+        return spans_of(self._data, end)
 
     def _value(self) -> Iterator[Fact | Child]:
         head = read_head(self.cursor)

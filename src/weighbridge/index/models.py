@@ -77,18 +77,6 @@ class Index:
             row = connection.execute(query.where(seen(self.tables, scope))).first()
             return self._known(connection, row) if row else None
 
-    def tagged(self, repository: str, tag: str) -> str:
-        """The manifest that a tag was last known to name; empty if none."""
-        tags, models = self.tables.tags, self.tables.models
-        with told(), reading(self.engine) as connection:
-            query = (
-                models.select()
-                .join(tags, tags.c.id == models.c.id)
-                .where(tags.c.repository == repository, tags.c.tag == tag)
-            )
-            row = connection.execute(query).first()
-        return row.manifest if row else ""
-
     def page(self, filters: Filters = NO_FILTERS, after: int = 0, count: int = 50, scope: Scope = None) -> Page:
         """The last changed models that fit, at most `count`; `after` is what the page before gave (0: the first)."""
         count = max(1, min(count, MOST))

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from datetime import timedelta
 
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.loading import load
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.monitor.detections import NAMES
@@ -34,10 +34,7 @@ def detection(name: str) -> Detection:
     for found in known:
         if name.lower() in (found.id, found.number.lower()):
             return found
-    import difflib
-
-    near = difflib.get_close_matches(name, [found.id for found in known], 1)
-    mend = f"did you mean {near[0]!r}?" if near else "weighbridge monitor list has them all"
+    mend = did_you_mean(name, [found.id for found in known], "weighbridge monitor list has them all")
     raise UsageError(f"{name!r} is no detection", mend)
 
 
@@ -46,12 +43,7 @@ def values_of(known: Sequence[Detection], given: Mapping[str, Any]) -> dict[str,
     parameters = {parameter.name: parameter for found in known for parameter in found.parameters}
     for name in given:
         if name not in parameters:
-            import difflib
-
-            near = difflib.get_close_matches(name, parameters, 1)
-            mend = (
-                f"did you mean {near[0]!r}?" if near else "weighbridge monitor explain ID shows what a detection takes"
-            )
+            mend = did_you_mean(name, parameters, "weighbridge monitor explain ID shows what a detection takes")
             raise UsageError(f"[monitor.parameters]: {name!r} is no parameter of a detection", mend)
     return {
         name: checked(parameter, given[name]) if name in given else parameter.default

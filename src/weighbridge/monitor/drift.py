@@ -19,16 +19,8 @@ estimated and hours are neither independent nor normal: the generator of logs in
 
 from __future__ import annotations
 
-import math
-
 _OF_DAY = "(hour({0}) + case when isodow({0}) >= 6 then 24 else 0 end)"
 _OF_DAY_KQL = "hourofday(Hour) + iff(dayofweek(Hour) in (0d, 6d), 24, 0)"
-
-
-def average_run_length(slack: float, limit: float) -> float:
-    """Values until a one-sided CUSUM tells without cause, on the average; Siegmund's approximation."""
-    twice = 2 * slack * (limit + 1.166)
-    return (math.exp(twice) - twice - 1) / (2 * slack * slack)
 
 
 def drift_sql(table: str, keys: tuple[str, ...], measured: str, condition: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ def networks_of(path: str, names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in names:
         if name.lower() not in tags:
-            import difflib
-
-            near = difflib.get_close_matches(name.lower(), tags, 1)
-            mend = f"did you mean {near[0]!r}?" if near else "look into the file for its name"
+            mend = did_you_mean(name.lower(), tags, "look into the file for its name")
             raise UsageError(f"{name!r} is no service tag of {path!r}", mend)
         found += tags[name.lower()]
     return found

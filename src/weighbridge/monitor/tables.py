@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
-from weighbridge.core.errors import UsageError
-from weighbridge.core.knowledge import FOLDER
+from weighbridge.core.knowledge_files import FOLDER, read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from weighbridge.monitor.base import Detection
 
@@ -38,15 +37,11 @@ class LogTable(NamedTuple):
 
 @cache
 def log_tables() -> Mapping[str, LogTable]:
-    """What is known of each table. Raises UsageError if the knowledge cannot be read."""
-    import json
+    """What is known of each table. Raises UsageError if it is missing, broken, or not what the index names."""
+    return read_table(FOLDER, "log_tables", "log tables", _known)
 
-    path = os.path.join(FOLDER, "log_tables.json")
-    try:
-        with open(path, "rb") as file:
-            rows = json.load(file)["tables"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"the knowledge of log tables cannot be read: {error}", "reinstall weighbridge") from error
+
+def _known(table: dict[str, Any]) -> dict[str, LogTable]:
     return {
         row["name"]: LogTable(
             row["name"],
@@ -54,7 +49,7 @@ def log_tables() -> Mapping[str, LogTable]:
             row["columns"],
             {column: tuple(paths) for column, paths in row["from"].items()},
         )
-        for row in rows
+        for row in table["tables"]
     }
 
 

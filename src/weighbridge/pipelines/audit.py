@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from weighbridge.attest.trust import verify
 from weighbridge.controls.checklist import audit
 from weighbridge.controls.evidence import Held, Holdings
 from weighbridge.controls.reading import read_export
@@ -11,6 +10,7 @@ from weighbridge.core.evidence import FACTS_PREDICATE
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import PICKLES
 from weighbridge.pipelines.admission import assemble
+from weighbridge.pipelines.proved import proved
 from weighbridge.registry.read import load_model
 
 if TYPE_CHECKING:
@@ -59,14 +59,8 @@ def _held(store: Store, reference: Reference, trust: TrustPolicy, now: datetime)
 def _pickled(model: StoredModel, trust: TrustPolicy, now: datetime) -> tuple[str, ...] | None:
     """Files with a pickle in them, by every signed sheet of facts; None if there is none."""
     found: set[str] | None = None
-    for item in model.evidence:
-        if item.predicate_type != FACTS_PREDICATE:
-            continue
-        try:
-            proved = verify(item.bundle, trust, predicate_type=FACTS_PREDICATE, subject=model.manifest.digest, now=now)
-        except Rejected:
-            continue
-        blobs = proved.statement.predicate.get("blobs")
+    for sheet in proved(model, FACTS_PREDICATE, trust, now):
+        blobs = sheet.statement.predicate.get("blobs")
         if isinstance(blobs, list):
             found = (found or set()) | {
                 str(blob.get("location")).partition("!")[0]

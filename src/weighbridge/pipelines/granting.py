@@ -73,7 +73,7 @@ def take_back(
     """Revoke an exemption of a model, and give it. Raises NotFound, UsageError, RegistryError."""
     known = {one.id: one for one in exemptions_for(settings, where, trust, now)}
     if identity not in known:
-        raise NotFound("this model has no such exemption")
+        raise NotFound("this model has no such exemption", "weighbridge exemption list names them")
     predicate = revoke_predicate(identity, reason=reason, approver=approver, made_at=now)
     bundle = seal_exemption(predicate, {known[identity].digest}, signer)
     write_bundle(settings.exemptions, f"{identity}.revoked", bundle)

@@ -34,7 +34,15 @@ from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.pipelines.tuning import NO_TUNING, Tuning, data_sets, read_reports, tuning_of, tuning_refusal
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
-from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
+from weighbridge.registry.publish import (
+    DOC_TYPE,
+    WEIGHT_CONFIG_TYPE,
+    WEIGHT_TYPE,
+    EvidenceBlob,
+    ModelFile,
+    Published,
+    publish_model,
+)
 from weighbridge.sbom.bill import EvidenceReference
 from weighbridge.sbom.cyclonedx import CycloneDxBill
 from weighbridge.sbom.spdx import SpdxBill
@@ -61,6 +69,13 @@ if TYPE_CHECKING:
     from weighbridge.sbom.bill import ModelBill
     from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.sources.base import Fetched, Source
+_TYPES = {
+    "safetensors": WEIGHT_TYPE,
+    "torch-zip": WEIGHT_TYPE,
+    "pickle": WEIGHT_TYPE,
+    "hub-config": WEIGHT_CONFIG_TYPE,
+}
+"""Media types of files by their formats; the others are documents."""
 
 
 class Destination(NamedTuple):
@@ -330,8 +345,7 @@ def _notary_signature(manifest: Descriptor, signer: CertifiedKey, now: datetime)
 
 def _model_file(folder: str, file: InspectedFile) -> ModelFile:
     path = unescape_name(file.path)
-    kind = {"safetensors": "weight", "torch-zip": "weight", "pickle": "weight", "hub-config": "weight.config"}
-    media_type = f"application/vnd.cncf.model.{kind.get(file.format, 'doc')}.v1.raw"
+    media_type = _TYPES.get(file.format, DOC_TYPE)
     return ModelFile(path, file.size, file.sha256, media_type, partial(_open, os.path.join(folder, path)))
 
 

@@ -190,6 +190,7 @@ def together(parts: list[Verification]) -> Verification:
 
 
 def shown(reference: Reference, manifest: Descriptor, content: Manifest) -> ShownModel:
+    """A manifest as it is shown: its files, if it is a model, and its annotations."""
     files = stored_files(content) if content.artifact_type == MODEL_TYPE else ()
     size = sum(layer.size for layer in content.layers)
     annotations = tuple(Annotation(key, value) for key, value in sorted(content.annotations.items()))

@@ -13,7 +13,7 @@ from itertools import islice
 from weighbridge.core.artifact import escape_name
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.config.requirements import NAME as REQUIREMENTS
-from weighbridge.pipelines.provenance import at, digest_of, is_file, no_files
+from weighbridge.pipelines.provenance import at, digest_of, no_files
 from weighbridge.provenance.card import passages
 from weighbridge.provenance.card_text import read_card
 from weighbridge.provenance.declared import CARD, LARGEST_CARD, LARGEST_TEXT
@@ -105,8 +105,8 @@ def digests_of(path: str, most: int, watcher: Watcher) -> tuple[list[tuple[str, 
     of the model: links out of it, devices. Raises SourceError.
     """
     entries = walk(path, most)
-    files = [(entry.path, *digest_of(entry, watcher)) for entry in entries if is_file(entry)]
-    odd = [escape_name(entry.path) for entry in entries if not is_file(entry) and entry.kind != "left-out"]
+    files = [(entry.path, *digest_of(entry, watcher)) for entry in entries if entry.is_read]
+    odd = [escape_name(entry.path) for entry in entries if not entry.is_read and entry.kind != "left-out"]
     return files, odd
 
 

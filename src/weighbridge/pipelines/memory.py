@@ -6,10 +6,10 @@ and proves nothing; whether it is whole is the business of `registry verify` and
 
 from __future__ import annotations
 
-from weighbridge.attest.trust import verify
 from weighbridge.core.errors import FormatError, NotFound, RegistryError, Rejected
 from weighbridge.core.evidence import CONVERSION_PREDICATE, PROVENANCE_PREDICATE
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.pipelines.proved import proved
 from weighbridge.provenance.lineage import Known
 from weighbridge.provenance.signals import Earlier
 from weighbridge.registry.read import load_model
@@ -112,14 +112,7 @@ def _taken(store: Store, trust: TrustPolicy, now: datetime) -> Iterator[_Taken]:
 
 
 def _signed(model: StoredModel, kind: str, trust: TrustPolicy, now: datetime) -> dict[str, Any] | None:
-    for item in model.evidence:
-        if item.predicate_type == kind:
-            try:
-                found = verify(item.bundle, trust, predicate_type=kind, subject=model.manifest.digest, now=now)
-            except Rejected:
-                continue
-            return found.statement.predicate
-    return None
+    return next((found.statement.predicate for found in proved(model, kind, trust, now)), None)
 
 
 def _files(model: StoredModel, conversion: dict[str, Any] | None) -> dict[str, str]:

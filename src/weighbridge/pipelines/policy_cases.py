@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from weighbridge.core.digests import Digest
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.findings import Evidence, Finding, Severity
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
@@ -286,10 +286,7 @@ def _model(values: Mapping[str, Any], where: str) -> Model:
 def _known(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for key in table:
         if key not in known:
-            import difflib
-
-            near = difflib.get_close_matches(str(key), known, 1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            mend = did_you_mean(str(key), known, f"known are {', '.join(known)}")
             raise UsageError(f"{where}: {plain(str(key), 60)!r} is not known", mend)
 
 

@@ -41,7 +41,7 @@ def weigh_provenance(
     with quarantine(settings) as place:
         fetched = place.take(source, watcher)
         entries = walk(fetched.folder, most)
-        digests = [(entry.path, *digest_of(entry, watcher)) for entry in entries if is_file(entry)]
+        digests = [(entry.path, *digest_of(entry, watcher)) for entry in entries if entry.is_read]
         report = provenance_report(
             fetched,
             model_digest(digests),
@@ -64,11 +64,6 @@ def at(now: datetime) -> Envelope:
 def no_files(entries: Sequence[Entry]) -> list[str]:
     """Escaped paths of links and of what is no file at all."""
     return [escape_name(entry.path) for entry in entries if entry.kind in ("link", "other")]
-
-
-def is_file(entry: Entry) -> bool:
-    """What the inspection makes a file of the artifact: regular files, and links to one inside."""
-    return entry.kind == "file" or (entry.kind == "link" and entry.inside)
 
 
 def digest_of(entry: Entry, watcher: Watcher) -> tuple[int, Digest]:

@@ -105,11 +105,6 @@ def passages(card: Card, knowledge: CardKnowledge) -> Iterator[tuple[str, str, i
             yield field.name, found.words, found.line
 
 
-def missing(text: str, placeholders: Iterable[str]) -> bool:
-    """Whether a text says nothing: it is empty, or placeholders and signs are all there is."""
-    return not _counted(_without(text, placeholders))
-
-
 def _front_matter(card: Card) -> Claim:
     name = "card/front-matter"
     if card.troubles:

@@ -15,7 +15,6 @@ from weighbridge.core.claims import Claim, Status
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.card import completeness
-from weighbridge.provenance.card_text import read_card
 from weighbridge.provenance.contexts import manner, promises, sentences
 
 if TYPE_CHECKING:
@@ -85,21 +84,6 @@ class Flag(NamedTuple):
     where: str
 
 
-def claims(
-    card_text: bytes | None,
-    *,
-    knowledge: CardKnowledge,
-    named: Iterable[Named] = (),
-    inherited: Iterable[tuple[str, str]] = (),
-) -> tuple[Claim, ...]:
-    """One claim `regulated-data`, and one `regulated-data/REGIME` for each regime that is told or denied.
-
-    `named` are data sets that other files of the model name; `inherited` are base models with a regime of theirs.
-    """
-    card = read_card(card_text) if card_text is not None else None
-    return regulated_claims(card, knowledge=knowledge, named=named, inherited=inherited)
-
-
 def regulated_claims(
     card: Card | None,
     *,
@@ -107,7 +91,11 @@ def regulated_claims(
     named: Iterable[Named] = (),
     inherited: Iterable[tuple[str, str]] = (),
 ) -> tuple[Claim, ...]:
-    """As `claims`, of a card that was read; None if there is none."""
+    """One claim `regulated-data`, and one `regulated-data/REGIME` for each regime that is told or denied.
+
+    `card` is None if there is none; `named` are data sets that other files of the model name; `inherited` are base
+    models with a regime of theirs.
+    """
     names = [*(_declared(card) if card else ()), *named]
     flags = list(_of_names(names[:NAMES], knowledge))
     unread = [f"{len(names) - NAMES} more data sets were not looked up"] if len(names) > NAMES else []

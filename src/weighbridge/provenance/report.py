@@ -10,7 +10,7 @@ Same bytes, same origin, same trust store, same day: the same JSON, but for the 
 
 from __future__ import annotations
 
-from weighbridge.core.claims import Status
+from weighbridge.core.claims import Status, every
 from weighbridge.core.evidence import PROVENANCE_PREDICATE, Tool
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.provenance.build import BUILD, build_provenance
@@ -19,7 +19,7 @@ from weighbridge.provenance.declared import declared_claims
 from weighbridge.provenance.of_source import files_claim, source_claim
 from weighbridge.provenance.signature_files import find_signatures
 from weighbridge.provenance.signatures import MODEL_SIGNATURE, file_signature, model_signature
-from weighbridge.provenance.weighing import by_name, every
+from weighbridge.provenance.weighing import by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

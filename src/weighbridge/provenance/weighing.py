@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from weighbridge.core.claims import Claim, Status
+from weighbridge.core.claims import Claim, Status, every
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
 NAMED = 3
 """Names that a sentence gives; it counts the others."""
@@ -33,13 +33,6 @@ def least(claims: Sequence[Claim]) -> Claim:
     counting = contradicted[0] if contradicted else max(claims, key=lambda claim: _STRENGTH[claim.status])
     others = [claim._replace(claim=f"{claim.claim}/other") for claim in claims if claim is not counting]
     return counting._replace(parts=(*counting.parts, *others))
-
-
-def every(claims: Sequence[Claim]) -> Iterator[Claim]:
-    """All claims and their parts, the whole before its parts."""
-    for claim in claims:
-        yield claim
-        yield from every(claim.parts)
 
 
 def by_name(claims: Sequence[Claim]) -> dict[str, Claim]:

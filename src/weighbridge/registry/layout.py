@@ -320,6 +320,7 @@ def _locked(folder: str) -> Iterator[None]:
 
 @contextmanager
 def on_disk(action: str) -> Iterator[None]:
+    """Errors of the disk as RegistryError: that `action` could not be done."""
     try:
         yield
     except OSError as error:

@@ -123,6 +123,7 @@ def _fixed(places: Mapping[str, list[int]]) -> dict[str, tuple[int, ...]]:
 
 
 def ref_name_of(entry: Entry) -> str:
+    """The tag of an entry of the index; empty if it has none."""
     name: str = entry.get("annotations", {}).get(REF_NAME, "")
     return name
 

@@ -11,12 +11,11 @@ Source: github.com/opencontainers/image-spec, manifest.md and descriptor.md (1.1
 
 from __future__ import annotations
 
-import json
-
 from weighbridge.core.digests import Digest, canonical_json, digest_bytes, parse_digest
 from weighbridge.core.errors import RegistryError, UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.strict_json import read_strict
 from weighbridge.registry.base import Descriptor
 
 if TYPE_CHECKING:
@@ -128,11 +127,7 @@ def read_descriptor(value: object, what: str) -> Descriptor:
 def strict_object(raw: bytes, what: str) -> dict[str, Any]:
     """Read bytes as one JSON object without duplicate keys, fractions or NaN. Raises RegistryError."""
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_number, parse_float=_no_number
-        )
-        if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+        value = read_strict(raw, _no_number)
     except (ValueError, RecursionError) as error:
         raise RegistryError(f"{what} is not strict JSON: {plain(str(error), 120)}", _MEND) from error
     if not isinstance(value, dict):
@@ -158,15 +153,6 @@ def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
         raise RegistryError(f"{what} is not a string", _MEND)
     return value
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"the key {key!r} stands twice")
-        result[key] = value
-    return result
 
 
 def _no_number(text: str) -> Any:

@@ -8,10 +8,10 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render.documents import document_json
 from weighbridge.render.markdown import span
-from weighbridge.render.page import page_head
+from weighbridge.render.page import page_head, page_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from weighbridge.controls.base import Judged
@@ -138,19 +138,19 @@ def audit_html(audited: Audited) -> str:
         )
         for one in audited.controls
     ]
-    parts.append(_table("Controls", ("Control", "Result", "Why, and what mends it", "Answers to"), rows))
+    parts.append(page_table("Controls", ("Control", "Result", "Why, and what mends it", "Answers to"), rows))
     matrix = [(_text(row.name), _text(row.on), _text(row.about), _text(row.evidence)) for row in audited.defender]
-    parts.append(_table("Defender for Cloud", ("What", "On", "What it does", "Evidence"), matrix))
+    parts.append(page_table("Defender for Cloud", ("What", "On", "What it does", "Evidence"), matrix))
     if audited.drift:
         drift = [(change.id, _text(change.before), change.now) for change in audited.drift]
-        parts.append(_table("Since last time", ("Control", "Before", "Now"), drift))
+        parts.append(page_table("Since last time", ("Control", "Before", "Now"), drift))
     if audited.problems:
-        parts.append(_table("Not read", ("What",), [(_text(one),) for one in audited.problems]))
+        parts.append(page_table("Not read", ("What",), [(_text(one),) for one in audited.problems]))
     sources = sorted(
         {(m.framework, m.source, m.date, m.checked or "no: unverified") for ms in audited.mappings.values() for m in ms}
     )
     parts.append(
-        _table(
+        page_table(
             "Sources",
             ("Framework", "Source", "Published", "Clauses compared with"),
             [tuple(map(_text, row)) for row in sources],
@@ -172,13 +172,6 @@ def _details(one: Judged) -> str:
     if len(bad) > SHOWN:
         lines.append(f"and {len(bad) - SHOWN} more in the JSON report")
     return "<br>".join(lines)
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; the cells are HTML already."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def _text(text: str) -> str:

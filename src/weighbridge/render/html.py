@@ -7,11 +7,11 @@ from html import escape
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.render.charts import strip
-from weighbridge.render.page import page_head
+from weighbridge.render.page import page_head, page_table
 from weighbridge.render.terminal import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from weighbridge.core.artifact import InspectedFile
     from weighbridge.scan.report import ScanReport
@@ -48,12 +48,12 @@ def _report(report: ScanReport) -> str:
             )
             for finding in report.findings
         ]
-        parts.append(_table("Findings", ("Severity", "Rule", "Where", "Evidence, and what to do"), rows))
+        parts.append(page_table("Findings", ("Severity", "Rule", "Where", "Evidence, and what to do"), rows))
     if report.unread:
         unread = [
             (f"<code>{_text(item.location)}</code>", size_text(item.size), _text(item.why)) for item in report.unread
         ]
-        parts.append(_table("Not inspected", ("Where", "Bytes", "Why"), unread))
+        parts.append(page_table("Not inspected", ("Where", "Bytes", "Why"), unread))
     files = [
         (
             f"<code>{_text(file.path)}</code>",
@@ -64,7 +64,7 @@ def _report(report: ScanReport) -> str:
         for file in artifact.files
     ]
     heads = ("File", "Format", "Read", "Parsed", "Data", "Opaque")
-    parts.append(_table("Files, and how far each was read (drawn to scale)", heads, files))
+    parts.append(page_table("Files, and how far each was read (drawn to scale)", heads, files))
     return "".join([*parts, "</section>\n"])
 
 
@@ -73,13 +73,6 @@ def _coverage(file: InspectedFile) -> str:
     parsed, data, opaque = file.coverage
     title = f"{file.path}: {parsed} bytes parsed, {data} data, {opaque} opaque"
     return strip({"parsed": parsed, "data": data, "opaque": opaque}, title, 160).text
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; the cells are HTML already."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def _text(text: str) -> str:

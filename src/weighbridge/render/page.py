@@ -1,8 +1,20 @@
-"""The head of every HTML page that we write: one file, no script, no request, light and dark."""
+"""What every HTML page that we write has: one file, no script, no request, light and dark."""
 
 from __future__ import annotations
 
 from html import escape
+
+from weighbridge.core.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def page_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; the cells are HTML already."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return f"<table>\n<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def page_head(title: str, styles: str = "") -> str:

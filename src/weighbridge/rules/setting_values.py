@@ -22,7 +22,6 @@ _LOADED = re.compile(
 _ENDPOINT = re.compile(
     r"(?:endpoint|proxy|proxies|base_?url|api_?base|registry|index_?url|mirror|callback|webhook)$", re.IGNORECASE
 )
-_ORIGIN = re.compile(r"(?:name_or_path|_path|_dir|_file|cwd|working_dir|resume|init_from)$", re.IGNORECASE)
 _USER = re.compile(r"(?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/]|[A-Za-z]:[\\/]Documents and Settings[\\/])([^\\/]+)")
 _SENSITIVE = re.compile(
     r"^/(?:etc/(?:shadow|passwd|sudoers|ssh)|proc/|sys/|dev/(?!null|shm)|boot/|var/run/)|[\\/]\.(?:ssh|aws|azure|kube|gnupg)[\\/]|"

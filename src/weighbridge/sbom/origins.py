@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from weighbridge.core.claims import Status
+from weighbridge.core.claims import Status, every
 from weighbridge.core.facts import Metadata
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.sbom.bill import BaseModel, DataSet, Licence, Metric
@@ -105,13 +105,6 @@ def metrics(documents: Documents) -> tuple[Metric, ...]:
         if row.get("type") and row.get("value")
     )
     return tuple(islice(found, MOST))
-
-
-def every(claims: Iterable[Claim]) -> Iterator[Claim]:
-    """Claims and the claims that they are made of."""
-    for claim in claims:
-        yield claim
-        yield from every(claim.parts)
 
 
 def _of_card(documents: Documents) -> Iterator[DataSet]:

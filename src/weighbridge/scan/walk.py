@@ -24,6 +24,11 @@ class Entry(NamedTuple):
     target: str = ""
     inside: bool = False
 
+    @property
+    def is_read(self) -> bool:
+        """Whether its bytes are those of a file of the artifact: it is one, or a link to one."""
+        return self.kind == "file" or (self.kind == "link" and self.inside)
+
 
 def walk(root: str, most: int) -> list[Entry]:
     """All entries below `root` (or `root` itself if it is a file), sorted by path.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from contextlib import suppress
 
 from weighbridge.core.artifact import escape_name
@@ -20,10 +19,19 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.scan.walk import walk
 from weighbridge.sources.base import Fetched
-from weighbridge.sources.git import FILES, OBJECTS, history, local_folder, peel, resolve, transfer
+from weighbridge.sources.git import (
+    FILES,
+    OBJECTS,
+    history,
+    local_folder,
+    people,
+    places,
+    read_commit,
+    resolve,
+    transfer,
+)
 from weighbridge.sources.git_address import parse_address
-from weighbridge.sources.git_files import leaves
-from weighbridge.sources.git_objects import MAX_COMMIT, ObjectFolder, algorithm_of, blob_of_file, parse_commit
+from weighbridge.sources.git_objects import ObjectFolder, algorithm_of, blob_of_file
 from weighbridge.sources.git_program import GitBounds, git, opened
 from weighbridge.sources.lfs import MAX_POINTER, LocalLfs, read_pointer
 from weighbridge.sources.local import LocalFolder
@@ -50,15 +58,10 @@ class Checkout(NamedTuple):
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Copy the files below `into`/files, and what tells of them below `into`/objects.git."""
-        home, files = os.path.join(into, "git-home"), os.path.join(into, FILES)
-        for folder in (home, files):
-            os.mkdir(folder, 0o700)
-        try:
+        with places(into) as (home, files):
             plainly = LocalFolder(self.path, self.limits.files, self.most_bytes).fetch(files, watcher)
             origin = self._origin(home, into, watcher)
             return plainly._replace(origin=origin) if origin else plainly
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
 
     def _origin(self, home: str, into: str, watcher: Watcher) -> Origin | None:
         """The commit that is checked out and the files against it; None if it has none of them, or there is none."""
@@ -74,24 +77,19 @@ class Checkout(NamedTuple):
         kept = ObjectFolder(os.path.join(into, OBJECTS))
         kept.create(algorithm_of(asked.id))
         with opened(tool, bare) as objects:
-            revision, _ = peel(objects, asked.id, kept)
-            raw = objects.read(revision, "commit", MAX_COMMIT)
-            kept.put("commit", raw, algorithm_of(revision))
-            commit = parse_commit(raw)
-            listed = leaves(objects, commit.tree, kept, self.limits.files, self.bounds)
-            tracked = {path: leaf.id for leaf in listed if leaf.kind == "file" and (path := self.inner(leaf.path))}
+            read = read_commit(objects, asked.id, kept, self.limits.files, self.bounds)
+            tracked = {path: leaf.id for leaf in read.leaves if leaf.kind == "file" and (path := self.inner(leaf.path))}
             if not tracked:
                 return None
             comparing = _Comparing(os.path.join(into, FILES), tracked, objects, kept, LocalLfs(folder))
             entries = walk(comparing.folder, self.limits.files)
             files = tuple(comparing.file(entry.path) for entry in entries if entry.kind == "file")
         told = (
-            Told("author", plain(commit.author.name, 200)),
-            Told("committer", plain(commit.committer.name, 200)),
+            *people(read.commit),
             Told(BELOW, escape_name(self.below)),
-            history(tool, address, revision, kept),
+            history(tool, address, read.id, kept),
         )
-        return Origin("git", address.place, "", revision, files, told, kept.folder)
+        return Origin("git", address.place, "", read.id, files, told, kept.folder)
 
     def inner(self, path: str) -> str:
         """The path of a file of the commit within what is read here; empty if it is no part of it."""

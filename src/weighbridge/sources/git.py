@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from weighbridge.core.errors import FormatError, SourceError
@@ -20,12 +21,14 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.sources.base import Fetched
 from weighbridge.sources.git_address import Address, git_folder, parse_address
-from weighbridge.sources.git_files import Writing, leaves, write_files
-from weighbridge.sources.git_objects import MAX_COMMIT, ObjectFolder, algorithm_of, parse_commit, parse_tag
+from weighbridge.sources.git_files import Leaf, Writing, leaves, write_files
+from weighbridge.sources.git_objects import MAX_COMMIT, Commit, ObjectFolder, algorithm_of, parse_commit, parse_tag
 from weighbridge.sources.git_program import Git, GitBounds, Objects, git, opened, run
 from weighbridge.sources.lfs_remote import lfs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.core.settings import Settings
     from weighbridge.scan.engine import Watcher
 
@@ -43,6 +46,15 @@ class Resolved(NamedTuple):
     ref: str
 
 
+class ReadCommit(NamedTuple):
+    """A commit, the tags on the way to it, and every file and folder of its tree."""
+
+    id: str
+    tags: tuple[str, ...]
+    commit: Commit
+    leaves: list[Leaf]
+
+
 class GitRepository(NamedTuple):
     """A repository and the revision that is wanted of it."""
 
@@ -52,13 +64,8 @@ class GitRepository(NamedTuple):
 
     def fetch(self, into: str, watcher: Watcher) -> Fetched:
         """Write the files of the revision below `into`/files, and what proves them below `into`/objects.git."""
-        home, files = os.path.join(into, "git-home"), os.path.join(into, FILES)
-        for folder in (home, files):
-            os.mkdir(folder, 0o700)
-        try:
+        with places(into) as (home, files):
             return self._fetch(into, home, files, watcher)
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
 
     def _fetch(self, into: str, home: str, files: str, watcher: Watcher) -> Fetched:
         tool = git(home, self.address.scheme, self.bounds, os.environ)
@@ -71,28 +78,23 @@ class GitRepository(NamedTuple):
         kept = ObjectFolder(os.path.join(into, OBJECTS))
         kept.create(algorithm_of(asked.id))
         with opened(tool, bare) as objects:
-            revision, tags = peel(objects, asked.id, kept)
-            raw = objects.read(revision, "commit", MAX_COMMIT)
-            kept.put("commit", raw, algorithm_of(revision))
-            commit = parse_commit(raw)
-            found = leaves(objects, commit.tree, kept, self.limits.files, self.bounds)
-            if not any(leaf.kind == "file" for leaf in found):
-                raise SourceError(f"nothing to inspect: the commit {revision} has no file", "name another revision")
+            read = read_commit(objects, asked.id, kept, self.limits.files, self.bounds)
+            if not any(leaf.kind == "file" for leaf in read.leaves):
+                raise SourceError(f"nothing to inspect: the commit {read.id} has no file", "name another revision")
             lfs = lfs_of(self.address, folder, tool)
             origins, left_out = write_files(
-                found, Writing(objects, lfs, kept, files, watcher, self.bounds, packed_bytes(bare))
+                read.leaves, Writing(objects, lfs, kept, files, watcher, self.bounds, packed_bytes(bare))
             )
         told = (
-            Told("commit-time", f"{_time(commit.committer.time)}"),
-            Told("author", plain(commit.author.name, 200)),
-            Told("committer", plain(commit.committer.name, 200)),
+            Told("commit-time", f"{_time(read.commit.committer.time)}"),
+            *people(read.commit),
             *([Told("ref", asked.ref)] if asked.ref else []),
-            *(Told("tag-object", tag) for tag in tags),
-            history(tool, self.address, revision, kept),
+            *(Told("tag-object", tag) for tag in read.tags),
+            history(tool, self.address, read.id, kept),
             *left_out,
         )
         name = self.address.name
-        origin = Origin("git", self.address.place, self.address.revision, revision, origins, told, kept.folder)
+        origin = Origin("git", self.address.place, self.address.revision, read.id, origins, told, kept.folder)
         return Fetched(files, name, origin)
 
 
@@ -169,7 +171,33 @@ def packed_bytes(bare: str) -> int:
     return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
 
 
-def peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, list[str]]:
+@contextmanager
+def places(into: str) -> Iterator[tuple[str, str]]:
+    """A home for git, which is gone afterwards, and the folder for the files."""
+    home, files = os.path.join(into, "git-home"), os.path.join(into, FILES)
+    for folder in (home, files):
+        os.mkdir(folder, 0o700)
+    try:
+        yield home, files
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def read_commit(objects: Objects, identity: str, kept: ObjectFolder, most_files: int, bounds: GitBounds) -> ReadCommit:
+    """The commit that an object is or leads to; it and its trees are kept."""
+    revision, tags = _peel(objects, identity, kept)
+    raw = objects.read(revision, "commit", MAX_COMMIT)
+    kept.put("commit", raw, algorithm_of(revision))
+    commit = parse_commit(raw)
+    return ReadCommit(revision, tuple(tags), commit, leaves(objects, commit.tree, kept, most_files, bounds))
+
+
+def people(commit: Commit) -> tuple[Told, Told]:
+    """Who wrote a commit and who made it, by their own words."""
+    return Told("author", plain(commit.author.name, 200)), Told("committer", plain(commit.committer.name, 200))
+
+
+def _peel(objects: Objects, identity: str, kept: ObjectFolder) -> tuple[str, list[str]]:
     """From the object that was asked for to a commit, over the tags in between, which are kept."""
     tags: list[str] = []
     kind = objects.kind_of(identity)

@@ -142,7 +142,10 @@ def resolve(client: Client, name: str, revision: str, most: int, kind: str = MOD
     info = asked(client, name, lambda: ask(name, revision=revision or None, timeout=60))
     commit = info.sha
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-        raise SourceError(f"the Hub does not say which commit {revision or 'the default branch'} of {name} is", "")
+        raise SourceError(
+            f"the Hub does not say which commit {revision or 'the default branch'} of {name} is",
+            "name a commit after an @",
+        )
     if _COMMIT.fullmatch(revision) and commit != revision:
         raise SourceError(f"the Hub gives the commit {commit} where {revision} was asked for", "check HF_ENDPOINT")
     if info.id != name:

@@ -36,7 +36,6 @@ MOST_ENTRIES, PAGE = 2000, 200
 """Decisions that are looked through for one page of a caller's, and read at a time."""
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_IDENTITY = re.compile(r"[0-9a-f]{8,64}")
 
 
 def model_rules(desk: Desk) -> tuple[Rule, ...]:

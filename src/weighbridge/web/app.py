@@ -160,7 +160,10 @@ def _check(site: Site) -> None:
     if site.gate.log is not None:
         site.gate.log.head()
     if not site.settings.registry and not site.settings.server.registries:
-        raise UsageError("no registry is set, so nothing can be admitted")
+        raise UsageError(
+            "no registry is set, so nothing can be admitted",
+            "set registry in weighbridge.toml, or WEIGHBRIDGE_REGISTRY",
+        )
 
 
 def _record(request: dict[str, Any], stage: str, ruling: Ruling) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from weighbridge.core.errors import WeighbridgeError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.strict_json import no_constant, unique_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ async def read_json(request: Request, most: int) -> dict[str, Any]:
         if len(body) > most:
             raise BadRequest(413, f"the body is larger than {most} bytes")
     try:
-        document = json.loads(bytes(body).decode(), object_pairs_hook=_once, parse_constant=_no_number)
+        document = json.loads(bytes(body).decode(), object_pairs_hook=unique_keys, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(400, f"the body is no JSON: {plain(str(error), 200)}") from error
     if not isinstance(document, dict):
@@ -60,15 +61,3 @@ def answer(document: dict[str, Any], status: int = 200, headers: Mapping[str, st
 
     body = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode()
     return Response(body, status, {**HEADERS, **(headers or {})}, "application/json")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        # Two readers would see two different objects.
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")

@@ -59,7 +59,7 @@ def grant_for(
 def revoke_for(desk: Desk, caller: Caller, reference: str, identity: str, *, reason: str) -> Exemption:
     """Take an exemption back. Raises UsageError, NotFound, RegistryError."""
     if not _IDENTITY.fullmatch(identity):
-        raise NotFound("there is no such exemption")
+        raise NotFound("there is no such exemption", "GET /v1/exemptions lists them")
     settings, now = desk.site.settings, desk.site.now()
     where, key = of_his(desk, caller, reference), _signer(settings)
     _note(desk, caller, "exemption revoke", identity, reason)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 TEXT = {"type": "string"}
-NUMBER = {"type": "number"}
 COUNT = {"type": "integer", "minimum": 0}
 FLAG = {"type": "boolean"}
 STAGE = {"type": "string", "enum": list(STAGES)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from build.azure_requests import THING, holds, thing
+from weighbridge.azure.policy.authoring import MOST_COUNTS_OF_ONE_ARRAY
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text("aAb*#?.", max_size=4))
 RESOURCES = st.builds(
@@ -82,6 +84,7 @@ def test_the_laws_of_de_morgan(rules: list[Any], resource: Any) -> None:
 @CALM
 @given(st.lists(RULES, max_size=4), RESOURCES)
 def test_logical_operators_are_decided_by_the_first_that_can(rules: list[Any], resource: Any) -> None:
+    assume(json.dumps(rules).count('"count"') <= MOST_COUNTS_OF_ONE_ARRAY)  # else Azure refuses them together
     found = [holds(rule, resource) for rule in rules]
     for name, stops in (("allOf", False), ("anyOf", True)):
         decides = next((value for value in found if value is stops or isinstance(value, str)), not stops)

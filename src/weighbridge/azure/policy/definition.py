@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 from weighbridge.azure.policy.dates import date_of
 from weighbridge.azure.policy.values import MISSING, is_number, lookup
-from weighbridge.core.errors import UsageError
+from weighbridge.core.errors import UsageError, did_you_mean
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
@@ -117,8 +115,7 @@ def bound_parameters(definition: Definition, given: dict[str, Any]) -> dict[str,
     known = {name.casefold(): parameter for name, parameter in definition.parameters.items()}
     for name in given:
         if name.casefold() not in known:
-            near = difflib.get_close_matches(name, definition.parameters, 1)
-            mend = f"did you mean {near[0]!r}?" if near else "Azure refuses such an assignment"
+            mend = did_you_mean(name, definition.parameters, "Azure refuses such an assignment")
             raise UsageError(f"the definition has no parameter {plain(name, 60)!r}", mend)
     bound = {}
     values = {name.casefold(): value for name, value in given.items()}

@@ -18,7 +18,7 @@ from weighbridge.azure.policy.values import is_number, kind_of
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
 _FIELD = re.compile(r"\{\{|\}\}|\{(\d{1,3})\}|\{|\}")
@@ -222,8 +222,3 @@ TEXT_FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     ),
 }
 """Name in lower case → the function, and how many arguments it takes at least and at most."""
-
-
-def texts(values: Sequence[Any], name: str) -> list[str]:
-    """Texts, or EvaluationError."""
-    return [text(value, name) for value in values]

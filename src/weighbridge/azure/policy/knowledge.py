@@ -5,11 +5,8 @@ The list of aliases is no complete one: a tenant's own can be given beside it, a
 
 from __future__ import annotations
 
-import json
-import os
-
 from weighbridge.core.errors import UsageError
-from weighbridge.core.knowledge import FOLDER
+from weighbridge.core.knowledge_files import FOLDER, read_table
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -70,38 +67,36 @@ class AzureKnowledge(NamedTuple):
     built_ins: tuple[BuiltIn, ...]
 
 
-def load_azure_knowledge(folder: str = FOLDER) -> AzureKnowledge:
-    """Read it. Raises UsageError if the file is missing or broken."""
-    path = os.path.join(folder, "azure_policy.json")
-    try:
-        with open(path, "rb") as file:
-            table = json.load(file)
-        aliases = [
-            AliasEntry(
-                row["alias"], row.get("path", ""), row["certainty"], row.get("modifiable"), row["source"], row["date"]
-            )
-            for row in table["aliases"]
-        ]
-        types = [
-            TypeEntry(row["type"], row["indexed"], row.get("deploys", ""), row["source"], row["date"])
-            for row in table["types"]
-        ]
-        built_ins = tuple(
-            BuiltIn(
-                row["id"],
-                row["reference"],
-                row["name"],
-                row["effect"],
-                tuple(row["effects"]),
-                row["parameters"],
-                row["trap"],
-                row["source"],
-                row["date"],
-            )
-            for row in table["built_ins"]
+def load_azure_knowledge() -> AzureKnowledge:
+    """Read it. Raises UsageError if the file is missing, broken, or not what the index names."""
+    return read_table(FOLDER, "azure_policy", "policies of Azure", _known)
+
+
+def _known(table: dict[str, Any]) -> AzureKnowledge:
+    aliases = [
+        AliasEntry(
+            row["alias"], row.get("path", ""), row["certainty"], row.get("modifiable"), row["source"], row["date"]
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"the knowledge file {path} cannot be read: {error}", "reinstall weighbridge") from error
+        for row in table["aliases"]
+    ]
+    types = [
+        TypeEntry(row["type"], row["indexed"], row.get("deploys", ""), row["source"], row["date"])
+        for row in table["types"]
+    ]
+    built_ins = tuple(
+        BuiltIn(
+            row["id"],
+            row["reference"],
+            row["name"],
+            row["effect"],
+            tuple(row["effects"]),
+            row["parameters"],
+            row["trap"],
+            row["source"],
+            row["date"],
+        )
+        for row in table["built_ins"]
+    )
     return AzureKnowledge(
         table["version"],
         {entry.alias.casefold(): entry for entry in aliases},

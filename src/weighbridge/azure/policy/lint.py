@@ -37,7 +37,6 @@ _PARAMETER = re.compile(r"\[\s*parameters\(\s*'([^']*)'\s*\)\s*\]\Z", re.IGNOREC
 _OPEN_VALUES = {"disabled", "allowinternetoutbound", "allow", "*"}
 _MODEL_FIELDS = re.compile(r"/(?:model|model\.assetid|modelsettings\.modelid)\Z", re.IGNORECASE)
 _HOST_OF_REGISTRY = re.compile(r"\.azurecr\.(?:io|us|cn)\b", re.IGNORECASE)
-_POSITIVE_TEXTS = {"equals", "like", "match", "matchinsensitively", "contains", "in"}
 
 
 class PolicyFinding(NamedTuple):

@@ -61,7 +61,6 @@ class Directory(NamedTuple):
     members: tuple[Member, ...]
     start: int
     size: int
-    end_record: int
     end: int
     shift: int
 
@@ -140,7 +139,7 @@ def read_directory(data: Reader, budget: Budget) -> Directory:
     for _ in range(count):
         member, place = _central(data, place, start + size)
         members.append(_with_local(member, data, shift))
-    return Directory(tuple(members), start, place - start, record, record + 22 + comment, shift)
+    return Directory(tuple(members), start, place - start, record + 22 + comment, shift)
 
 
 def frame(directory: Directory, data: Reader, budget: Budget) -> Iterator[Fact | Span | Child]:

@@ -92,7 +92,7 @@ def _dictionary(cursor: Cursor, budget: Budget) -> Iterator[Fact | Child]:
         raise FormatError("the dictionary has other sizes than there is room for", start)
     for _ in range(size):
         place = cursor.place
-        word = _word(cursor)
+        word = cursor.until(b"\0", LONGEST_WORD)
         if len(word) >= LONG_WORD:
             yield from embedded_in_text(word.decode("utf-8", "replace"), "word", place, budget)
             if budget.facts <= 0:
@@ -103,22 +103,6 @@ def _dictionary(cursor: Cursor, budget: Budget) -> Iterator[Fact | Child]:
             raise FormatError("an entry of the dictionary is neither a word nor a label", cursor.place - 1)
     if pruned > 0:
         cursor.skip(8 * pruned)
-
-
-def _word(cursor: Cursor) -> bytes:
-    """The bytes up to the next NUL."""
-    start = cursor.place
-    piece = 64
-    while True:
-        raw = cursor.take(min(piece, cursor.left))
-        end = raw.find(b"\0")
-        if end >= 0:
-            cursor.place = start + end + 1
-            return raw[:end]
-        if not cursor.left or piece >= LONGEST_WORD:
-            raise FormatError("a word of the dictionary does not end", start)
-        piece *= 4
-        cursor.place = start
 
 
 def _dense(cursor: Cursor, name: str) -> Iterator[Fact | Span]:

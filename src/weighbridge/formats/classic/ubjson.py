@@ -16,8 +16,9 @@ from __future__ import annotations
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Span
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, spans_of
 from weighbridge.formats.grammars.cursor import Cursor
+from weighbridge.formats.grammars.one_value import one_value
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
 
 if TYPE_CHECKING:
@@ -70,15 +71,7 @@ class Ubjson:
     def parse(self, data: Reader, info: BlobInfo, budget: Budget) -> Iterator[Fact | Span | Child]:
         """Walk the one value that the document is."""
         del info
-        walk = Walk(data, budget)
-        try:
-            yield from walk.document()
-        except FormatError as error:
-            yield from walk.spans(min(error.offset, data.size))
-            raise
-        yield from walk.spans(walk.cursor.place)
-        if walk.cursor.left:
-            yield Oddity("trailing-bytes", f"{walk.cursor.left} bytes behind the value", walk.cursor.place)
+        yield from one_value(Walk(data, budget))
 
 
 class Walk:
@@ -121,13 +114,7 @@ class Walk:
 
     def spans(self, end: int) -> Iterator[Span]:
         """What was read: long arrays as data, the rest as parsed."""
-        place = 0
-        for start, size in self._data:
-            yield Span(place, start - place, "parsed")
-            yield Span(start, size, "data")
-            place = start + size
-        if end > place:
-            yield Span(place, end - place, "parsed")
+        return spans_of(self._data, end)
 
     def _marker(self) -> int:
         """The next marker; no-ops between values are allowed and skipped."""

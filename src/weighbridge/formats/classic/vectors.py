@@ -118,7 +118,7 @@ def _binary(data: Reader, start: int, count: int, width: int, budget: Budget) ->
     cursor = Cursor(data, start)
     for index in range(count):
         place = cursor.place
-        word = _until_space(cursor)
+        word = cursor.until(b" ", LONGEST_WORD)
         yield from _word(word, place, budget)
         if not index and machine_code(data.peek(cursor.place, 4 * width)):
             yield Native(machine_code(data.peek(cursor.place, 4 * width)), cursor.place)
@@ -130,21 +130,6 @@ def _binary(data: Reader, start: int, count: int, width: int, budget: Budget) ->
     yield Span(start, cursor.place - start, "data")
     if cursor.left:
         yield Oddity("trailing-bytes", f"{cursor.left} bytes behind the last vector", cursor.place)
-
-
-def _until_space(cursor: Cursor) -> bytes:
-    start = cursor.place
-    piece = 64
-    while True:
-        raw = cursor.take(min(piece, cursor.left))
-        end = raw.find(b" ")
-        if end >= 0:
-            cursor.place = start + end + 1
-            return raw[:end]
-        if not cursor.left or piece >= LONGEST_WORD:
-            raise FormatError("a word does not end", start)
-        piece *= 4
-        cursor.place = start
 
 
 def _word(word: bytes, offset: int, budget: Budget) -> Iterator[Fact | Child]:

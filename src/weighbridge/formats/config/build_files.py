@@ -20,7 +20,7 @@ from itertools import islice
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Oddity, Secret, Setting, Span
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.config.run_lines import command
 from weighbridge.formats.python.source import source_marks
 from weighbridge.formats.texts.embedded import embedded_in_text
@@ -135,12 +135,8 @@ def _read(
         raise FormatError("the text holds a zero byte", raw.find(b"\0"))
     yield from source_marks(text)
     yield from embedded_in_text(text, "text", 0, budget)
-    for fact in facts(text.replace("\r\n", "\n"), budget):
-        if budget.facts <= 0:
-            yield Limit("facts", budget.limits.facts)
-            return
-        budget.facts -= 1
-        yield fact
+    if not (yield from within_budget(facts(text.replace("\r\n", "\n"), budget), budget)):
+        return
     yield Span(0, data.size, "parsed")
 
 

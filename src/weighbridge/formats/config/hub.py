@@ -11,7 +11,7 @@ from itertools import chain
 
 from weighbridge.core.facts import Address, Embedded, Limit, Oddity, Secret, Setting, Span, UnreadSpan
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.shard_index import shards
 from weighbridge.formats.config.tool_commands import commands
@@ -74,12 +74,7 @@ class HubConfig:
         yield from shards(tree)
         if is_keras(tree, raw):
             yield from keras_facts(tree, "", 0, budget)
-        for reference in chain(code_references(tree, info.name), commands(tree)):
-            if budget.facts <= 0:
-                yield Limit("facts", budget.limits.facts, 0)
-                break
-            budget.facts -= 1
-            yield reference
+        yield from within_budget(chain(code_references(tree, info.name), commands(tree)), budget)
         leading = Values(info.name)
         for path, key in () if text.isascii() and "\\u" not in text else keys_of(tree):
             yield from leading.key(path, key)

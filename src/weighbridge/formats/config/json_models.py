@@ -20,7 +20,7 @@ from __future__ import annotations
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import ExternalData, FileReference, Limit, Oddity, Reference
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.config.hub import HubConfig
 from weighbridge.formats.grammars.json_tree import parse_json
 
@@ -80,12 +80,8 @@ class JsonModel:
         tree, _ = parse_json(raw.removeprefix(b"\xef\xbb\xbf"))
         if not isinstance(tree, dict):
             raise FormatError("the document is not an object", 0)
-        for seen in _facts(tree):
-            if budget.facts <= 0:
-                yield Limit("facts", budget.limits.facts)
-                return
-            budget.facts -= 1
-            yield seen
+        if not (yield from within_budget(_facts(tree), budget)):
+            return
 
 
 def _facts(tree: dict[str, Any]) -> Iterator[Fact]:

@@ -18,7 +18,7 @@ import re
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import FileReference, Limit, Oddity, Span
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.python.source import source_marks
 from weighbridge.formats.texts.embedded import embedded_in_text
 
@@ -72,12 +72,8 @@ class Requirements:
         yield from source_marks(text)
         yield from embedded_in_text(text, "text", 0, budget)
         for number, offset, line in _lines(text):
-            for fact in requirement_facts(line, f"line {number}", offset):
-                if budget.facts <= 0:
-                    yield Limit("facts", budget.limits.facts)
-                    return
-                budget.facts -= 1
-                yield fact
+            if not (yield from within_budget(requirement_facts(line, f"line {number}", offset), budget)):
+                return
         yield Span(0, data.size, "parsed")
 
 

@@ -21,7 +21,7 @@ import re
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Embedded, Limit, Oddity, Reference, Setting, Span
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.config.code_references import code_references
 from weighbridge.formats.config.git_files import submodule
 from weighbridge.formats.config.requirements import requirement_facts
@@ -104,12 +104,8 @@ class Toml:
         for comment in re.finditer(r"#(.{16,})$", text, re.MULTILINE):
             yield from embedded_in_text(comment[1].strip(), "comment", 0, budget)
         tree = _tables(text)
-        for reference in code_references(tree, info.name):
-            if budget.facts <= 0:
-                yield Limit("facts", budget.limits.facts)
-                return
-            budget.facts -= 1
-            yield reference
+        if not (yield from within_budget(code_references(tree, info.name), budget)):
+            return
         kept = 0
         leading = Values(info.name)
         for path, value in _leaves(tree):
@@ -120,12 +116,8 @@ class Toml:
                         yield (
                             seen._replace(offset=max(0, text.find(value[:40]))) if isinstance(seen, Embedded) else seen
                         )
-                for fact in _project(path, value):
-                    if budget.facts <= 0:
-                        yield Limit("facts", budget.limits.facts)
-                        return
-                    budget.facts -= 1
-                    yield fact
+                if not (yield from within_budget(_project(path, value), budget)):
+                    return
             if kept < KEPT and path.count(".") <= 1:
                 kept += 1
                 yield Setting(
@@ -173,12 +165,8 @@ class SettingLines:
             if key in _TOX and section.startswith("testenv"):
                 yield command("tox", "build", path, value, offset)
             facts = list(_line_facts(section, key, value, path, offset, git=git))
-            for fact in facts:
-                if budget.facts <= 0:
-                    yield Limit("facts", budget.limits.facts)
-                    return
-                budget.facts -= 1
-                yield fact
+            if not (yield from within_budget(facts, budget)):
+                return
             if not facts and kept < KEPT:
                 kept += 1
                 yield Setting(path, value[:200], offset)

@@ -22,7 +22,7 @@ import re
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Metadata, Oddity, Reference, Span
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.config.pipelines import Pipelines
 from weighbridge.formats.config.values import Values
 from weighbridge.formats.grammars.yaml_events import Grown, Scalar, Tag, Twice, events
@@ -83,12 +83,9 @@ class YamlConfig:
             for event in events(text):
                 if isinstance(event, Scalar):
                     yield from (leading.key if event.is_key else leading.facts)(event.path, event.value, event.offset)
-                    for run in () if event.is_key else pipelines.facts(event.path, event.value, event.offset, budget):
-                        if budget.facts <= 0:
-                            yield Limit("facts", budget.limits.facts, event.offset)
-                            return
-                        budget.facts -= 1
-                        yield run
+                    runs = () if event.is_key else pipelines.facts(event.path, event.value, event.offset, budget)
+                    if not (yield from within_budget(runs, budget, event.offset)):
+                        return
                 for seen in _facts(event, budget):
                     if isinstance(seen, Metadata):
                         kept += 1

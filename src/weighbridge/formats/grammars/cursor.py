@@ -52,6 +52,20 @@ class Cursor:
             return self._raw[index]
         return self.take(1)[0]
 
+    def until(self, end: bytes, most: int) -> bytes:
+        """The bytes up to the next `end`, which is gone over. Not to be found within about `most`, it is an error."""
+        start, piece = self.place, 64
+        while True:
+            raw = self.take(min(piece, self.left))
+            found = raw.find(end)
+            if found >= 0:
+                self.place = start + found + 1
+                return raw[:found]
+            if not self.left or piece >= most:
+                raise FormatError(f"a text does not end with {end!r}", start)
+            piece *= 4
+            self.place = start
+
     def skip(self, size: int) -> int:
         """Go over `size` bytes without reading them; gives the place where they begin."""
         if not 0 <= size <= self.left:

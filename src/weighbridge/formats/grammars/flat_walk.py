@@ -17,6 +17,7 @@ from itertools import chain
 from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Embedded, Limit, Native, Oddity, Span, UnreadSpan
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.formats.base import Room
 from weighbridge.formats.grammars.flatbuffer import LEVELS
 from weighbridge.formats.magic import machine_code
 from weighbridge.formats.texts.embedded import SHORTEST, embedded_in_text
@@ -66,11 +67,11 @@ class Walk:
         "_budget",
         "_children",
         "_flat",
-        "_limited",
         "_odd",
         "_schema",
         "_searched",
         "_things",
+        "keep",
         "unknown",
     )
 
@@ -83,7 +84,7 @@ class Walk:
         self._blobs: list[tuple[int, int]] = []
         self._odd: dict[tuple[str, str], tuple[int, int]] = {}
         self._searched: set[bytes] = set()
-        self._limited = False
+        self.keep = Room(budget).keep
         self._children = 0
 
     def events(self, root: str, place: int) -> Iterator[Blob | Fact | Child]:
@@ -110,15 +111,6 @@ class Walk:
         if known is not None or len(self._odd) < KINDS:
             first, times = known or (offset, 0)
             self._odd[kind, what] = (first, times + 1)
-
-    def keep(self, fact: Fact) -> Iterator[Fact]:
-        """The fact, if there is room for it."""
-        if self._budget.facts > 0:
-            self._budget.facts -= 1
-            yield fact
-        elif not self._limited:
-            self._limited = True
-            yield Limit("facts", self._budget.limits.facts, getattr(fact, "offset", 0))
 
     def child(self, name: str, offset: int, size: int, data: Reader) -> Iterator[Child | UnreadSpan]:
         """Bytes as a blob of their own; if there are absurdly many of those, nothing counts as read any more."""

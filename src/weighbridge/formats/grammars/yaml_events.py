@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from weighbridge.core.errors import FormatError
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.formats.grammars.offsets import Offsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +106,7 @@ def events(text: str) -> Iterator[Event]:
     """Walk all documents of a text; offsets are bytes of it in UTF-8. Raises FormatError where it is no YAML."""
     import yaml  # type: ignore[import-untyped] # it has no type hints
 
-    offsets = _Offsets(text)
+    offsets = Offsets(text)
     open_: list[_Level] = []
     anchors: dict[str, _Anchored] = {}
     count = 0
@@ -151,7 +152,7 @@ def _loader(text: str) -> Any:
 
 
 def _event(
-    event: Any, open_: list[_Level], anchors: dict[str, _Anchored], offsets: _Offsets, most: int
+    event: Any, open_: list[_Level], anchors: dict[str, _Anchored], offsets: Offsets, most: int
 ) -> Iterator[Event]:
     kind = type(event).__name__
     if kind not in ("ScalarEvent", "AliasEvent", "SequenceStartEvent", "MappingStartEvent"):
@@ -202,7 +203,7 @@ def _event(
         yield from _done(open_, meant.nodes, most, offsets, event)
 
 
-def _done(open_: list[_Level], nodes: int, most: int, offsets: _Offsets, event: Any) -> Iterator[Event]:
+def _done(open_: list[_Level], nodes: int, most: int, offsets: Offsets, event: Any) -> Iterator[Event]:
     """A node is complete: the level around it counts it and waits for the next one."""
     if not open_:
         return
@@ -217,23 +218,3 @@ def _done(open_: list[_Level], nodes: int, most: int, offsets: _Offsets, event: 
         level.place = "?"  # the key was no scalar; its value comes next
     else:
         level.place = None
-
-
-class _Offsets:
-    """Places in a text as bytes of its UTF-8, asked for from front to back."""
-
-    __slots__ = ("_ascii", "_bytes", "_index", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._ascii = text.isascii()
-        self._index = self._bytes = 0
-
-    def at(self, index: int) -> int:
-        if self._ascii:
-            return min(index, len(self._text))
-        if index < self._index:
-            return self._bytes
-        self._bytes += len(self._text[self._index : index].encode("utf-8", "surrogatepass"))
-        self._index = index
-        return self._bytes

@@ -20,6 +20,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Limit, Markup, Oddity, Span
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.formats.base import Match
+from weighbridge.formats.grammars.offsets import Offsets
 from weighbridge.formats.lfs_pointer import FIRST_LINE
 from weighbridge.formats.markup.chunks import KNIT, knit, module
 from weighbridge.formats.markup.drawing import drawn
@@ -238,33 +239,10 @@ def _told(seen: Iterable[Seen], text: str, before: int, budget: Budget) -> Itera
     except FormatError as error:
         broken = error
     budget.facts -= len(places)
-    at = _Bytes(text)
+    offsets = Offsets(text)
     ordered = sorted(places.items(), key=lambda item: (item[1][0] < 0, item[1][0]))
     for (kind, name, what), (place, times) in ordered:
-        offset = at.of(place) if place >= 0 else at.find(what.partition(": ")[2] or what)
+        offset = offsets.at(place) if place >= 0 else offsets.find(what.partition(": ")[2] or what)
         yield Markup(kind, name, what, before + offset, max(1, times))
     if broken is not None:
         raise broken
-
-
-class _Bytes:
-    """Places in a text as bytes of its UTF-8; those asked for in order cost nothing twice."""
-
-    __slots__ = ("_ascii", "_bytes", "_index", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._ascii = text.isascii()
-        self._index = self._bytes = 0
-
-    def of(self, index: int) -> int:
-        if self._ascii:
-            return min(index, len(self._text))
-        if index >= self._index:
-            self._bytes += len(self._text[self._index : index].encode("utf-8", "surrogatepass"))
-            self._index = index
-        return self._bytes
-
-    def find(self, what: str) -> int:
-        place = self._text.find(what[:24]) if what else -1
-        return len(self._text[:place].encode("utf-8", "surrogatepass")) if place > 0 else 0

@@ -44,7 +44,6 @@ _HIDDEN_TAGS = frozenset(
     ("remove-cell", "remove_cell", "hide-cell", "hide_cell", "hide-input", "hide_input", "remove-input", "remove_input")
 )
 _NAME = re.compile(r"[\w .()+\[\]:@/&,-]{0,120}")
-_KERNEL_KEYS = frozenset(("name", "display_name", "language", "metadata"))
 
 
 class Notebook:

@@ -28,6 +28,7 @@ from weighbridge.core.facts import (
     UnreadSpan,
 )
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.formats.base import Room
 from weighbridge.formats.grammars.protobuf import (
     BYTES,
     RANGES,
@@ -76,7 +77,18 @@ Key = tuple[bytes, bytes, bytes]
 class Walk:
     """One model. `data` are the ranges of tensor bytes that were found."""
 
-    __slots__ = ("_bodies", "_budget", "_functions", "_limited", "_operators", "_searched", "_seen", "data", "wire")
+    __slots__ = (
+        "_bodies",
+        "_budget",
+        "_functions",
+        "_keep",
+        "_operators",
+        "_room",
+        "_searched",
+        "_seen",
+        "data",
+        "wire",
+    )
 
     def __init__(self, reader: Reader, budget: Budget) -> None:
         self.wire = Wire(reader)
@@ -87,7 +99,8 @@ class Walk:
         self._seen: set[tuple[str, bytes]] = set()
         self._searched: set[bytes] = set()
         self._bodies = 0
-        self._limited = False
+        self._room = Room(budget)
+        self._keep = self._room.keep
 
     def model(self) -> Iterator[Fact | Child]:
         """The whole blob as a ModelProto. Raises FormatError where it is none."""
@@ -177,7 +190,7 @@ class Walk:
         elif self._budget.facts > len(self._operators):
             self._operators[key] = [1, start, end if attributes else start]
         else:
-            yield from self._limit(start)
+            yield from self._room.full(start)
 
     def _attribute(self, start: int, end: int, depth: int) -> Iterator[Fact | Child]:
         check_depth(depth, start)
@@ -373,7 +386,7 @@ class Walk:
             if len(self._searched) < SEEN:
                 self._searched.add(raw)
         if self._budget.facts <= 0:
-            yield from self._limit(offset)
+            yield from self._room.full(offset)
             return
         try:
             text = raw.decode("utf-8")
@@ -430,15 +443,3 @@ class Walk:
             if value:
                 found.append(f"{decoded(name)}={decoded(value)!r}")
         return ", ".join(found)[:STRINGS]
-
-    def _keep(self, fact: Fact) -> Iterator[Fact]:
-        if self._budget.facts > 0:
-            self._budget.facts -= 1
-            yield fact
-        else:
-            yield from self._limit(getattr(fact, "offset", 0))
-
-    def _limit(self, offset: int) -> Iterator[Fact]:
-        if not self._limited:
-            self._limited = True
-            yield Limit("facts", self._budget.limits.facts, offset)

@@ -38,7 +38,6 @@ _SERIALISERS = frozenset(
 )
 _WRITES = frozenset(("join", "format", "write", "writelines", "info", "debug", "send", "sendall"))
 _PATH = frozenset(("sys.path.insert", "sys.path.append", "sys.path.extend"))
-_TYPED = ("os", "subprocess", "builtins", "sys", "importlib")
 _WORDS = frozenset((*STARTERS, *MODULES, "eval", "exec", "__import__", "__builtins__"))
 
 

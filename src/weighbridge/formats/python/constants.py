@@ -26,6 +26,7 @@ PATHS = frozenset(
 
 
 def formatted(pattern: str, values: Any) -> Any:
+    """What `%` makes of texts; None for a pattern with a width."""
     # A width would fill the memory.
     if any(character.isdigit() or character == "*" for character in pattern):
         return None
@@ -33,6 +34,7 @@ def formatted(pattern: str, values: Any) -> Any:
 
 
 def method(held: Any, name: str, arguments: list[Any]) -> Any:
+    """What a method of a text gives; None where the answer might not stay small, or for bytes in another encoding."""
     if name == "replace" and len(held) * max(1, len(arguments[1])) > FOLDED:
         return None
     if name == "join" and len(held) * len(arguments[0]) > FOLDED:

@@ -10,6 +10,7 @@ from weighbridge.core.errors import FormatError
 from weighbridge.core.facts import Child, Limit, Reference, Span
 from weighbridge.core.reader import MemorySource, Reader
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.formats.base import spans_of
 from weighbridge.formats.r.calls import COMPUTED, HOOKS, NAME, SHOWN, Called, Place, Scope
 from weighbridge.formats.texts.embedded import kind_of
 
@@ -94,15 +95,7 @@ class Items:
 
     def spans(self, end: int) -> Iterator[Span]:
         """What was read: large vectors of numbers as data, the rest as parsed."""
-        place = 0
-        for start, size in self._data:
-            if start + size > end:
-                break
-            yield Span(place, start - place, "parsed")
-            yield Span(start, size, "data")
-            place = start + size
-        if end > place:
-            yield Span(place, end - place, "parsed")
+        return spans_of(self._data, end)
 
     def _then(self, *tasks: Callable[[], None]) -> None:
         """These are next, in this order."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from weighbridge.core.digests import digest_bytes
 from weighbridge.core.facts import Limit, Oddity, Span, TemplateUse, UnreadSpan
 from weighbridge.core.records import TYPE_CHECKING
-from weighbridge.formats.base import Match
+from weighbridge.formats.base import Match, within_budget
 from weighbridge.formats.texts.embedded import embedded_in_text
 
 if TYPE_CHECKING:
@@ -82,12 +82,8 @@ def template_uses(text: str, key: str, offset: int, budget: Budget) -> Iterator[
     from weighbridge.formats.templates.tree import uses
 
     try:
-        for use in uses(text, key[:200], offset):
-            if budget.facts <= 0:
-                yield Limit("facts", budget.limits.facts, offset)
-                return
-            budget.facts -= 1
-            yield use
+        if not (yield from within_budget(uses(text, key[:200], offset), budget, offset)):
+            return
     except TemplateError as error:
         yield Oddity("template-syntax", f"{key[:100]!r}: {error}", offset)
         yield UnreadSpan(offset, 0, f"the template {key[:100]!r} cannot be parsed: {error}")

@@ -12,8 +12,9 @@ walked twice. Bytes in a constant that are a format of their own are looked into
 from __future__ import annotations
 
 from weighbridge.core.errors import FormatError
-from weighbridge.core.facts import Child, FileReference, Graph, Limit, Native, Operator, Tensor, UnreadSpan
+from weighbridge.core.facts import Child, FileReference, Graph, Native, Operator, Tensor, UnreadSpan
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.formats.base import Room
 from weighbridge.formats.grammars.protobuf import BYTES, RANGES, Field, Shape, Wire, check_depth, decoded, signed
 from weighbridge.formats.keras.config import config_in_text
 from weighbridge.formats.magic import machine_code
@@ -51,7 +52,7 @@ _NUMBERS = frozenset((5, 6, 7, 9, 10, 11, 12, 13, 16, 17, 18))
 class Walk:
     """The graphs of one blob. `data` are the ranges of tensor bytes that were found."""
 
-    __slots__ = ("_budget", "_limited", "_operators", "_searched", "_seen", "data", "functions", "names", "wire")
+    __slots__ = ("_budget", "_operators", "_room", "_searched", "_seen", "data", "functions", "keep", "names", "wire")
 
     def __init__(self, reader: Reader, budget: Budget) -> None:
         self.wire = Wire(reader)
@@ -62,7 +63,8 @@ class Walk:
         self._operators: dict[bytes, list[int]] = {}
         self._seen: set[tuple[str, bytes]] = set()
         self._searched: set[bytes] = set()
-        self._limited = False
+        self._room = Room(budget)
+        self.keep = self._room.keep
 
     def graph(self, start: int, end: int, title: str, depth: int) -> Iterator[Fact | Child]:
         """A GraphDef."""
@@ -96,7 +98,7 @@ class Walk:
                     key = f"{decoded(use.op)} {decoded(use.node)[:150]!r}"
                     yield from self.keep(FileReference(road, target[:1000], key, use.offset))
         if self.names.over:
-            yield from self._limit(0)
+            yield from self._room.full(0)
         self.names = Names()
 
     # Nodes
@@ -167,7 +169,7 @@ class Walk:
         elif self._budget.facts > len(self._operators):
             self._operators[op] = [1, start, end]
         else:
-            yield from self._limit(start)
+            yield from self._room.full(start)
         yield from self._reach(scope, name, op, inputs, told, start)
 
     def _reach(
@@ -361,7 +363,7 @@ class Walk:
             if len(self._searched) < SEEN:
                 self._searched.add(raw)
         if self._budget.facts <= 0:
-            yield from self._limit(offset)
+            yield from self._room.full(offset)
             return
         try:
             text = raw.decode("utf-8")
@@ -379,16 +381,3 @@ class Walk:
                 yield from self.keep(found)
         if "class_name" in text and text.lstrip()[:1] == "{":
             yield from config_in_text(text, key, offset, budget, certain=True)
-
-    def keep(self, fact: Fact) -> Iterator[Fact]:
-        """The fact, if there is room for it."""
-        if self._budget.facts > 0:
-            self._budget.facts -= 1
-            yield fact
-        else:
-            yield from self._limit(getattr(fact, "offset", 0))
-
-    def _limit(self, offset: int) -> Iterator[Fact]:
-        if not self._limited:
-            self._limited = True
-            yield Limit("facts", self._budget.limits.facts, offset)

@@ -272,25 +272,6 @@ META_GRAPH_DEF = shape(
 SAVED_MODEL = shape(
     "SavedModel", "1 saved_model_schema_version int\n2 meta_graphs message*", meta_graphs=META_GRAPH_DEF
 )
-SERIALIZED_TENSOR = shape("SerializedTensor", "1 name text\n2 full_name text\n3 checkpoint_key text")
-REGISTERED_SAVER = shape("RegisteredSaver", "1 name text\n2 object_name text")
-BOOL_VALUE = shape("BoolValue", "1 value int")
-TRACKABLE_OBJECT = shape(
-    "TrackableObject",
-    """
-    1 children message*
-    2 attributes message*
-    3 slot_variables message*
-    4 registered_saver message
-    5 has_checkpoint_values message
-    """,
-    children=OBJECT_REFERENCE,
-    attributes=SERIALIZED_TENSOR,
-    slot_variables=SLOT_REFERENCE,
-    registered_saver=REGISTERED_SAVER,
-    has_checkpoint_values=BOOL_VALUE,
-)
-TRACKABLE_OBJECT_GRAPH = shape("TrackableObjectGraph", "1 nodes message*", nodes=TRACKABLE_OBJECT)
 KERAS_OBJECT = shape(
     "SavedObject",
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weighbridge.core.findings import Severity
 from weighbridge.monitor.base import Detection, Entity, Reads
+from weighbridge.monitor.operations import DEPLOYS, kql_list, sql_list
 from weighbridge.monitor.parameters import APPROVED_SOURCES
 
 DETECTION = Detection(
@@ -37,12 +38,8 @@ DETECTION = Detection(
         "here, but by deployment-unadmitted, which needs no body."
     ),
     to_do="Delete the deployment, or take its model through intake and deploy it from the registry.",
-    kql="""AzureActivity
-| where OperationNameValue in~ ("Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write",
-    "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments/write",
-    "Microsoft.MachineLearningServices/workspaces/serverlessEndpoints/write",
-    "Microsoft.CognitiveServices/accounts/deployments/write",
-    "Microsoft.CognitiveServices/accounts/managedComputeDeployments/write")
+    kql=f"""AzureActivity
+| where OperationNameValue in~ {kql_list(DEPLOYS, 4)}
 | where ActivityStatusValue in~ ("Success", "Succeeded")
 | extend Said = coalesce(Properties_d, parse_json(Properties))
 | extend Body = parse_json(tostring(Said.requestbody))
@@ -56,16 +53,12 @@ DETECTION = Detection(
 | summarize First = min(TimeGenerated), Last = max(TimeGenerated), Count = count()
     by DeploymentId, Model, Caller, Window = bin(TimeGenerated, 1h)
 """,
-    sql="""
+    sql=f"""
 with said as (
   select TimeGenerated, Caller, lower(coalesce(nullif(_ResourceId, ''), ResourceId)) as DeploymentId,
          request_body(Properties_d, Properties) as Body
   from AzureActivity
-  where lower(OperationNameValue) in ('microsoft.machinelearningservices/workspaces/onlineendpoints/deployments/write',
-      'microsoft.machinelearningservices/workspaces/batchendpoints/deployments/write',
-      'microsoft.machinelearningservices/workspaces/serverlessendpoints/write',
-      'microsoft.cognitiveservices/accounts/deployments/write',
-      'microsoft.cognitiveservices/accounts/managedcomputedeployments/write')
+  where lower(OperationNameValue) in {sql_list(DEPLOYS, 6)}
     and lower(ActivityStatusValue) in ('success', 'succeeded')),
 named as (
   select *, case when coalesce(Body ->> '$.properties.model.name', '') <> ''

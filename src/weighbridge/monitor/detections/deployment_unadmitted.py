@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weighbridge.core.findings import Severity
 from weighbridge.monitor.base import Detection, Entity, Parameter, Reads
+from weighbridge.monitor.operations import DEPLOYS, kql_list, sql_list
 
 DETECTION = Detection(
     id="deployment-unadmitted",
@@ -36,15 +37,11 @@ DETECTION = Detection(
         "the hosted rule looks back a day, and waits half an hour."
     ),
     to_do="Run weighbridge admit for what is deployed; if it denies, or nobody asked before, take the deployment down.",
-    kql="""let decisions = WeighbridgeDecisions_CL
+    kql=f"""let decisions = WeighbridgeDecisions_CL
 | where Decision in~ ("admit", "allow")
 | project DecisionTime = TimeGenerated, DeploymentId = tolower(DeploymentId);
 AzureActivity
-| where OperationNameValue in~ ("Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write",
-    "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments/write",
-    "Microsoft.MachineLearningServices/workspaces/serverlessEndpoints/write",
-    "Microsoft.CognitiveServices/accounts/deployments/write",
-    "Microsoft.CognitiveServices/accounts/managedComputeDeployments/write")
+| where OperationNameValue in~ {kql_list(DEPLOYS, 4)}
 | where ActivityStatusValue in~ ("Success", "Succeeded")
 | summarize First = min(TimeGenerated), Last = max(TimeGenerated), Count = count()
     by DeploymentId = tolower(coalesce(_ResourceId, ResourceId)), Caller, CorrelationId
@@ -54,16 +51,12 @@ AzureActivity
 | where Admissions == 0
 | project DeploymentId, Caller, CorrelationId, Window = bin(First, 1h), First, Last, Count
 """,
-    sql="""
+    sql=f"""
 with deployed as (
   select lower(coalesce(nullif(_ResourceId, ''), ResourceId)) as DeploymentId, Caller, CorrelationId,
          min(TimeGenerated) as First, max(TimeGenerated) as Last, count(*) as Count
   from AzureActivity
-  where lower(OperationNameValue) in ('microsoft.machinelearningservices/workspaces/onlineendpoints/deployments/write',
-      'microsoft.machinelearningservices/workspaces/batchendpoints/deployments/write',
-      'microsoft.machinelearningservices/workspaces/serverlessendpoints/write',
-      'microsoft.cognitiveservices/accounts/deployments/write',
-      'microsoft.cognitiveservices/accounts/managedcomputedeployments/write')
+  where lower(OperationNameValue) in {sql_list(DEPLOYS, 6)}
     and lower(ActivityStatusValue) in ('success', 'succeeded')
   group by all)
 select DeploymentId, Caller, CorrelationId, time_bucket(interval 1 hour, First) as Window, First, Last, Count

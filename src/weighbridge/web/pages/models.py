@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from weighbridge.attest.trust import verify
 from weighbridge.attest.trusted import trust_of
-from weighbridge.core.errors import Rejected
 from weighbridge.core.evidence import SCAN_PREDICATE
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING
@@ -15,6 +13,7 @@ from weighbridge.core.settings import STAGES
 from weighbridge.index.models import Index
 from weighbridge.index.records import Filters
 from weighbridge.pipelines.admission import place_of
+from weighbridge.pipelines.proved import proved
 from weighbridge.registry.open import open_store
 from weighbridge.registry.read import load_model
 from weighbridge.render.charts import Node, chain, layers, strip
@@ -189,13 +188,7 @@ def _report(desk: Desk, path: str, digest: str) -> dict[str, Any]:
     trust = trust_of(settings, now=now)
     newest: Mapping[str, Any] = {}
     signer = ""
-    for item in model.evidence:
-        if item.predicate_type != SCAN_PREDICATE:
-            continue
-        try:
-            verified = verify(item.bundle, trust, predicate_type=SCAN_PREDICATE, subject=model.manifest.digest, now=now)
-        except Rejected:
-            continue
+    for verified in proved(model, SCAN_PREDICATE, trust, now):
         said = verified.statement.predicate
         if _finished(said) >= _finished(newest):
             newest, signer = said, verified.signer_name

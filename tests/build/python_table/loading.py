@@ -1,0 +1,115 @@
+"""Rows about objects that are loaded, and native code."""
+
+from __future__ import annotations
+
+from build.python_table.row import SILENT, Row, called
+
+ROWS: dict[str, Row] = {
+    "torch.load": Row(
+        called("return torch.load(path)", "import torch"),
+        ("code/unsafe-loading", "medium"),
+        called("return torch.load(path, weights_only=True)", "import torch"),
+        SILENT,
+        called("return vars(torch)['load'](path, **{'weights_only': False})", "import torch"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "torch.load as the caller likes": Row(
+        called("return torch.load(path, weights_only=name)", "import torch"),
+        ("code/unsafe-loading", "low"),
+        called("return torch.load(path, map_location='cpu', weights_only=True)", "import torch"),
+        SILENT,
+        called("from torch.serialization import load as l\nreturn l(path)"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "pickle": Row(
+        called("return pickle.load(open(path, 'rb'))", "import pickle"),
+        ("code/unsafe-loading", "high"),
+        called("return pickle.loads(pickle.dumps(x))", "import pickle"),
+        "low",
+        called("class U(P): ...\nreturn U(open(path, 'rb')).load()", "from _pickle import Unpickler as P"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "pickle by other libraries": Row(
+        called("return joblib.load(path)", "import joblib"),
+        ("code/unsafe-loading", "high"),
+        called("return joblib.dump(x, path)", "import joblib"),
+        SILENT,
+        called("return getattr(pd, 'read_' + 'pickle')(path)", "import pandas as pd"),
+        ("code/hidden-code", "critical"),
+    ),
+    "objects of numpy": Row(
+        called("return np.load(path, allow_pickle=True)", "import numpy as np"),
+        ("code/unsafe-loading", "medium"),
+        called("return np.load(path), np.load(path, allow_pickle=False)", "import numpy as np"),
+        SILENT,
+        called("return n.lib.npyio.load(path, None, not False)", "import numpy as n"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "yaml": Row(
+        called("return yaml.load(x, Loader=yaml.UnsafeLoader)", "import yaml"),
+        ("code/unsafe-loading", "medium"),
+        called(
+            "class Mine(yaml.SafeLoader): ...\nreturn yaml.load(x, Loader=yaml.CSafeLoader), yaml.safe_load(x)",
+            "import yaml",
+        ),
+        SILENT,
+        called("class SafeLoader(yaml.Loader): ...\nreturn yaml.load(x, SafeLoader)", "import yaml"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "yaml of ruamel": Row(
+        called("return YAML(typ='unsafe').load(x)", "from ruamel.yaml import YAML"),
+        ("code/unsafe-loading", "medium"),
+        called("return YAML(typ='safe').load(x)", "from ruamel.yaml import YAML"),
+        SILENT,
+        called("return y.YAML(typ='un' + 'safe').load(x)", "import ruamel.yaml as y"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "keras": Row(
+        called("return keras.models.load_model(path, safe_mode=False)", "import keras"),
+        ("code/unsafe-loading", "high"),
+        called("return keras.models.load_model(path, safe_mode=True)", "import keras"),
+        SILENT,
+        called("keras.config.enable_unsafe_deserialization()", "from tensorflow import keras"),
+        ("code/unsafe-loading", "high"),
+    ),
+    "keras without its safe mode": Row(
+        called("return keras.models.load_model(path, compile=False)", "import keras"),
+        ("code/unsafe-loading", "medium"),
+        called("return keras.models.Sequential([])", "import keras"),
+        SILENT,
+        called("return tf.keras.layers.Lambda(name)", "import tensorflow as tf"),
+        ("code/unsafe-loading", "medium"),
+    ),
+    "marshal": Row(
+        called("return marshal.loads(x)", "import marshal"),
+        ("code/unsafe-loading", "high"),
+        called("return marshal.dumps(x)", "import marshal"),
+        SILENT,
+        called("return SourcelessFileLoader('x', path)", "from importlib.machinery import SourcelessFileLoader"),
+        ("code/unsafe-loading", "high"),
+    ),
+    "reduce": Row(
+        "import os\nclass Net:\n    def __reduce__(self):\n        return os.system, ('echo inert',)\n",
+        ("code/reduce", "high"),
+        "class Net:\n    def __reduce__(self):\n        return Net, (1,)\n    def __setstate__(self, state):\n        self.x = 1\n",
+        "info",
+        "class Net:\n    def __reduce_ex__(self, p):\n        return getattr(__import__('os'), 'system'), ('echo inert',)\n",
+        ("code/reduce", "high"),
+    ),
+    "native code": Row(
+        called("return ctypes.CDLL(path)", "import ctypes"),
+        ("code/native", "high"),
+        called("return ctypes.sizeof(ctypes.c_int)", "import ctypes"),
+        SILENT,
+        called("return vars(torch.ops)['load_library'](path)", "import torch"),
+        ("code/native", "high"),
+    ),
+    "building": Row(
+        called("return load_inline('x', cpp_sources=x)", "from torch.utils.cpp_extension import load_inline"),
+        ("code/native", "medium"),
+        "import triton\n@triton.jit\ndef kernel(x): ...\n",
+        SILENT,
+        called("import torch.utils.cpp_extension as c\nbuild = c.load\nreturn build(name='x', sources=[path])"),
+        ("code/native", "medium"),
+    ),
+}
