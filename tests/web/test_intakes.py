@@ -201,7 +201,9 @@ def test_alerts_are_kept_once_and_acknowledged_with_a_reason(here: Staffed) -> N
     assert here.ask("POST", "/v1/alerts/zz/acknowledge", {"reason": "x"}).status == 404
 
 
-def test_models_and_their_evidence(here: Staffed) -> None:
+def test_models_and_their_evidence(here: Staffed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(here.served.folder)
+    assert command("index", "rebuild").status == 0
     assert [one["repository"] for one in here.ask("GET", "/v1/models").json["models"]] == ["net"]
     assert here.ask("GET", "/v1/models?after=net:v1").json["models"] == []
     assert here.ask("GET", "/v1/models/net").json == {"repository": "net", "tags": ["v1"]}

@@ -10,13 +10,15 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.gate.exemption import stamp
 from weighbridge.index.decisions import entries
+from weighbridge.index.models import Index
 from weighbridge.pipelines.granting import exemptions_for
-from weighbridge.registry.open import find_repositories, open_store
+from weighbridge.registry.open import open_store
 from weighbridge.registry.read import load_model
 from weighbridge.web import shapes
 from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.api import LIMIT, MOST_BODY, MOST_PAGE, NEXT, REPOSITORY, number_of, page
 from weighbridge.web.bodies import BadRequest, answer, read_json
+from weighbridge.web.catalogue import believed, catalogue
 from weighbridge.web.exempting import grant_for, of_his, revoke_for
 
 if TYPE_CHECKING:
@@ -56,42 +58,21 @@ def reference_in(desk: Desk, repository: str, tag: str, digest: str) -> Referenc
 
 
 def _models(desk: Desk) -> tuple[Rule, ...]:
-    settings = desk.site.settings
-
-    def names(caller: Caller, below: str) -> list[str]:
-        prefix = "" if settings.registry.startswith("oci:") else settings.registry.partition("/")[2].rstrip("/")
-        found = [
-            name.removeprefix(f"{prefix}/") if prefix else name
-            for _, name in find_repositories(settings.registry, settings)
-        ]
-        return sorted(
-            one for one in found if caller.sees(one) and (not below or one == below or one.startswith(f"{below}/"))
-        )
+    settings, index = desk.site.settings, Index(desk.engine)
 
     def tags(repository: str) -> tuple[str, ...]:
         return open_store(desk.place(f"{repository}:latest")[0], settings).tags()
 
-    def rows(caller: Caller, below: str, after: str, limit: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for name in names(caller, below) if settings.registry else []:
-            if name < after.partition(":")[0]:
-                continue
-            store = open_store(desk.place(f"{name}:latest")[0], settings)
-            for tag in store.tags():
-                if f"{name}:{tag}" <= after:
-                    continue
-                digest = str(store.resolve(store.reference(tag=tag)).digest)
-                found.append({"repository": name, "tag": tag, "digest": digest})
-                if len(found) == limit:
-                    return found
-        return found
-
     async def listed(request: Request) -> Response:
         limit, after = number_of(request, "limit", 50, MOST_PAGE), request.query_params.get("after", "")
-        below = request.query_params.get("repository", "")
-        found = await desk.work(lambda: rows(caller_of(request), below, after, limit))
-        last = f"{found[-1]['repository']}:{found[-1]['tag']}" if len(found) == limit else ""
-        return page("models", found, last)
+        caller, below = caller_of(request), request.query_params.get("repository", "")
+
+        def read() -> dict[str, Any]:
+            state = believed(index, settings)
+            rows, following = catalogue(index, settings, caller, below=below, after=after, limit=limit)
+            return {"models": rows, "next": following, "index": state}
+
+        return answer(await desk.work(read))
 
     async def one(request: Request) -> Response:
         repository = request.path_params["repository"]
@@ -116,7 +97,7 @@ def _models(desk: Desk) -> tuple[Rule, ...]:
                 return Plain(item.bundle, 200, {**named, "content-disposition": 'attachment; filename="bundle.json"'})
         raise BadRequest(404, "the model has no such evidence")
 
-    after = Query("after", "The `next` of the page before")
+    after = Query("after", "The `next` of the page before: the last repository and tag that were seen")
     tag = Query("tag", "The tag of one model")
     digest = Query("digest", "The digest of its manifest", {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})
     which = Query("evidence", "The digest of the evidence, as the model shows it", digest.schema)
@@ -126,10 +107,10 @@ def _models(desk: Desk) -> tuple[Rule, ...]:
             ("GET",),
             "viewer",
             listed,
-            "Models of the default registry, by name",
+            "Models of the default registry by name, out of the index; `index.why` says if some may be missing",
             scope="rows",
             query=(REPOSITORY, after, LIMIT),
-            gives=shapes.listing("models", shapes.MODEL),
+            gives=shapes.listing("models", shapes.MODEL, index=shapes.INDEX),
         ),
         Rule(
             "/v1/models/{repository:path}",

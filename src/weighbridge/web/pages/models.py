@@ -22,6 +22,7 @@ from weighbridge.web.access import Query
 from weighbridge.web.api import number_of
 from weighbridge.web.api_models import reference_in
 from weighbridge.web.bodies import BadRequest
+from weighbridge.web.catalogue import believed
 from weighbridge.web.pages.decisions import decision_row
 from weighbridge.web.pages.view import page_rule, scope_of
 
@@ -61,7 +62,9 @@ def model_page_rules(desk: Desk) -> tuple[Rule, ...]:
             index.follow_log()
             found = index.page(Filters(**asked), after, PAGE, scope)
             counts = index.counts(scope)
-            return {"rows": [row._asdict() for row in found.rows], "after": found.after, "counts": counts._asdict()}
+            rows = [row._asdict() for row in found.rows]
+            state = believed(index, desk.site.settings)
+            return {"rows": rows, "after": found.after, "counts": counts._asdict(), "index": state}
 
         return {**await desk.work(read), "filters": asked, "verdicts": VERDICTS, "stages": list(STAGES)}
 

@@ -12,6 +12,7 @@ from weighbridge.pipelines.rejudging import todays_knowledge
 from weighbridge.rules import RULES
 from weighbridge.web.access import Query
 from weighbridge.web.bodies import BadRequest
+from weighbridge.web.catalogue import believed
 from weighbridge.web.pages.view import page_rule, scope_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _status(desk: Desk, index: Index, scope: Scope) -> dict[str, Any]:
 
     counts = index.counts(scope)
     jobs = desk.jobs.counts()
+    state = believed(index, desk.site.settings)
     rows = [
         ("Weighbridge", Tool().version),
         ("Knowledge", todays_knowledge().version),
@@ -111,6 +113,7 @@ def _status(desk: Desk, index: Index, scope: Scope) -> dict[str, Any]:
             "by an issuer" if desk.sign_in is not None else "none: this machine only" if desk.local else "tokens",
         ),
         ("Models in the index", f"{counts.models:,}"),
+        ("Index made from the registry", state["why"] or state["walked"]),
         ("Models without a verdict", f"{counts.verdicts.get('unknown', 0):,}"),
         ("Intakes", ", ".join(f"{count} {state}" for state, count in jobs.items() if count) or "none yet"),
         ("Waiting for", f"{desk.jobs.oldest():.0f} s"),
