@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from weighbridge.index.log import Seal
+
 _TOKEN = re.compile(r"wbt_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _TENANT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 MOST_TOKENS = 10_000
@@ -56,9 +58,9 @@ class Token(NamedTuple):
 class Accounts:
     """Tokens and sessions in one index. May be used by many processes and threads at once."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float] | None = None) -> None:
-        """`now` stands in for the clock of the database."""
-        self._engine = engine
+    def __init__(self, engine: Engine, now: Callable[[], float] | None = None, *, seal: Seal | None = None) -> None:
+        """`now` stands in for the clock of the database; `seal` signs the log of changes."""
+        self._engine, self._seal = engine, seal
         self._tables = serving_tables()
         self._clock = now
 
@@ -75,9 +77,8 @@ class Accounts:
             token = Token(identity, account.name, account.role, tenants, who, moment, moment + days * 86400.0, 0.0)
             values = {**token._asdict(), "tenants": json.dumps(tenants), "hash": _hashed(secret)}
             connection.execute(self._tables.tokens.insert().values(values))
-            note_change(
-                connection, who, "token add", identity, f"{account.name}: {account.role} of {' '.join(tenants)}"
-            )
+            detail = f"{account.name}: {account.role} of {' '.join(tenants)}"
+            note_change(connection, who, "token add", identity, detail, seal=self._seal)
         return token, f"wbt_{identity}_{secret}"
 
     def tokens(self) -> list[Token]:
@@ -109,7 +110,7 @@ class Accounts:
             if not row.revoked_at:
                 moment = self._now(connection)
                 connection.execute(table.update().where(table.c.id == identity).values(revoked_at=moment))
-                note_change(connection, who, "token revoke", identity, row.name)
+                note_change(connection, who, "token revoke", identity, row.name, seal=self._seal)
         return True
 
     def of_token(self, text: str) -> Account | None:
@@ -136,7 +137,7 @@ class Accounts:
             connection.execute(
                 table.insert().values(hash=_hashed(secret), made_at=moment, until=moment + seconds, **values)
             )
-            note_change(connection, account.name, "sign in", account.role, " ".join(account.tenants))
+            note_change(connection, account.name, "sign in", account.role, " ".join(account.tenants), seal=self._seal)
         return secret
 
     def of_session(self, secret: str) -> Account | None:
@@ -157,7 +158,7 @@ class Accounts:
             row = connection.execute(table.select().where(table.c.hash == _hashed(secret))).first()
             if row is not None:
                 connection.execute(table.delete().where(table.c.hash == row.hash))
-                note_change(connection, row.name, "sign out", row.role)
+                note_change(connection, row.name, "sign out", row.role, seal=self._seal)
 
     def _now(self, connection: Connection) -> float:
         return self._clock() if self._clock is not None else clock_of(self._engine, connection)

@@ -34,7 +34,7 @@ def follow(connection: Connection, tables: ModelTables) -> int:
         connection.execute(tables.decided.delete())
         connection.execute(tables.standing.delete())
         followed = 0
-    entries = log.decisions
+    entries = log.entries
     query = entries.select().where(entries.c.sequence > followed).order_by(entries.c.sequence).limit(PAGE)
     rows = connection.execute(query).all()
     for row in rows:
@@ -53,7 +53,7 @@ def up_to_date(connection: Connection, tables: ModelTables) -> bool:
 
 def history(connection: Connection, tables: ModelTables, digests: Sequence[str], count: int) -> tuple[Decided, ...]:
     """The last decisions about these digests, the newest first."""
-    decided, entries = tables.decided.c, log_tables().decisions
+    decided, entries = tables.decided.c, log_tables().entries
     query = tables.decided.select().where(decided.digest.in_(digests)).order_by(decided.sequence.desc()).limit(count)
     places = [row.sequence for row in connection.execute(query)]
     rows = connection.execute(entries.select().where(entries.c.sequence.in_(places))).all()

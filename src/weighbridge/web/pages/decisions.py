@@ -11,7 +11,7 @@ from weighbridge.core.errors import UsageError
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
-from weighbridge.index.log import DecisionLog, log_tables
+from weighbridge.index.log import ChainedLog, log_tables
 from weighbridge.render.charts import stacks
 from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.api import number_of
@@ -36,7 +36,7 @@ FIELDS = ("sequence", "decision", "stage", "digest", "reference", "path", "made"
 
 def decision_rules(desk: Desk) -> tuple[Rule, ...]:
     """The page of decisions, and the same rows as CSV."""
-    log = DecisionLog(desk.engine, log_tables())
+    log = ChainedLog(desk.engine, log_tables())
 
     def newest() -> tuple[list[Entry], str]:
         if not log.begun():
