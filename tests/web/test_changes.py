@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from build.databases import made_at
 from build.desks import Staffed, staffed
 from build.keys import signer
 from build.running import command
@@ -220,12 +221,8 @@ def test_a_token_is_revoked_without_the_key_and_the_next_change_signs_for_it(cop
 def test_a_log_from_before_there_was_a_head_goes_on(tmp_path: Path) -> None:
     """As the version before wrote it: a chain that follows from `audit`, and no head."""
     address = f"sqlite:///{tmp_path}/index.db"
-    open_database(address, create=True).dispose()
+    made_at(address, "0004")
     connection = sqlite3.connect(tmp_path / "index.db")
-    for statement in ("DROP TABLE audit_head", "DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete"):
-        connection.execute(statement)
-    connection.execute("UPDATE alembic_version SET version_num = '0004'")
-    undo_later_steps(connection)
     previous = beginning("audit")
     for number in (1, 2):
         said = {"at": "1.0", "who": "ada", "what": "cancel", "subject": str(number), "detail": ""}
@@ -243,11 +240,6 @@ def test_a_log_from_before_there_was_a_head_goes_on(tmp_path: Path) -> None:
     assert (head.log, head.sequence) == ("audit", 3)
     assert head.bundle
     engine.dispose()
-
-
-def undo_later_steps(connection: sqlite3.Connection) -> None:
-    """What the steps behind that of the head made."""
-    del connection
 
 
 def test_what_is_changed_and_what_is_noted_are_one(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ for others gives the namespaces that they may see (`scope`) with every question.
 
 from __future__ import annotations
 
+import math
+import time
+
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.index import following, kinship, putting, searching
@@ -165,12 +168,13 @@ class Index:
         paths = [(following.path_of(one.reference), one) for one in found]
         return tuple(one for path, one in paths if any(path == name or path.startswith(f"{name}/") for name in names))
 
-    def follow_log(self) -> int:
+    def follow_log(self, seconds: float = math.inf) -> int:
         """Take up what the log of decisions says since this was last done; how many entries that were.
 
-        If there is nothing new, nothing is written, so that readers may ask for it.
+        If there is nothing new, nothing is written, so that readers may ask for it. After `seconds` no more are taken
+        up: whoever asks next goes on.
         """
-        taken = 0
+        taken, until = 0, time.monotonic() + seconds
         with told(), reading(self.engine) as connection:
             if following.up_to_date(connection, self.tables):
                 return taken
@@ -178,7 +182,7 @@ class Index:
             with told(), writing(self.engine) as connection:
                 more = following.follow(connection, self.tables)
             taken += more
-            if not more:
+            if not more or time.monotonic() > until:
                 return taken
 
     def close(self) -> None:

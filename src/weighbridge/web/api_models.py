@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from weighbridge.attest.trusted import trust_of
-from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.settings import STAGES
 from weighbridge.gate.exemption import stamp
-from weighbridge.index.decisions import entries
 from weighbridge.index.models import Index
 from weighbridge.pipelines.granting import exemptions_for
 from weighbridge.registry.open import open_store
@@ -19,6 +17,8 @@ from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.api import LIMIT, MOST_BODY, MOST_PAGE, NEXT, REPOSITORY, number_of, page
 from weighbridge.web.bodies import BadRequest, answer, read_json
 from weighbridge.web.catalogue import believed, catalogue
+from weighbridge.web.decided import listed as decisions_of
+from weighbridge.web.decided import take_up, wanted_by
 from weighbridge.web.exempting import grant_for, of_his, revoke_for
 
 if TYPE_CHECKING:
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
     from weighbridge.gate.exemption import Exemption
     from weighbridge.registry.base import Reference
     from weighbridge.registry.read import StoredModel
-    from weighbridge.web.access import Caller
     from weighbridge.web.desk import Desk
 
-MOST_ENTRIES, PAGE = 2000, 200
-"""Decisions that are looked through for one page of a caller's, and read at a time."""
+_FILTERS = ("stage", "decision", "refused")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IDENTITY = re.compile(r"[0-9a-f]{8,64}")
@@ -151,48 +149,44 @@ def _model(repository: str, model: StoredModel) -> dict[str, Any]:
 
 
 def _decisions(desk: Desk) -> tuple[Rule, ...]:
-    def repository_of(said: dict[str, Any]) -> str:
-        try:
-            return desk.place(str(said.get("reference", "")))[1]
-        except UsageError:
-            return ""
-
-    def rows(caller: Caller, below: str, before: int, limit: int) -> tuple[list[dict[str, Any]], int]:
-        found: list[dict[str, Any]] = []
-        looked = 0
-        while looked < MOST_ENTRIES:
-            several = entries(desk.engine, before=before, limit=PAGE)
-            for entry in several:
-                before = entry.sequence
-                said = json.loads(entry.document)
-                name = repository_of(said)
-                mine = caller.sees(name) if name else caller.sees_all
-                if mine and (not below or name == below or name.startswith(f"{below}/")):
-                    shown = {"sequence": entry.sequence, "hash": entry.hash, "repository": name, "decision": said}
-                    found.append(shown)
-                if len(found) == limit:
-                    return found, before
-            looked += len(several)
-            if len(several) < PAGE:
-                return found, 0
-        return found, before
+    index = Index(desk.engine)
 
     async def listed(request: Request) -> Response:
         limit, before = number_of(request, "limit", 50, MOST_PAGE), number_of(request, "before", 0)
-        below = request.query_params.get("repository", "")
-        found, following = await desk.work(lambda: rows(caller_of(request), below, before, limit))
-        return page("decisions", found, following)
+        caller, asked = caller_of(request), {name: request.query_params.get(name, "") for name in _FILTERS}
+        if asked["decision"] not in ("", "allow", "deny"):
+            raise BadRequest(400, "decision is neither allow nor deny")
+        if asked["stage"] and asked["stage"] not in STAGES:
+            raise BadRequest(400, f"stage is not one of {', '.join(STAGES)}")
+        wanted = wanted_by(desk.site.settings, caller, request.query_params.get("repository", ""), **asked)
 
+        def read() -> dict[str, Any]:
+            left = take_up(desk, index)
+            found = decisions_of(desk, index, caller, wanted, before=before, limit=limit)
+            rows = [
+                {"sequence": one.entry.sequence, "hash": one.entry.hash, "repository": one.repository}
+                | {"decision": one.said}
+                for one in found.rows
+            ]
+            return {"decisions": rows, "next": str(found.following or ""), "behind": left}
+
+        return answer(await desk.work(read))
+
+    filters = (
+        Query("stage", "Only for this stage", shapes.STAGE),
+        Query("decision", "Only these", {"type": "string", "enum": ["allow", "deny"]}),
+        Query("refused", "Only where this requirement was not met"),
+    )
     return (
         Rule(
             "/v1/decisions",
             ("GET",),
             "viewer",
             listed,
-            "Decisions, the newest first; a page may be short, and `next` says whether more may come",
+            "Decisions, the newest first; `behind` counts those at the end of the log that are not taken up yet",
             scope="rows",
-            query=(REPOSITORY, NEXT, LIMIT),
-            gives=shapes.listing("decisions", shapes.DECISION),
+            query=(REPOSITORY, *filters, NEXT, LIMIT),
+            gives=shapes.listing("decisions", shapes.DECISION, behind=shapes.COUNT),
         ),
     )
 
