@@ -83,7 +83,7 @@ def _answered(connection: Connection, tables: ModelTables, wanted: Wanted, befor
 
 
 def _query(tables: ModelTables, wanted: Wanted, namespace: str | None, before: int, limit: int) -> Select[Any]:
-    from sqlalchemy import exists, select
+    from sqlalchemy import exists, false, func, select
 
     decided, inside, lacks = tables.decided, tables.decided_in, tables.decided_lacks
     refused = short(wanted.refused)
@@ -100,9 +100,12 @@ def _query(tables: ModelTables, wanted: Wanted, namespace: str | None, before: i
         query = query.where(exists().where(lacks.c.requirement == refused, lacks.c.sequence == place))
     elif refused:
         query = query.where(lacks.c.requirement == refused)
+    alone = source is decided
     if wanted.stage:
-        query = query.where(decided.c.stage == short(wanted.stage))
+        # Beside another table, an index on these would be walked in its place, and everything sorted for one page.
+        query = query.where((decided.c.stage if alone else func.coalesce(decided.c.stage, "")) == short(wanted.stage))
     if wanted.allowed is not None:
-        query = query.where(decided.c.allowed.is_(wanted.allowed))
+        column = decided.c.allowed if alone else func.coalesce(decided.c.allowed, false())
+        query = query.where(column.is_(wanted.allowed))
     query = query.where(place < before) if before else query
     return query.order_by(place.desc()).limit(limit)

@@ -24,7 +24,8 @@ def upgrade() -> None:
             sqlite_with_rowid=False,
         )
     op.create_index("decided_stage", "decided", ["stage", "sequence"])
-    op.create_index("decided_allowed", "decided", ["allowed", "stage", "sequence"])
+    op.create_index("decided_allowed", "decided", ["allowed", "sequence"])
+    op.create_index("decided_both", "decided", ["stage", "allowed", "sequence"])
     connection = op.get_bind()
     for statement in ("DELETE FROM decided", "DELETE FROM standing", "UPDATE state SET log = '', followed = 0"):
         connection.execute(text(statement))
