@@ -16,7 +16,6 @@ from weighbridge.index.jobs import Jobs
 from weighbridge.web.api import check_source
 from weighbridge.web.app import build
 from weighbridge.web.desk import Rates, open_desk
-from weighbridge.web.tracing import begin_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -311,14 +310,6 @@ def test_a_caller_who_asks_too_often_waits() -> None:
         rates.wait(f"stranger{number}")
     assert len(rates._left) <= 10_000
     assert [Rates(0).wait("ada") for _ in range(9)] == [0.0] * 9
-
-
-def test_traces_without_their_library_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert begin_tracing() is False
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry", None)
-    with pytest.raises(UsageError, match="OpenTelemetry"):
-        begin_tracing()
 
 
 def test_tokens_from_the_command_line(here: Staffed, monkeypatch: pytest.MonkeyPatch) -> None:

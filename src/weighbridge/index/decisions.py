@@ -68,7 +68,8 @@ def behind(index: Index) -> int:
         state = connection.execute(index.tables.state.select()).one()
     if head is None:
         return 0
-    return max(0, head.sequence - (state.followed if state.log == head.log else 0))
+    followed = int(state.followed) if state.log == head.log else 0
+    return max(0, int(head.sequence) - followed)
 
 
 def _answered(connection: Connection, tables: ModelTables, wanted: Wanted, before: int, limit: int) -> list[Answered]:

@@ -90,7 +90,7 @@ def _note(connection: Connection, tables: ModelTables, said: Sequence[tuple[int,
     newest: dict[tuple[str, str, str], dict[str, Any]] = {}
     for sequence, one in said:
         reference = str(one.get("reference", ""))
-        row = {
+        row: dict[str, Any] = {
             "sequence": sequence,
             "digest": short(str(one.get("digest", ""))),
             "path": short(path_of(reference)),

@@ -17,6 +17,7 @@ from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.bodies import BadRequest, answer, read_json
 from weighbridge.web.following import follow
 from weighbridge.web.metrics import MEDIA
+from weighbridge.web.tracing import on_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,6 +151,7 @@ def _intakes(desk: Desk) -> tuple[Rule, ...]:
             raise BadRequest(429, error.cause, {"retry-after": str(error.retry_after)}) from error
         except KeyTaken as error:
             raise BadRequest(409, error.cause) from error
+        on_span(request, intake=job.id, stage=job.stage)
         return answer(intake_row(job), 202 if new else 200, {"location": f"/v1/intakes/{job.id}"})
 
     async def listed(request: Request) -> Response:
