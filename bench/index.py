@@ -76,7 +76,7 @@ def answers(index: Index) -> dict[str, float]:
     one = made(7)
     kinds: dict[str, Callable[[], object]] = {
         "page": index.page,
-        "page of a tenant": lambda: index.page(Filters(verdict="suspicious"), scope=("team-7",)),
+        "page of a tenant": lambda: index.page(Filters(verdict="suspicious"), scope=("registry.example.com/team-7",)),
         "model": lambda: index.model(one.repository, one.manifest),
         "counts": index.counts,
         "search": lambda: index.search("net 1 org-7", 20),

@@ -7,7 +7,8 @@
     tallies    how many models of which verdict a tenant has          walks: how far a rebuild came
     state      one row: the number of the last change, and how far the log was followed
 
-A model's `path` is its repository's name inside its registry, and `tenant` the first part of that. `changed` is the
+A model's `path` is its repository's name inside its registry, and `tenant` the first part of that, with the registry
+before it as in `repository`. `changed` is the
 number of the last change of what is known of it, `touched` that of the last time it was written.
 """
 

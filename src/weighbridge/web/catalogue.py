@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from weighbridge.core.settings import Settings
     from weighbridge.index.models import Index
+    from weighbridge.index.records import Row, Scope
     from weighbridge.web.access import Caller
 
 REBUILD = "run weighbridge index rebuild"
@@ -69,3 +70,39 @@ def believed(index: Index, settings: Settings) -> dict[str, Any]:
     elif walk.failed:
         why = f"{walk.failed} models could not be read when the index was made, and are missing: {REBUILD} says why"
     return {"walked": walk.finished, "why": why}
+
+
+def sight(settings: Settings, caller: Caller) -> Scope:
+    """Whose models a caller may see, by whole names: in the default registry, and in others that the settings list,
+    where a tenant begins with the host.
+    """
+    if caller.sees_all:
+        return None
+    root = root_of(settings)
+    found = [f"{root}{name}" for name in caller.tenants] if root else []
+    for listed in settings.server.registries:
+        place = listed.rstrip("/")
+        found += [_whole(name) for name in caller.tenants if name == place or name.startswith(f"{place}/")]
+        found += [_whole(place) for name in caller.tenants if place.startswith(f"{name}/")]
+    return tuple(found)
+
+
+def named_here(settings: Settings, repository: str) -> tuple[str, bool]:
+    """A repository by its whole name as tenants name it, and whether it is in the default registry, whose models have
+    pages.
+    """
+    root = root_of(settings)
+    if root and repository.startswith(root):
+        return repository.removeprefix(root), True
+    return repository, False
+
+
+def shown(settings: Settings, row: Row) -> dict[str, Any]:
+    """A model in a list, as pages show it: `path` is what its tenants call it, `here` whether it has a page."""
+    path, here = named_here(settings, row.repository)
+    return {**row._asdict(), "path": path, "here": here}
+
+
+def _whole(name: str) -> str:
+    host, slash, rest = name.partition("/")
+    return f"{host.lower()}{slash}{rest}"

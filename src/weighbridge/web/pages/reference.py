@@ -12,7 +12,7 @@ from weighbridge.pipelines.rejudging import todays_knowledge
 from weighbridge.rules import RULES
 from weighbridge.web.access import Query
 from weighbridge.web.bodies import BadRequest
-from weighbridge.web.catalogue import believed
+from weighbridge.web.catalogue import believed, shown
 from weighbridge.web.pages.view import page_rule, scope_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from weighbridge.core.settings import Settings
     from weighbridge.index.records import Scope
     from weighbridge.rules.base import Rule as JudgingRule
     from weighbridge.web.access import Rule
@@ -32,7 +33,7 @@ _OPERATORS = ("=", "<", ">", " in ")
 
 def reference_rules(desk: Desk) -> tuple[Rule, ...]:
     """The pages of rules, search and status."""
-    index = Index(desk.engine)
+    index, settings = Index(desk.engine), desk.site.settings
 
     async def rules(request: Request) -> dict[str, Any]:
         del request
@@ -44,21 +45,21 @@ def reference_rules(desk: Desk) -> tuple[Rule, ...]:
         found = next((one for one in RULES if one.id == wanted), None)
         if found is None:
             raise BadRequest(404, "there is no such rule")
-        scope = scope_of(request)
+        scope = scope_of(request, desk)
         hits = await desk.work(lambda: ask(index, Compare("rule", "=", (wanted,)), count=SHOWN, scope=scope))
         return {
             "rule": _row(found),
             "sections": list(found.sections().items()),
-            "hits": [row._asdict() for row in hits.rows],
+            "hits": [shown(settings, row) for row in hits.rows],
         }
 
     async def search(request: Request) -> dict[str, Any]:
         asked = request.query_params.get("q", "")[:MOST_ASKED].strip()
-        found: dict[str, Any] = await desk.work(lambda: _search(index, asked, scope_of(request)))
+        found: dict[str, Any] = await desk.work(lambda: _search(index, settings, asked, scope_of(request, desk)))
         return {"asked": asked, **found}
 
     async def status(request: Request) -> dict[str, Any]:
-        found: dict[str, Any] = await desk.work(lambda: _status(desk, index, scope_of(request)))
+        found: dict[str, Any] = await desk.work(lambda: _status(desk, index, scope_of(request, desk)))
         return found
 
     return (
@@ -82,7 +83,7 @@ def _row(rule: JudgingRule) -> dict[str, Any]:
     }
 
 
-def _search(index: Index, asked: str, scope: Scope) -> dict[str, Any]:
+def _search(index: Index, settings: Settings, asked: str, scope: Scope) -> dict[str, Any]:
     nothing: dict[str, Any] = {"rows": [], "more": False, "rules": [], "problem": ""}
     if not asked:
         return nothing
@@ -91,11 +92,11 @@ def _search(index: Index, asked: str, scope: Scope) -> dict[str, Any]:
             answer = ask(index, read_query(asked), count=SHOWN, scope=scope)
         except UsageError as error:
             return {**nothing, "problem": f"{error.cause}. {error.mend or ''}"}
-        return {**nothing, "rows": [row._asdict() for row in answer.rows], "more": answer.more}
+        return {**nothing, "rows": [shown(settings, row) for row in answer.rows], "more": answer.more}
     found = index.search(asked, SHOWN, scope)
     words = asked.lower().split()
     rules = [_row(rule) for rule in RULES if all(word in f"{rule.id} {rule.title}".lower() for word in words)]
-    return {**nothing, "rows": [row._asdict() for row in found.rows], "more": found.more, "rules": rules[:SHOWN]}
+    return {**nothing, "rows": [shown(settings, row) for row in found.rows], "more": found.more, "rules": rules[:SHOWN]}
 
 
 def _status(desk: Desk, index: Index, scope: Scope) -> dict[str, Any]:
