@@ -10,7 +10,7 @@ import heapq
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.index.database import reading, told
-from weighbridge.index.log import Entry, log_tables
+from weighbridge.index.log import Entry, begun_in, head_in, log_tables
 from weighbridge.index.putting import short
 from weighbridge.index.scope import parts
 
@@ -62,12 +62,15 @@ def answered(index: Index, wanted: Wanted = ANY, *, limit: int) -> list[Answered
 
 
 def behind(index: Index) -> int:
-    """How many entries of the log the index has not followed yet. Raises IndexFailed."""
+    """How many entries of the log the index has not followed yet; 0 if there is no log.
+
+    Raises IndexFailed, also if somebody took the log's head away.
+    """
     with told(), reading(index.engine) as connection:
-        head = connection.execute(log_tables().head.select()).first()
+        if not begun_in(connection, log_tables()):
+            return 0
+        head = head_in(connection, log_tables())
         state = connection.execute(index.tables.state.select()).one()
-    if head is None:
-        return 0
     followed = int(state.followed) if state.log == head.log else 0
     return max(0, int(head.sequence) - followed)
 

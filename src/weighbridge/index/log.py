@@ -77,13 +77,12 @@ class ChainedLog:
     def begun(self) -> bool:
         """Whether there is anything of a log: its head, or an entry."""
         with told(), reading(self._engine) as connection:
-            tables = self._tables.head, self._tables.entries
-            return any(connection.execute(table.select().limit(1)).first() is not None for table in tables)
+            return begun_in(connection, self._tables)
 
     def head(self) -> Head:
         """The end of the log. Raises IndexFailed if there is none."""
         with told(), reading(self._engine) as connection:
-            return _head(connection, self._tables)
+            return head_in(connection, self._tables)
 
     def try_writing(self) -> None:
         """Raises IndexFailed if nothing could be appended now. Nothing is changed."""
@@ -102,7 +101,7 @@ class ChainedLog:
         """The head, and then every entry in order, all of one moment, read page by page."""
         entries = self._tables.entries
         with told(), reading(self._engine) as connection:
-            yield _head(connection, self._tables)
+            yield head_in(connection, self._tables)
             after = -(2**63)
             while True:
                 query = entries.select().where(entries.c.sequence > after).order_by(entries.c.sequence)
@@ -138,7 +137,7 @@ def open_log(address: str, *, create: bool = False, seal: Seal | None = None) ->
         if connection.execute(tables.head.select()).first() is not None:
             return log
     with told(), writing(engine) as connection:
-        if not create and not _begun(connection, tables):
+        if not create and not begun_in(connection, tables):
             raise IndexFailed("there is no log of decisions in the index", "weighbridge admit begins one")
         begin_in(connection, tables, seal)
     return log
@@ -150,8 +149,8 @@ def begin_in(connection: Connection, tables: Tables, seal: Seal | None = None) -
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"LOCK TABLE {tables.head.name} IN EXCLUSIVE MODE")
-    if _begun(connection, tables):
-        return _head(connection, tables)
+    if begun_in(connection, tables):
+        return head_in(connection, tables)
     name = os.urandom(16).hex()
     head = Head(name, 0, beginning(name))
     head = head._replace(bundle=seal(head) if seal else b"")
@@ -169,7 +168,7 @@ def append_in(connection: Connection, tables: Tables, document: dict[str, Any], 
         raise IndexFailed(f"{len(raw)} bytes are too many for an entry of the {tables.name}", "report this")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"LOCK TABLE {tables.head.name} IN EXCLUSIVE MODE")
-    last = _head(connection, tables)
+    last = head_in(connection, tables)
     following = last.sequence + 1
     entry = Entry(following, raw, last.hash, entry_hash(last.log, following, last.hash, raw))
     head = Head(last.log, following, entry.hash)
@@ -179,13 +178,15 @@ def append_in(connection: Connection, tables: Tables, document: dict[str, Any], 
     return head
 
 
-def _begun(connection: Connection, tables: Tables) -> bool:
+def begun_in(connection: Connection, tables: Tables) -> bool:
+    """Whether there is anything of a log, within a transaction of the caller's."""
     return any(
         connection.execute(table.select().limit(1)).first() is not None for table in (tables.head, tables.entries)
     )
 
 
-def _head(connection: Connection, tables: Tables) -> Head:
+def head_in(connection: Connection, tables: Tables) -> Head:
+    """The end of a log, within a transaction of the caller's. Raises IndexFailed if there is none."""
     row = connection.execute(tables.head.select()).first()
     if row is None:
         raise IndexFailed(f"the {tables.name} has no head", "somebody changed it: keep it, and begin another")

@@ -161,7 +161,7 @@ def _decisions(desk: Desk) -> tuple[Rule, ...]:
         wanted = wanted_by(desk.site.settings, caller, request.query_params.get("repository", ""), **asked)
 
         def read() -> dict[str, Any]:
-            left = take_up(desk, index)
+            left = take_up(index)
             found = decisions_of(desk, index, caller, wanted, before=before, limit=limit)
             rows = [
                 {"sequence": one.entry.sequence, "hash": one.entry.hash, "repository": one.repository}

@@ -7,7 +7,6 @@ import json
 from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.index.decisions import Wanted, behind, entries
-from weighbridge.index.log import ChainedLog, log_tables
 
 if TYPE_CHECKING:
     from typing import Any
@@ -47,15 +46,13 @@ def wanted_by(
     return Wanted(stage, {"allow": True, "deny": False}.get(decision), refused, within)
 
 
-def take_up(desk: Desk, index: Index) -> int:
+def take_up(index: Index) -> int:
     """Have the index follow the log for a moment; how many entries it is still behind.
 
     Raises IndexFailed, also if somebody took the log's head away.
     """
-    log = ChainedLog(desk.engine, log_tables())
-    if not log.begun():
+    if not behind(index):
         return 0
-    log.head()
     index.follow_log(FOLLOWING)
     return behind(index)
 

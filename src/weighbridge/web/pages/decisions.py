@@ -65,7 +65,7 @@ def decision_rules(desk: Desk) -> tuple[Rule, ...]:
         before, caller = number_of(request, "before", 0), caller_of(request)
 
         def read() -> tuple[str, int, Listed, list[Answered]]:
-            said, left = end(), take_up(desk, index)
+            said, left = end(), take_up(index)
             page = decisions_of(desk, index, caller, wanted, before=before, limit=SHOWN)
             return said, left, page, answered(index, wanted, limit=DRAWN)
 
@@ -95,7 +95,7 @@ def decision_rules(desk: Desk) -> tuple[Rule, ...]:
         def some(earlier: int) -> Listed:
             return decisions_of(desk, index, caller, wanted, before=earlier, limit=ROWS)
 
-        await desk.work(lambda: take_up(desk, index))
+        await desk.work(lambda: take_up(index))
         first: Listed = await desk.work(lambda: some(before))
 
         async def lines() -> AsyncIterator[str]:
