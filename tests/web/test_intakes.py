@@ -254,7 +254,7 @@ def test_every_change_is_in_the_audit(here: Staffed) -> None:
         ("token add", token["id"]),
     ]
     whole = here.ask("GET", "/v1/audit").text + here.ask("GET", "/v1/tokens").text
-    assert token["token"].rpartition("_")[2] not in whole
+    assert token["token"].split("_", 2)[2] not in whole
 
 
 def test_the_description_is_open_api_and_names_every_route(here: Staffed) -> None:
@@ -321,7 +321,7 @@ def test_tokens_from_the_command_line(here: Staffed, monkeypatch: pytest.MonkeyP
     identity = text.split("_")[1]
     listed = command("token", "list").out
     assert f"wbt_{identity}" in listed
-    assert text.rpartition("_")[2] not in listed
+    assert text.split("_", 2)[2] not in listed
     assert command("token", "revoke", identity).status == 0
     assert here.ask("GET", "/v1/me", token=text).status == 401
     assert command("token", "revoke", "0" * 12).status == 2
