@@ -22,14 +22,16 @@ from weighbridge.index.serving_tables import EVERY_TENANT, clock_of, serving_tab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Row
 
     from weighbridge.index.log import Seal
 
 _TOKEN = re.compile(r"wbt_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _TENANT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 MOST_TOKENS = 10_000
+"""Tokens that are listed at a time."""
 MOST_DAYS = 366
 """Days that a token may live."""
 
@@ -81,24 +83,27 @@ class Accounts:
             note_change(connection, who, "token add", identity, detail, seal=self._seal)
         return token, f"wbt_{identity}_{secret}"
 
-    def tokens(self) -> list[Token]:
-        """Every token, the newest first."""
+    def tokens(self, *, after: str = "", limit: int = MOST_TOKENS) -> list[Token]:
+        """Tokens, the newest first, behind the one of the id `after`; none if there is no such token."""
+        from sqlalchemy import literal, tuple_
+
+        table = self._tables.tokens
+        query = table.select().order_by(table.c.made_at.desc(), table.c.id.desc()).limit(limit)
+        with told(), reading(self._engine) as connection:
+            if after:
+                seen = connection.execute(table.select().where(table.c.id == after)).first()
+                if seen is None:
+                    return []
+                last = tuple_(literal(seen.made_at), literal(seen.id))
+                query = query.where(tuple_(table.c.made_at, table.c.id) < last)
+            return [_token(row) for row in connection.execute(query)]
+
+    def token(self, identity: str) -> Token | None:
+        """One token by its id."""
         table = self._tables.tokens
         with told(), reading(self._engine) as connection:
-            rows = connection.execute(table.select().order_by(table.c.made_at.desc()).limit(MOST_TOKENS)).all()
-        return [
-            Token(
-                row.id,
-                row.name,
-                row.role,
-                tuple(json.loads(row.tenants)),
-                row.made_by,
-                row.made_at,
-                row.until,
-                row.revoked_at,
-            )
-            for row in rows
-        ]
+            row = connection.execute(table.select().where(table.c.id == identity)).first()
+        return _token(row) if row is not None else None
 
     def revoke_token(self, identity: str, *, who: str) -> bool:
         """Make a token worthless from now on; False if there is none of this id. Twice is as good as once."""
@@ -162,6 +167,19 @@ class Accounts:
 
     def _now(self, connection: Connection) -> float:
         return self._clock() if self._clock is not None else clock_of(self._engine, connection)
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        row.id,
+        row.name,
+        row.role,
+        tuple(json.loads(row.tenants)),
+        row.made_by,
+        row.made_at,
+        row.until,
+        row.revoked_at,
+    )
 
 
 def check_tenants(tenants: Sequence[str]) -> tuple[str, ...]:
