@@ -6,19 +6,22 @@ import contextlib
 import json
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
-from build.databases import made_at
+from build.databases import address, made_at, server  # noqa: F401 -- fixtures
 from build.desks import Staffed, staffed
-from build.keys import signer
+from build.keys import signer, trust
 from build.running import command
 from weighbridge.core.errors import IndexFailed
 from weighbridge.index.audit import change_log, note_change
+from weighbridge.index.check import check
 from weighbridge.index.database import open_database, writing
 from weighbridge.index.log import Entry, Head, beginning, entry_hash
-from weighbridge.pipelines.log_heads import seal_head
+from weighbridge.pipelines.log_heads import seal_head, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,27 +221,27 @@ def test_a_token_is_revoked_without_the_key_and_the_next_change_signs_for_it(cop
     assert verified().status == 0
 
 
-def test_a_log_from_before_there_was_a_head_goes_on(tmp_path: Path) -> None:
+def test_a_log_from_before_there_was_a_head_goes_on(address: str) -> None:  # noqa: F811
     """As the version before wrote it: a chain that follows from `audit`, and no head."""
-    address = f"sqlite:///{tmp_path}/index.db"
     made_at(address, "0004")
-    connection = sqlite3.connect(tmp_path / "index.db")
+    old = create_engine(address)
     previous = beginning("audit")
-    for number in (1, 2):
-        said = {"at": "1.0", "who": "ada", "what": "cancel", "subject": str(number), "detail": ""}
-        document = json.dumps(said).encode()
-        digest = entry_hash("audit", number, previous, document)
-        connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?)", (number, document, previous, digest))
-        previous = digest
-    connection.commit()
-    connection.close()
+    with old.begin() as connection:
+        for number in (1, 2):
+            said = {"at": "1.0", "who": "ada", "what": "cancel", "subject": str(number), "detail": ""}
+            document = json.dumps(said).encode()
+            digest = entry_hash("audit", number, previous, document)
+            row = {"sequence": number, "document": document, "previous": previous, "hash": digest}
+            connection.execute(text("INSERT INTO audit VALUES (:sequence, :document, :previous, :hash)"), row)
+            previous = digest
+    old.dispose()
     engine = open_database(address)
     assert change_log(engine).head() == Head("audit", 2, previous)
+    assert not check(change_log(engine), lambda _: "").whole, "nobody signed for it yet"
     with writing(engine) as within:
         note_change(within, "bob", "submit", "3", seal=lambda head: seal_head(head, signer()))
-    head = change_log(engine).head()
-    assert (head.log, head.sequence) == ("audit", 3)
-    assert head.bundle
+    found = check(change_log(engine), lambda head: signer_of(head, trust(), datetime.now(UTC)))
+    assert (found.whole, found.entries, found.log, found.signer) == (True, 3, "audit", "builder")
     engine.dispose()
 
 
