@@ -47,7 +47,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         assert command("init").status == 0
         path = folder / "weighbridge.toml"
         text = re.sub(r"(?m)^registry = .*$", f'registry = "{registry.host}/models"', path.read_text())
-        path.write_text(text + '\n[server]\nregistries = ["elsewhere.example.com/tools/"]\n')
+        path.write_text(text + '\n[server]\nregistries = ["elsewhere.example.com/tools/"]\nsources = ["hf://"]\n')
         (folder / "net").mkdir()
         (folder / "net/model.safetensors").write_bytes(safetensors({"w": b"12345678"}))
         digests = {}
@@ -114,6 +114,14 @@ def test_nobody_reads_the_name_of_another_tenant_anywhere(there: Told) -> None:
         text = there.ask("GET", page, token=there.tokens["other"]).text
         assert "team/net" not in text, page
         assert "elsewhere" not in text, page
+
+
+def test_the_status_counts_what_is_of_the_tenant(there: Told) -> None:
+    asked = {"source": "hf://org/net@main", "target": "team/net:v2"}
+    assert there.ask("POST", "/v1/intakes", asked, token=there.tokens["team"]).status == 202
+    for tenant, said in (("team", "1 waiting"), ("other", "none yet"), ("*", "1 waiting")):
+        rows = dict(there.ask("GET", "/status", params={"as": "json"}, token=there.tokens[tenant]).json["rows"])
+        assert rows["Intakes"] == said, tenant
 
 
 def test_links_lead_to_the_model(there: Told) -> None:

@@ -10,9 +10,9 @@ from weighbridge.index.language import Compare, read_query
 from weighbridge.index.models import Index
 from weighbridge.pipelines.rejudging import todays_knowledge
 from weighbridge.rules import RULES
-from weighbridge.web.access import Query
+from weighbridge.web.access import Query, caller_of
 from weighbridge.web.bodies import BadRequest
-from weighbridge.web.catalogue import believed, shown
+from weighbridge.web.catalogue import believed, shown, sight
 from weighbridge.web.pages.view import page_rule, scope_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weighbridge.core.settings import Settings
     from weighbridge.index.records import Scope
     from weighbridge.rules.base import Rule as JudgingRule
-    from weighbridge.web.access import Rule
+    from weighbridge.web.access import Caller, Rule
     from weighbridge.web.desk import Desk
 
 SHOWN = 50
@@ -59,7 +59,7 @@ def reference_rules(desk: Desk) -> tuple[Rule, ...]:
         return {"asked": asked, **found}
 
     async def status(request: Request) -> dict[str, Any]:
-        found: dict[str, Any] = await desk.work(lambda: _status(desk, index, scope_of(request, desk)))
+        found: dict[str, Any] = await desk.work(lambda: _status(desk, index, caller_of(request)))
         return found
 
     return (
@@ -99,11 +99,11 @@ def _search(index: Index, settings: Settings, asked: str, scope: Scope) -> dict[
     return {**nothing, "rows": [shown(settings, row) for row in found.rows], "more": found.more, "rules": rules[:SHOWN]}
 
 
-def _status(desk: Desk, index: Index, scope: Scope) -> dict[str, Any]:
+def _status(desk: Desk, index: Index, caller: Caller) -> dict[str, Any]:
     from weighbridge.index.sheets import last_sweep
 
-    counts = index.counts(scope)
-    jobs = desk.jobs.counts()
+    counts = index.counts(sight(desk.site.settings, caller))
+    jobs = desk.jobs.counts(caller.tenants)
     state = believed(index, desk.site.settings)
     rows = [
         ("Weighbridge", Tool().version),
