@@ -6,7 +6,7 @@
 
 Told are milliseconds of CPU of this process for a put (in batches of 50) and for each kind of answer, when a tenth and
 when all of the models are there, their ratio, and the most memory that was used. Marks: with ten times the models a
-put, a page, a model, the counts and a query with few hits cost at most twice as much; 300 MB.
+put, a page, a page of names, a model, the counts and a query with few hits cost at most twice as much; 300 MB.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from weighbridge.index.asking import ask
 from weighbridge.index.language import read_query
 from weighbridge.index.models import Index, open_index
+from weighbridge.index.named import Names, named
 from weighbridge.index.putting import Expected
 from weighbridge.index.records import Filters, IndexedFile, IndexedModel, Term
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 BATCH, ROUNDS = 50, 20
 MARK_RATIO, MARK_MEMORY = 2.0, 300
+EVERY_NAME = Names("registry.example.com/", below=True)
 RARE = 'global = "numpy.f2py*"'
 
 
@@ -76,7 +78,8 @@ def answers(index: Index) -> dict[str, float]:
     one = made(7)
     kinds: dict[str, Callable[[], object]] = {
         "page": index.page,
-        "page of a tenant": lambda: index.page(Filters(verdict="suspicious"), scope=("team-7",)),
+        "page of a tenant": lambda: index.page(Filters(verdict="suspicious"), scope=("registry.example.com/team-7",)),
+        "200 by name": lambda: named(index, (EVERY_NAME,), ("registry.example.com/team-5/net-1", "v1"), 200),
         "model": lambda: index.model(one.repository, one.manifest),
         "counts": index.counts,
         "search": lambda: index.search("net 1 org-7", 20),

@@ -7,8 +7,13 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 
 from build.postgres import needs_postgres, postgres
+from weighbridge.index import migrations
 from weighbridge.index.models import Index, open_index
 from weighbridge.index.records import Edge, IndexedEvidence, IndexedFile, IndexedFinding, IndexedModel, Term
 
@@ -25,6 +30,20 @@ GLOBALS = (
     "torch._utils._rebuild_tensor_v2",
     "a%b_c[d]*e?f",
 )
+
+
+def made_at(address: str, step: str) -> None:
+    """Make an empty database as the version of that migration made it."""
+    config = Config()
+    config.set_main_option("script_location", os.path.dirname(migrations.__file__))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    engine = create_engine(address)
+    context = EnvironmentContext(config, scripts, fn=lambda there, _: scripts._upgrade_revs(step, there))
+    with context, engine.begin() as connection:
+        context.configure(connection=connection, transactional_ddl=True)
+        context.run_migrations()
+    engine.dispose()
 
 
 @pytest.fixture(scope="module")

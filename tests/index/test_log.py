@@ -16,7 +16,7 @@ import pytest
 from build.keys import signer, trust
 from weighbridge.core.errors import IndexFailed, UsageError
 from weighbridge.index.check import Checked, check
-from weighbridge.index.log import DecisionLog, Entry, Head, entry_hash, open_log
+from weighbridge.index.log import ChainedLog, Entry, Head, entry_hash, open_log
 from weighbridge.pipelines.log_heads import seal_head, signer_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def sealed(head: Head) -> bytes:
     return seal_head(head, KEY)
 
 
-def proved(log: DecisionLog, witnesses: Sequence[Head] = ()) -> Checked:
+def proved(log: ChainedLog, witnesses: Sequence[Head] = ()) -> Checked:
     return check(log, lambda head: signer_of(head, trust(), NOW), witnesses)
 
 
@@ -41,7 +41,7 @@ def address(folder: Path) -> str:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> DecisionLog:
+def log(tmp_path: Path) -> ChainedLog:
     made = open_log(address(tmp_path), create=True, seal=sealed)
     for number in range(5):
         made.append({"number": number}, sealed)
@@ -57,7 +57,7 @@ def change(folder: Path, *statements: str) -> None:
     connection.close()
 
 
-def test_a_log_is_whole_and_signed(log: DecisionLog) -> None:
+def test_a_log_is_whole_and_signed(log: ChainedLog) -> None:
     found = proved(log)
     assert (found.whole, found.entries, found.signer, found.problems) == (True, 5, "builder", ())
     assert [json.loads(entry.document)["number"] for entry in log.newest(3)] == [4, 3, 2]
@@ -86,14 +86,14 @@ def test_an_empty_log_is_whole(tmp_path: Path) -> None:
         ("INSERT INTO decisions VALUES (6, '{}', '0', '1')", "entry 6 does not follow"),
     ],
 )
-def test_tampering_is_found(log: DecisionLog, tmp_path: Path, statement: str, problem: str) -> None:
+def test_tampering_is_found(log: ChainedLog, tmp_path: Path, statement: str, problem: str) -> None:
     change(tmp_path, statement)
     found = proved(log)
     assert not found.whole
     assert problem in " ".join(found.problems)
 
 
-def test_a_removed_head_is_found(log: DecisionLog, tmp_path: Path) -> None:
+def test_a_removed_head_is_found(log: ChainedLog, tmp_path: Path) -> None:
     change(tmp_path, "DELETE FROM head")
     with pytest.raises(IndexFailed):
         proved(log)
@@ -103,7 +103,7 @@ def test_a_removed_head_is_found(log: DecisionLog, tmp_path: Path) -> None:
         open_log(address(tmp_path), create=True, seal=sealed)
 
 
-def test_a_shorter_log_needs_a_signature_for_its_end(log: DecisionLog, tmp_path: Path) -> None:
+def test_a_shorter_log_needs_a_signature_for_its_end(log: ChainedLog, tmp_path: Path) -> None:
     """Whoever cuts the end off and corrects the head has no signature for it, not even that of another entry."""
     fourth = log.newest(2)[1]
     change(
@@ -133,12 +133,12 @@ def test_a_rewritten_chain_is_found_without_the_key(tmp_path: Path) -> None:
     assert found.problems == (next(problem for problem in found.problems if "not signed as it should be" in problem),)
 
 
-def test_a_head_of_a_stranger_is_refused(log: DecisionLog) -> None:
+def test_a_head_of_a_stranger_is_refused(log: ChainedLog) -> None:
     log.append({"number": 5}, lambda head: seal_head(head, signer(2)))
     assert "not signed as it should be" in " ".join(proved(log).problems)
 
 
-def test_a_witness_tells_that_the_whole_database_was_put_back(log: DecisionLog, tmp_path: Path) -> None:
+def test_a_witness_tells_that_the_whole_database_was_put_back(log: ChainedLog, tmp_path: Path) -> None:
     log.close()
     kept = (tmp_path / "index.db").read_bytes()
     log = open_log(address(tmp_path))
@@ -165,7 +165,7 @@ def test_without_a_key_a_witness_at_the_end_stands_for_the_signature(tmp_path: P
     assert not proved(log, [head]).whole
 
 
-def test_ordinary_statements_change_nothing(log: DecisionLog, tmp_path: Path) -> None:
+def test_ordinary_statements_change_nothing(log: ChainedLog, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "index.db")
     for statement in ("DELETE FROM decisions", "UPDATE decisions SET document = '{}'"):
         with pytest.raises(sqlite3.IntegrityError, match="only grows"):

@@ -7,9 +7,9 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, inspect
+from sqlalchemy import create_engine, event, inspect
 
-from build.databases import model, tagged
+from build.databases import made_at, model, tagged
 from weighbridge.core.errors import IndexFailed
 from weighbridge.index.log import open_log
 from weighbridge.index.models import open_index
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from weighbridge.index.models import Index
 
 DIGEST = "sha256:" + "a" * 64
+ROOT = "oci:/registry:"
+"""How the whole names of the models that are made here begin."""
 
 
 def filled(index: Index, count: int = 30) -> list[IndexedModel]:
@@ -82,7 +84,14 @@ def test_counts_are_those_of_the_models_whatever_was_put_and_removed(index: Inde
     models = models[10:]
     index.put(models[0]._replace(verdict="clean", size=5))
     models[0] = models[0]._replace(verdict="clean", size=5)
-    for scope in (None, ("team",), ("team/vision",), ("team/vision/net-3", "other"), (), ("team", "team/vision")):
+    for scope in (
+        None,
+        (f"{ROOT}team",),
+        (f"{ROOT}team/vision",),
+        (f"{ROOT}team/vision/net-3", f"{ROOT}other"),
+        (),
+        (f"{ROOT}team", f"{ROOT}team/vision"),
+    ):
         mine = [one for one in models if may_see(scope, one)]
         counts = index.counts(scope)
         assert counts.models == len(mine)
@@ -92,7 +101,7 @@ def test_counts_are_those_of_the_models_whatever_was_put_and_removed(index: Inde
 
 
 def may_see(scope: tuple[str, ...] | None, one: IndexedModel) -> bool:
-    return scope is None or any(one.path == name or one.path.startswith(f"{name}/") for name in scope)
+    return scope is None or any(one.repository == name or one.repository.startswith(f"{name}/") for name in scope)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,7 @@ def may_see(scope: tuple[str, ...] | None, one: IndexedModel) -> bool:
 )
 def test_pages_have_every_model_once_the_last_changed_first(index: Index, filters: Filters) -> None:
     models = filled(index)
-    for scope in (None, ("team",), ("team/vision", "other"), ()):
+    for scope in (None, (f"{ROOT}team",), (f"{ROOT}team/vision", f"{ROOT}other"), ()):
         met, after = [], 0
         while True:
             page = index.page(filters, after, 7, scope)
@@ -119,12 +128,12 @@ def test_pages_have_every_model_once_the_last_changed_first(index: Index, filter
 def test_nobody_sees_what_belongs_to_another_tenant(index: Index) -> None:
     models = filled(index)
     theirs = next(one for one in models if one.path.startswith("teams/"))
-    assert index.model(theirs.repository, theirs.manifest, ("team",)) is None
-    assert index.model(theirs.repository, theirs.manifest, ("teams",)) is not None
-    assert index.search(theirs.manifest, scope=("team",)).rows == ()
-    assert index.search(theirs.manifest, scope=("teams",)).rows != ()
-    assert not any(row.path.startswith("teams") for row in index.changes(0, 500, ("team",)))
-    assert index.lineage(theirs.manifest, ("team",)).edges == ()
+    assert index.model(theirs.repository, theirs.manifest, (f"{ROOT}team",)) is None
+    assert index.model(theirs.repository, theirs.manifest, (f"{ROOT}teams",)) is not None
+    assert index.search(theirs.manifest, scope=(f"{ROOT}team",)).rows == ()
+    assert index.search(theirs.manifest, scope=(f"{ROOT}teams",)).rows != ()
+    assert not any(row.path.startswith("teams") for row in index.changes(0, 500, (f"{ROOT}team",)))
+    assert index.lineage(theirs.manifest, (f"{ROOT}team",)).edges == ()
 
 
 def test_a_tag_names_one_manifest(index: Index) -> None:
@@ -240,7 +249,7 @@ def test_where_a_model_stands_follows_the_log(address: str) -> None:
     assert known is not None
     assert [(here.stage, here.allowed, here.sequence) for here in known.standing] == [("production", True, 2)]
     assert index.counts().deployed == {"sandbox": 0, "staging": 1, "production": 1}
-    assert index.counts(("other",)).deployed == {"sandbox": 0, "staging": 1, "production": 0}
+    assert index.counts((f"{ROOT}other",)).deployed == {"sandbox": 0, "staging": 1, "production": 0}
     assert [row.path for row in index.page(Filters(stage="production")).rows] == ["team/net"]
     decide("deny", "production")
     index.follow_log()
@@ -249,7 +258,6 @@ def test_where_a_model_stands_follows_the_log(address: str) -> None:
     assert [(entry.sequence, entry.allowed) for entry in history] == [(5, False), (3, True), (2, True), (1, False)]
     assert history[0].refused == ("scan-present",)
     assert index.history(one.model, 2) == history[:2]
-    assert [entry.sequence for entry in index.history(one.manifest, scope=("other",))] == [3]
     log.close()
     index.close()
 
@@ -330,7 +338,7 @@ def test_no_answer_reads_a_whole_table(tmp_path: Path) -> None:
     def _note(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
         asked.append((statement, values))
 
-    for scope in (None, ("team", "other"), ("team/vision",)):
+    for scope in (None, (f"{ROOT}team", f"{ROOT}other"), (f"{ROOT}team/vision",)):
         index.model(one.repository, one.manifest, scope)
         for filters in (Filters(), Filters("clean", "verified", "acme", "x", "te", "production"), Filters(name="te")):
             index.page(filters, 0, 10, scope)
@@ -339,7 +347,7 @@ def test_no_answer_reads_a_whole_table(tmp_path: Path) -> None:
         index.changes(5, 10, scope)
         index.search("net sha256:aaaaaaaa größe", 10, scope)
         index.lineage(one.manifest, scope)
-        index.history(one.model, 10, scope)
+        index.history(one.model, 10)
     index.put(one)
     index.remove(one.repository, one.manifest, index.touched(one.repository, one.manifest))
     index.follow_log()
@@ -361,4 +369,46 @@ def assert_indexed(address: str, asked: list[tuple[str, object]]) -> None:
                 small = any(name in plan for name in ("state", "head", "tallies", "anon", "(subquery", "CONSTANT"))
                 assert not plan.startswith("SCAN") or small or "models_changed" in plan, (plan, statement)
     assert len(seen) > 10
+    index.close()
+
+
+def test_a_namespace_of_one_registry_is_none_of_another(address: str) -> None:
+    """Counted and found apart, also where the name stands below a prefix, or is a whole registry."""
+    index = open_index(address, create=True)
+    places = ("h.example.com/team/net", "h.example.com/models/team/net", "g.example.com/team/net", "oci:/r:team/net")
+    for number, place in enumerate(places):
+        path = place.rpartition(":")[2] if place.startswith("oci:") else place.partition("/")[2]
+        index.put(model(number, repository=place, path=path))
+    for scope, seen in (
+        (("h.example.com/team",), (0,)),
+        (("h.example.com/models/team",), (1,)),
+        (("h.example.com",), (0, 1)),
+        (("g.example.com/team", "oci:/r:team"), (2, 3)),
+        (("team",), ()),
+        (("oci:/r:tea",), ()),
+        (("oci:/r:team/net",), (3,)),
+    ):
+        assert {row.repository for row in index.page(scope=scope).rows} == {places[one] for one in seen}, scope
+        assert index.counts(scope).models == len(seen), scope
+        assert len(index.changes(0, scope=scope)) == len(seen)
+    index.close()
+
+
+def test_an_index_of_before_is_counted_by_registry(address: str) -> None:
+    made_at(address, "0006")
+    engine = create_engine(address)
+    columns = {column.name: "" for column in model_tables().models.columns if column.name != "id"}
+    with engine.begin() as connection:
+        for number, (place, path) in enumerate((("h.example.com/", "team/net"), ("oci:/r:", "team/net"))):
+            row = {"repository": f"{place}{path}", "path": path, "tenant": "team", "verdict": "clean", "size": 5}
+            more = {"manifest": f"sha256:{number:064x}", "changed": number + 1, "touched": number + 1}
+            connection.execute(model_tables().models.insert().values({**columns, **row, **more}))
+        connection.execute(model_tables().tallies.insert().values(tenant="team", verdict="clean", models=2, bytes=10))
+    engine.dispose()
+    index = open_index(address)
+    assert index.counts().models == 2
+    for place in ("h.example.com/team", "oci:/r:team"):
+        counts = index.counts((place,))
+        assert (counts.models, counts.bytes, counts.verdicts) == (1, 5, {"clean": 1})
+        assert len(index.page(scope=(place,)).rows) == 1
     index.close()

@@ -257,7 +257,7 @@ def test_an_answer_is_bounded_and_tells_of_whom_nobody_can_say(address: str, ind
     assert (len(answer.rows), answer.more, answer.unknown) == (10, True, 0)
     answer = ask(index, read_query("global = os.system"))
     assert answer.unknown == sum(one.facts_state != "known" for one in models)
-    answer = ask(index, read_query("global = os.system"), scope=("team/vision",))
+    answer = ask(index, read_query("global = os.system"), scope=("oci:/registry:team/vision",))
     mine = [one for one in models if one.path.startswith("team/vision/")]
     assert answer.unknown == sum(one.facts_state != "known" for one in mine)
     assert all(row.path.startswith("team/vision/") for row in answer.rows)

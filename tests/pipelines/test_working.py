@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -109,11 +110,45 @@ def test_a_child_that_hangs_is_ended_and_with_it_what_it_started(jobs: Jobs, tmp
     assert ended(jobs, made) == ("failed", "it took more than 0.7 seconds, which an intake has here")
     pid = int(mark.read_text())
     for _ in range(100):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/stat") as file:
-            if file.read().split()[2] != "Z":
-                time.sleep(0.02)
-                continue
-        return
+        if gone(pid):
+            return
+        time.sleep(0.02)
+    raise AssertionError("what the child started goes on")
+
+
+def gone(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/stat") as file:
+        return file.read().split()[2] == "Z"
+    return True
+
+
+@pytest.mark.parametrize(("megabytes", "state"), [(400, "failed"), (2000, "done")])
+def test_memory_is_bounded_for_all_processes_of_a_job_together(
+    jobs: Jobs, tmp_path: Path, megabytes: int, state: str
+) -> None:
+    """Three processes of 200 MB, none of which the kernel would stop: each keeps within what one may have."""
+    made, _ = jobs.submit(WANTED, who="ada")
+    mark = tmp_path / "pids"
+    each = "import time; kept = bytearray(b'x') * 200_000_000; print(1, flush=True); time.sleep(60)"
+    code = (
+        "import subprocess, resource\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (400 * 2**20, 400 * 2**20))\n"
+        f"many = [subprocess.Popen([sys.executable, '-S', '-E', '-c', {each!r}], stdout=-1, start_new_session=True)\n"
+        "    for _ in range(3)]\n"
+        f"open({str(mark)!r}, 'w').write(' '.join(str(one.pid) for one in many))\n"
+        "print(json.dumps({'note': [one.stdout.readline().decode() for one in many]}), flush=True)\n"
+        "time.sleep(1.5)\n"
+        "[one.kill() for one in many]\n" + DONE
+    )
+    worker(jobs, code, QUICK._replace(memory_mb=megabytes)).run(until_idle=True)
+    got = ended(jobs, made)
+    assert got[0] == state
+    if state == "failed":
+        assert got[1] == "its processes together needed more than 400 MB of memory, which an intake may have here"
+    for _ in range(200):
+        if all(gone(int(pid)) for pid in mark.read_text().split()):
+            return
+        time.sleep(0.02)
     raise AssertionError("what the child started goes on")
 
 
@@ -200,6 +235,43 @@ def test_memory_is_bounded_and_said() -> None:
         said = one.stdout.read()
     assert b'"failed"' in said
     assert b"needed more than 1024 MB of memory" in said
+
+
+@pytest.mark.parametrize(
+    ("limit", "deed", "why"),
+    [
+        ({"file_bytes": 50_000}, "open({file!r}, 'wb').write(bytes(60_000))", "it wrote a larger file than"),
+        ({"open_files": 40}, "[open('/dev/null') for _ in range(40)]", "it had more files open than"),
+        ({"file_bytes": 50_000}, "open({file!r}, 'wb').write(bytes(40_000)) and {done}", "well"),
+        ({"open_files": 40}, "[open('/dev/null') for _ in range(20)] and {done}", "well"),
+        ({}, "{done} if resource.getrlimit(resource.RLIMIT_CORE) == (0, 0) else None", "well"),
+    ],
+)
+def test_each_limit_of_the_child_bites(tmp_path: Path, limit: dict[str, int], deed: str, why: str) -> None:
+    done = {"end": "done", "why": "well", "again": False}
+    code = (
+        "import resource, weighbridge.pipelines.intake_child as child\n"
+        f"child._take_in = lambda *_: {deed.format(file=str(tmp_path / 'large'), done=done)}\n"
+        "child.main()"
+    )
+    asked = json.dumps({"memory_mb": 0, **limit}).encode()
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, env=environ()) as one:
+        assert one.stdin is not None
+        assert one.stdout is not None
+        one.stdin.write(asked + b"\n")
+        one.stdin.flush()
+        said = json.loads(one.stdout.read())
+    assert why in said["why"]
+    assert said["end"] == ("done" if why == "well" else "failed")
+    assert said["again"] is False
+
+
+def test_a_worker_hands_its_limits_on(jobs: Jobs) -> None:
+    made, _ = jobs.submit(WANTED, who="ada")
+    told = "[asked[name] for name in ('memory_mb', 'file_bytes', 'open_files')]"
+    code = say(f"{{'end': 'failed', 'why': str({told})}}")
+    worker(jobs, code, QUICK._replace(memory_mb=77, file_bytes=88, open_files=99)).run(until_idle=True)
+    assert ended(jobs, made) == ("failed", "[77, 88, 99]")
 
 
 def test_the_child_leaves_with_its_worker() -> None:

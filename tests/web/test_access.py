@@ -172,6 +172,28 @@ def test_another_tenant_finds_nothing_in_lists(world: World) -> None:
             assert seen.text != got.text, rule.path
 
 
+def test_tokens_are_listed_page_by_page_to_the_first(world: World) -> None:
+    """Those of one tenant among those of others; and the oldest can be revoked."""
+    ask, tokens = world.staffed.ask, world.staffed.tokens
+    for tenant, mine in (("net", 4), ("*", 12)):
+        found: list[str] = []
+        after = ""
+        while True:
+            got = ask("GET", "/v1/tokens", params={"limit": 3, "after": after}, token=tokens[tenant]["admin"]).json
+            assert len(got["tokens"]) <= 3
+            found += [one["id"] for one in got["tokens"]]
+            after = got["next"]
+            if not after:
+                break
+        whole = [one.id for one in world.staffed.desk.accounts.tokens() if tenant in ("*", *one.tenants)]
+        assert found == whole
+        assert len(whole) >= mine
+    for wrong, status in (("x", 400), ("0" * 12, 200)):
+        got = ask("GET", "/v1/tokens", params={"after": wrong}, token=tokens["*"]["admin"])
+        assert got.status == status
+    assert got.json == {"tokens": [], "next": ""}
+
+
 def test_who_may_does(world: World) -> None:
     """The same requests, so that it is not something else that keeps the others out. What takes away comes last."""
     last = ("/v1/tokens/{id}/revoke", "/v1/exemptions/{id}/revoke", "/exemptions/{id}")

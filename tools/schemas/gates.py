@@ -59,7 +59,11 @@ def gate_shapes() -> dict[str, Shape]:
         "feeds": ("The feeds of bad digests.", "feeds", {"feeds": tuple[ReadFeed, ...]}),
         "exemptions": ("Exemptions.", "exemptions", {"exemptions": tuple[ListedExemption, ...]}),
         "decisions": ("The last decisions.", "decisions", {"decisions": tuple[LoggedDecision, ...]}),
-        "decisions-verify": ("Whether the log is whole.", "decisions-verify", fields_of(Checked)),
+        "decisions-verify": (
+            "Whether the log of decisions is whole, and that of changes over the server.",
+            "decisions-verify",
+            {**fields_of(Checked), "changes": Checked | None},
+        ),
         "sweep": (
             "Every indexed model, judged with the knowledge of today.",
             "sweep",

@@ -1,8 +1,9 @@
 """The log of decisions: show what was decided, prove that nothing was changed, removed or cut off, keep its end.
 
-`verify` walks the chain of all entries and checks the signed head. A database that was put back to an earlier
+`verify` walks the chain of all entries and checks the signed head; and it does the same with the log of changes that a
+server keeps beside it (exemptions, tokens, intakes, alerts, signing in). A database that was put back to an earlier
 state is whole in itself: what tells is something kept elsewhere, a decision as JSON (it names its place in the log)
-or a head that `head` wrote, given with --witness.
+or a head that `head` wrote, given with --witness. `head --changes` is the end of the log of changes.
 
 Status 0: whole. Status 1: not whole, or nobody can say. Status 2: there is no log, or it cannot be read.
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from weighbridge.attest.trust import TrustPolicy
     from weighbridge.core.settings import Settings
     from weighbridge.index.check import Checked
-    from weighbridge.index.log import DecisionLog, Head
+    from weighbridge.index.log import ChainedLog, Head
 
 SHOW_SCHEMA, VERIFY_SCHEMA = "weighbridge.decisions/1", "weighbridge.decisions-verify/1"
 _MOST = 4 * 1024 * 1024
@@ -62,25 +63,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--witness", metavar="FILE", action="append", default=[], help=text)
     common.add_output(verify, ("text", "json"))
     head = actions.add_parser("head", help="write the signed end of the log, to keep elsewhere", allow_abbrev=False)
+    head.add_argument("--changes", action="store_true", help="of the log of changes over the server")
     head.add_argument("--output", metavar="FILE", help="write it to FILE instead of standard output")
     common.add_general(head)
 
 
 def run(options: argparse.Namespace) -> int:
     """Show the log, prove it, or write its end."""
+    from weighbridge.index.audit import change_log
+    from weighbridge.index.database import open_database
     from weighbridge.index.log import open_log
     from weighbridge.pipelines.gate_two import DEFAULT_INDEX
 
     settings = common.settings_for(options)
-    log = open_log(settings.index_address or DEFAULT_INDEX)
+    address = settings.index_address or DEFAULT_INDEX
+    log = open_log(address)
     if options.action == "show":
         return _show(options, log)
+    changed = change_log(open_database(address))
     if options.action == "head":
-        return _head(options, log)
-    return _verify(options, settings, log)
+        return _head(options, changed if options.changes else log)
+    return _verify(options, settings, log, changed)
 
 
-def _show(options: argparse.Namespace, log: DecisionLog) -> int:
+def _show(options: argparse.Namespace, log: ChainedLog) -> int:
     if options.last < 1:
         raise UsageError("--last is below one", "write a whole number")
     rows = [_row(entry.sequence, entry.hash, json.loads(entry.document)) for entry in log.newest(options.last)]
@@ -113,32 +119,43 @@ def _row(sequence: int, digest: str, said: dict[str, Any]) -> LoggedDecision:
     )
 
 
-def _head(options: argparse.Namespace, log: DecisionLog) -> int:
+def _head(options: argparse.Namespace, log: ChainedLog) -> int:
     head = log.head()
     said = {"log": head.log, "sequence": head.sequence, "hash": head.hash}
     common.write(options, head.bundle.decode() if head.bundle else json.dumps(said))
     return 0
 
 
-def _verify(options: argparse.Namespace, settings: Settings, log: DecisionLog) -> int:
+def _verify(options: argparse.Namespace, settings: Settings, log: ChainedLog, changed: ChainedLog) -> int:
     from weighbridge.index.check import check
     from weighbridge.pipelines.log_heads import signer_of
 
     now = datetime.now(UTC)
     trust = common.trust_policy(settings, needed=False)
     witnesses = [_witness(path, trust, now) for path in options.witness]
-    found = check(log, lambda head: signer_of(head, trust, now), witnesses)
+    begun = changed.begun()
+    of_changes = [one for one in witnesses if begun and one.log == changed.head().log]
+    others = [one for one in witnesses if one not in of_changes]
+
+    def opens(head: Head) -> str:
+        return signer_of(head, trust, now)
+
+    found = check(log, opens, others)
+    changes = check(changed, opens, of_changes) if begun else None
+    whole = found.whole and (changes is None or changes.whole)
     if options.format == "json":
         from weighbridge.render.documents import document_json
 
-        common.write(options, document_json({"schema": VERIFY_SCHEMA, **found._asdict()}))
+        said = {**found._asdict(), "whole": whole, "changes": changes._asdict() if changes else None}
+        common.write(options, document_json({"schema": VERIFY_SCHEMA, **said}))
     else:
-        common.write(options, _text(found))
-    return 0 if found.whole else 1
+        of_the_server = _text(changes, "changes") if changes else "no change was made over a server"
+        common.write(options, f"{_text(found, 'decisions')}\n{of_the_server}")
+    return 0 if whole else 1
 
 
-def _text(found: Checked) -> str:
-    lines = [f"{'WHOLE' if found.whole else 'NOT WHOLE'}  {found.entries} decisions of log {found.log[:12]}"]
+def _text(found: Checked, what: str) -> str:
+    lines = [f"{'WHOLE' if found.whole else 'NOT WHOLE'}  {found.entries} {what} of log {found.log[:12]}"]
     lines += [f"  the end is signed by {plain(found.signer, 80)}"] if found.signer else []
     lines += [f"  {found.witnesses} of them were met again as kept elsewhere"] if found.witnesses else []
     return "\n".join([*lines, *(f"  {plain(problem, 300)}" for problem in found.problems)])

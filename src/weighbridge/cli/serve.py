@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from weighbridge.cli import common
@@ -27,11 +29,14 @@ from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.pipelines.crew import workers
 from weighbridge.web.app import build
 from weighbridge.web.site import Site
+from weighbridge.web.tracing import end_tracing
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
+
+    import uvicorn
 
     from weighbridge.core.settings import Settings
     from weighbridge.pipelines.gate_two import Gate
@@ -99,8 +104,9 @@ def run(options: argparse.Namespace) -> int:
     )
     scheme = "https" if options.tls_cert else "http"
     common.say(options, f"serving {scheme}://{options.host}:{options.port}")
+    crew = workers(_crew(options, site) if desk is not None else 0, settings.file, log)
     try:
-        with workers(_crew(options, site) if desk is not None else 0, settings.file, log):
+        with _ending_in_order(server), crew:
             server.run()
     except OSError as error:
         raise UsageError(
@@ -111,6 +117,25 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+@contextmanager
+def _ending_in_order(server: uvicorn.Server) -> Iterator[None]:
+    """Have SIGTERM end the server, and then this process where it stands: uvicorn raises the signal once more after
+    its last answer, which by itself would end the process with workers and traces left as they are.
+    """
+
+    def told(number: int, _frame: object) -> None:
+        if not server.should_exit:  # it came before anything was served
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        end_tracing()
+
+
 def _desk(site: Site, options: argparse.Namespace) -> Desk:
     from weighbridge.index.database import open_database
     from weighbridge.pipelines.gate_two import DEFAULT_INDEX
@@ -118,7 +143,8 @@ def _desk(site: Site, options: argparse.Namespace) -> Desk:
     from weighbridge.web.sign_in import open_sign_in
     from weighbridge.web.tracing import begin_tracing
 
-    begin_tracing()
+    if why := begin_tracing():
+        site.log({"error": why})
     sign_in = open_sign_in(site.settings.server.sign_in)
     try:
         engine = open_database(site.settings.index_address or DEFAULT_INDEX, create=True)

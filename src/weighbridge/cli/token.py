@@ -24,7 +24,9 @@ from weighbridge.core.setting_tables import ROLES
 if TYPE_CHECKING:
     import argparse
 
+    from weighbridge.core.settings import Settings
     from weighbridge.index.accounts import Accounts
+    from weighbridge.index.log import Seal
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
 
     settings = common.settings_for(options)
     adding = options.action == "add"
-    accounts = Accounts(open_database(settings.index_address or DEFAULT_INDEX, create=adding))
+    engine = open_database(settings.index_address or DEFAULT_INDEX, create=adding)
+    accounts = Accounts(engine, seal=_seal(options, settings) if options.action != "list" else None)
     who = f"local:{getpass.getuser()}"
     if adding:
         account = Account(options.name, options.role, tuple(options.tenant))
@@ -66,6 +69,18 @@ def run(options: argparse.Namespace) -> int:
         common.say(options, f"{options.id} is worthless now")
         return 0
     return _list(accounts)
+
+
+def _seal(options: argparse.Namespace, settings: Settings) -> Seal | None:
+    """What signs the log of changes. A token can be revoked without the key: the next change signs for it too."""
+    from weighbridge.pipelines.gate_two import signing_key
+    from weighbridge.pipelines.log_heads import sealing
+
+    try:
+        return sealing(signing_key(settings))
+    except UsageError as error:
+        common.say(options, f"this change is noted unsigned: {error.cause}")
+        return None
 
 
 def _list(accounts: Accounts) -> int:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+LEAST_FILE = 64 * 1024**3
+"""Bytes that a file may have however small the quarantine is: the index is written too."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `work` takes."""
@@ -54,7 +57,11 @@ def run(options: argparse.Namespace) -> int:
         Jobs(open_database(settings.index_address or DEFAULT_INDEX, create=True)),
         settings.file,
         name=options.name or f"{socket.gethostname()}:{os.getpid()}",
-        bounds=Bounds(float(settings.server.job_seconds), settings.server.job_memory_mb),
+        bounds=Bounds(
+            float(settings.server.job_seconds),
+            settings.server.job_memory_mb,
+            max(settings.quarantine.most_bytes, LEAST_FILE),
+        ),
         log=log,
     )
     for one in (signal.SIGTERM, signal.SIGINT):

@@ -22,12 +22,16 @@ from weighbridge.index.serving_tables import EVERY_TENANT, clock_of, serving_tab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Row
+
+    from weighbridge.index.log import Seal
 
 _TOKEN = re.compile(r"wbt_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _TENANT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 MOST_TOKENS = 10_000
+"""Tokens that are listed at a time."""
 MOST_DAYS = 366
 """Days that a token may live."""
 
@@ -56,9 +60,9 @@ class Token(NamedTuple):
 class Accounts:
     """Tokens and sessions in one index. May be used by many processes and threads at once."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float] | None = None) -> None:
-        """`now` stands in for the clock of the database."""
-        self._engine = engine
+    def __init__(self, engine: Engine, now: Callable[[], float] | None = None, *, seal: Seal | None = None) -> None:
+        """`now` stands in for the clock of the database; `seal` signs the log of changes."""
+        self._engine, self._seal = engine, seal
         self._tables = serving_tables()
         self._clock = now
 
@@ -75,29 +79,31 @@ class Accounts:
             token = Token(identity, account.name, account.role, tenants, who, moment, moment + days * 86400.0, 0.0)
             values = {**token._asdict(), "tenants": json.dumps(tenants), "hash": _hashed(secret)}
             connection.execute(self._tables.tokens.insert().values(values))
-            note_change(
-                connection, who, "token add", identity, f"{account.name}: {account.role} of {' '.join(tenants)}"
-            )
+            detail = f"{account.name}: {account.role} of {' '.join(tenants)}"
+            note_change(connection, who, "token add", identity, detail, seal=self._seal)
         return token, f"wbt_{identity}_{secret}"
 
-    def tokens(self) -> list[Token]:
-        """Every token, the newest first."""
+    def tokens(self, *, after: str = "", limit: int = MOST_TOKENS) -> list[Token]:
+        """Tokens, the newest first, behind the one of the id `after`; none if there is no such token."""
+        from sqlalchemy import literal, tuple_
+
+        table = self._tables.tokens
+        query = table.select().order_by(table.c.made_at.desc(), table.c.id.desc()).limit(limit)
+        with told(), reading(self._engine) as connection:
+            if after:
+                seen = connection.execute(table.select().where(table.c.id == after)).first()
+                if seen is None:
+                    return []
+                last = tuple_(literal(seen.made_at), literal(seen.id))
+                query = query.where(tuple_(table.c.made_at, table.c.id) < last)
+            return [_token(row) for row in connection.execute(query)]
+
+    def token(self, identity: str) -> Token | None:
+        """One token by its id."""
         table = self._tables.tokens
         with told(), reading(self._engine) as connection:
-            rows = connection.execute(table.select().order_by(table.c.made_at.desc()).limit(MOST_TOKENS)).all()
-        return [
-            Token(
-                row.id,
-                row.name,
-                row.role,
-                tuple(json.loads(row.tenants)),
-                row.made_by,
-                row.made_at,
-                row.until,
-                row.revoked_at,
-            )
-            for row in rows
-        ]
+            row = connection.execute(table.select().where(table.c.id == identity)).first()
+        return _token(row) if row is not None else None
 
     def revoke_token(self, identity: str, *, who: str) -> bool:
         """Make a token worthless from now on; False if there is none of this id. Twice is as good as once."""
@@ -109,7 +115,7 @@ class Accounts:
             if not row.revoked_at:
                 moment = self._now(connection)
                 connection.execute(table.update().where(table.c.id == identity).values(revoked_at=moment))
-                note_change(connection, who, "token revoke", identity, row.name)
+                note_change(connection, who, "token revoke", identity, row.name, seal=self._seal)
         return True
 
     def of_token(self, text: str) -> Account | None:
@@ -136,7 +142,7 @@ class Accounts:
             connection.execute(
                 table.insert().values(hash=_hashed(secret), made_at=moment, until=moment + seconds, **values)
             )
-            note_change(connection, account.name, "sign in", account.role, " ".join(account.tenants))
+            note_change(connection, account.name, "sign in", account.role, " ".join(account.tenants), seal=self._seal)
         return secret
 
     def of_session(self, secret: str) -> Account | None:
@@ -157,10 +163,23 @@ class Accounts:
             row = connection.execute(table.select().where(table.c.hash == _hashed(secret))).first()
             if row is not None:
                 connection.execute(table.delete().where(table.c.hash == row.hash))
-                note_change(connection, row.name, "sign out", row.role)
+                note_change(connection, row.name, "sign out", row.role, seal=self._seal)
 
     def _now(self, connection: Connection) -> float:
         return self._clock() if self._clock is not None else clock_of(self._engine, connection)
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        row.id,
+        row.name,
+        row.role,
+        tuple(json.loads(row.tenants)),
+        row.made_by,
+        row.made_at,
+        row.until,
+        row.revoked_at,
+    )
 
 
 def check_tenants(tenants: Sequence[str]) -> tuple[str, ...]:

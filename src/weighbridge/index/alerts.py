@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Row
 
+    from weighbridge.index.log import Seal
+
 
 class KeptAlert(NamedTuple):
     """One alert; `acknowledged_at` is 0 if nobody did. One without `tenant` is seen by those who see every tenant."""
@@ -33,8 +35,9 @@ class KeptAlert(NamedTuple):
 class Alerts:
     """The alerts of one index. May be used by many processes and threads at once."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, seal: Seal | None = None) -> None:
+        """`seal` signs the log of changes."""
+        self._engine, self._seal = engine, seal
         self._table = serving_tables().alerts
 
     def receive(self, documents: Sequence[dict[str, Any]], *, tenant: str, who: str) -> int:
@@ -56,7 +59,7 @@ class Alerts:
                     self._table.insert().values(**values, acknowledged_at=0.0, acknowledged_by="", reason="")
                 )
             if new:
-                note_change(connection, who, "alerts", tenant or EVERY_TENANT, f"{new} new")
+                note_change(connection, who, "alerts", tenant or EVERY_TENANT, f"{new} new", seal=self._seal)
         return new
 
     def listed(
@@ -84,7 +87,7 @@ class Alerts:
                 moment = clock_of(self._engine, connection)
                 said = {"acknowledged_at": moment, "acknowledged_by": who, "reason": reason}
                 connection.execute(table.update().where(mine).values(said))
-                note_change(connection, who, "acknowledge", identity, reason)
+                note_change(connection, who, "acknowledge", identity, reason, seal=self._seal)
                 row = connection.execute(table.select().where(mine)).one()
             return _alert(row)
 

@@ -1,4 +1,4 @@
-"""Proving a log of decisions: every entry chained to the one before, the signed head at its end, witnesses inside."""
+"""Proving a log, of decisions or of changes: each entry chained to the one before, a signed head, witnesses inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weighbridge.index.log import Entry, Head, beginning, entry_hash
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from weighbridge.index.log import DecisionLog
+    from weighbridge.index.log import ChainedLog
 
 MOST_PROBLEMS = 20
 
@@ -26,7 +26,7 @@ class Checked(NamedTuple):
     problems: tuple[str, ...]
 
 
-def check(log: DecisionLog, opens: Callable[[Head], str], witnesses: Sequence[Head] = ()) -> Checked:
+def check(log: ChainedLog, opens: Callable[[Head], str], witnesses: Sequence[Head] = ()) -> Checked:
     """Prove the log. `opens` verifies the signature of the head and gives who made it, or raises Rejected.
 
     A head that nobody signed is a problem unless a witness stands at the very end: without either, nobody can say
@@ -88,6 +88,8 @@ def _met(kept: Sequence[Head], entry: Entry, head: Head, problems: list[str]) ->
     for witness in kept:
         if witness.log == head.log and witness.hash == entry.hash:
             good += 1
+        elif witness.log != head.log:
+            problems.append(f"a witness is of log {witness.log[:12]}, which is not here")
         else:
             problems.append(f"a witness knows another entry {entry.sequence} than the log has")
     return good

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from weighbridge.index.tables import ModelTables
 
 
+MOST_PARTS = 32
+"""Parts of a repository's name that are told apart."""
+
+
 def follow(connection: Connection, tables: ModelTables) -> int:
     """Read at most a page of the log from where it was last left; how many entries that were.
 
@@ -31,14 +35,13 @@ def follow(connection: Connection, tables: ModelTables) -> int:
         return 0
     followed = state.followed
     if state.log != head.log or followed > head.sequence:
-        connection.execute(tables.decided.delete())
-        connection.execute(tables.standing.delete())
+        for table in (tables.decided, tables.decided_in, tables.decided_lacks, tables.standing):
+            connection.execute(table.delete())
         followed = 0
-    entries = log.decisions
+    entries = log.entries
     query = entries.select().where(entries.c.sequence > followed).order_by(entries.c.sequence).limit(PAGE)
     rows = connection.execute(query).all()
-    for row in rows:
-        _note(connection, tables, row.sequence, _said(row.document))
+    _note(connection, tables, [(row.sequence, _said(row.document)) for row in rows])
     last = rows[-1].sequence if rows else followed
     connection.execute(tables.state.update().values(log=head.log, followed=last))
     return len(rows)
@@ -53,7 +56,7 @@ def up_to_date(connection: Connection, tables: ModelTables) -> bool:
 
 def history(connection: Connection, tables: ModelTables, digests: Sequence[str], count: int) -> tuple[Decided, ...]:
     """The last decisions about these digests, the newest first."""
-    decided, entries = tables.decided.c, log_tables().decisions
+    decided, entries = tables.decided.c, log_tables().entries
     query = tables.decided.select().where(decided.digest.in_(digests)).order_by(decided.sequence.desc()).limit(count)
     places = [row.sequence for row in connection.execute(query)]
     rows = connection.execute(entries.select().where(entries.c.sequence.in_(places))).all()
@@ -68,22 +71,56 @@ def path_of(reference: str) -> str:
     return text.partition("/")[2].partition(":")[0]
 
 
-def _note(connection: Connection, tables: ModelTables, sequence: int, said: dict[str, Any]) -> None:
-    values = {
-        "digest": short(str(said.get("digest", ""))),
-        "path": short(path_of(str(said.get("reference", "")))),
-        "stage": short(str(said.get("stage", ""))),
-        "allowed": said.get("decision") == "allow",
-        "made": short(str(said.get("madeAt", ""))),
-    }
-    if not values["digest"] or not values["stage"]:
-        return
-    connection.execute(tables.decided.insert().values(sequence=sequence, **values))
+def namespaces_of(reference: str) -> tuple[str, ...]:
+    """What a repository lies in, of a reference as a decision has it: each namespace by its whole name, and itself."""
+    text = reference.partition("@")[0]
+    if text.startswith("oci:"):
+        place, _, name = text.removeprefix("oci:").partition(":")
+        root, name = f"oci:{place}:", name.partition(":")[0]
+    else:
+        place, slash, name = text.partition("/")
+        root, name = f"{place}{slash}", name.partition(":")[0]
+    words = name.split("/", MOST_PARTS)[:MOST_PARTS] if name else []
+    return tuple(f"{root}{'/'.join(words[: count + 1])}" for count in range(len(words)))
+
+
+def _note(connection: Connection, tables: ModelTables, said: Sequence[tuple[int, dict[str, Any]]]) -> None:
+    """Take entries up: each as it is asked for, and the newest of each model and stage as where that stands."""
+    rows, inside, lacking = [], [], []
+    newest: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for sequence, one in said:
+        reference = str(one.get("reference", ""))
+        row: dict[str, Any] = {
+            "sequence": sequence,
+            "digest": short(str(one.get("digest", ""))),
+            "path": short(path_of(reference)),
+            "stage": short(str(one.get("stage", ""))),
+            "allowed": one.get("decision") == "allow",
+            "made": short(str(one.get("madeAt", ""))),
+        }
+        rows.append(row)
+        names = dict.fromkeys(map(short, namespaces_of(reference)))
+        inside += [{"namespace": name, "sequence": sequence} for name in names]
+        words = dict.fromkeys(map(short, refused_of(one)))
+        lacking += [{"requirement": word, "sequence": sequence} for word in words]
+        if row["digest"] and row["stage"]:
+            newest[row["digest"], row["path"], row["stage"]] = row
+    for table, records in ((tables.decided, rows), (tables.decided_in, inside), (tables.decided_lacks, lacking)):
+        if records:
+            connection.execute(table.insert(), records)
     c = tables.standing.c
-    key = (c.digest == values["digest"]) & (c.path == values["path"]) & (c.stage == values["stage"])
-    new = {"allowed": values["allowed"], "made": values["made"], "sequence": sequence}
-    if not connection.execute(tables.standing.update().where(key).values(new)).rowcount:
-        connection.execute(tables.standing.insert().values(sequence=sequence, **values))
+    for (digest, path, stage), row in newest.items():
+        key = (c.digest == digest) & (c.path == path) & (c.stage == stage)
+        new = {name: row[name] for name in ("allowed", "made", "sequence")}
+        if not connection.execute(tables.standing.update().where(key).values(new)).rowcount:
+            connection.execute(tables.standing.insert().values(row))
+
+
+def refused_of(said: dict[str, Any]) -> tuple[str, ...]:
+    """The requirements that a decision found unmet or could not answer."""
+    reasons = said.get("reasons")
+    found = [one for one in reasons if isinstance(one, dict)] if isinstance(reasons, list) else []
+    return tuple(str(one.get("requirement", "")) for one in found if one.get("result") != "met")
 
 
 def _said(document: bytes) -> dict[str, Any]:
@@ -97,8 +134,6 @@ def _said(document: bytes) -> dict[str, Any]:
 
 def _decided(row: Any) -> Decided:
     said = _said(row.document)
-    reasons = said.get("reasons")
-    refused = [one for one in reasons if isinstance(one, dict)] if isinstance(reasons, list) else []
     return Decided(
         sequence=row.sequence,
         hash=row.hash,
@@ -107,5 +142,5 @@ def _decided(row: Any) -> Decided:
         allowed=said.get("decision") == "allow",
         made=str(said.get("madeAt", "")),
         reference=str(said.get("reference", "")),
-        refused=tuple(str(one.get("requirement", "")) for one in refused if one.get("result") != "met"),
+        refused=refused_of(said),
     )

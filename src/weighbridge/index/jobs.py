@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Row
 
+    from weighbridge.index.log import Seal
+
 OPEN = ("waiting", "running")
 ENDS = ("done", "refused", "failed", "cancelled")
 STATES = (*OPEN, *ENDS)
@@ -121,9 +123,9 @@ class JobResult(NamedTuple):
 class Jobs:
     """The queue in one index. May be used by many processes and threads at once."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float] | None = None) -> None:
-        """`now` stands in for the clock of the database."""
-        self._engine = engine
+    def __init__(self, engine: Engine, now: Callable[[], float] | None = None, *, seal: Seal | None = None) -> None:
+        """`now` stands in for the clock of the database; `seal` signs the log of changes."""
+        self._engine, self._seal = engine, seal
         self._tables = serving_tables()
         self._clock = now
 
@@ -240,7 +242,8 @@ class Jobs:
                     connection.execute(jobs.insert().values(values))
                     row = connection.execute(jobs.select().where(jobs.c.id == identity)).one()
                     self._happened(connection, row.number, moment, "submitted", who)
-                    note_change(connection, who, "submit", identity, f"{wanted.source} to {wanted.target}")
+                    detail = f"{wanted.source} to {wanted.target}"
+                    note_change(connection, who, "submit", identity, detail, seal=self._seal)
                     made = Job._make(row)
                 return made, True
             except IntegrityError:  # the same key, from somebody who was faster
@@ -253,7 +256,7 @@ class Jobs:
             job = self._locked(connection, identity)
             if job is None or job.ended or job.cancel_wanted:
                 return job
-            note_change(connection, who, "cancel", identity)
+            note_change(connection, who, "cancel", identity, seal=self._seal)
             if job.state == "waiting":
                 self._end(connection, job, "cancelled", f"cancelled by {plain(who, 200)}", {})
             else:

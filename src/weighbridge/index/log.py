@@ -1,7 +1,9 @@
-"""The log of decisions: append-only, each entry chained to the one before, the end of the chain signed.
+"""Logs that only grow: each entry chained to the one before, the end of the chain signed.
 
     decisions   sequence (1, 2, …), document (canonical JSON), previous, hash
     head        one row: log (a random name), sequence, hash, bundle (the signed statement of the three, or empty)
+
+There are two: of decisions (these tables), and of changes over the server (`audit` and `audit_head`, `index/audit.py`).
 
     hash = sha256 of the canonical JSON of {"log", "sequence", "previous", "document": sha256 of the document}
     previous of the first entry = sha256 of the log's name
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
+    Seal = Callable[["Head"], bytes]
+    """Signs the end of a log."""
+
 PAGE = 1000
 """Entries that are read at a time."""
 MOST_DOCUMENT = 4 * 1024 * 1024
@@ -54,43 +59,30 @@ class Entry(NamedTuple):
     hash: str
 
 
-class DecisionLog:
-    """One log of decisions. May be used by many processes and threads at once."""
+class ChainedLog:
+    """One log. May be used by many processes and threads at once."""
 
     def __init__(self, engine: Engine, tables: Tables) -> None:
         self._engine = engine
         self._tables = tables
 
-    def append(self, document: dict[str, Any], seal: Callable[[Head], bytes] | None = None) -> Head:
+    def append(self, document: dict[str, Any], seal: Seal | None = None) -> Head:
         """Write one document and give the new end of the log; it is on disk when this returns.
 
         `seal` signs the new end. Raises IndexFailed if it cannot be written: then nothing was.
         """
-        raw = canonical_json(document)
-        if len(raw) > MOST_DOCUMENT:
-            raise IndexFailed(f"a decision of {len(raw)} bytes cannot be recorded", "report this; nothing was decided")
         with told(), writing(self._engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")
-            last = self._head(connection)
-            following = last.sequence + 1
-            entry = Entry(following, raw, last.hash, entry_hash(last.log, following, last.hash, raw))
-            head = Head(last.log, following, entry.hash)
-            head = head._replace(bundle=seal(head) if seal else b"")
-            connection.execute(self._tables.decisions.insert().values(entry._asdict()))
-            connection.execute(self._tables.head.update().values(head._asdict()))
-        return head
+            return append_in(connection, self._tables, document, seal)
 
     def begun(self) -> bool:
         """Whether there is anything of a log: its head, or an entry."""
         with told(), reading(self._engine) as connection:
-            tables = self._tables.head, self._tables.decisions
-            return any(connection.execute(table.select().limit(1)).first() is not None for table in tables)
+            return begun_in(connection, self._tables)
 
     def head(self) -> Head:
         """The end of the log. Raises IndexFailed if there is none."""
         with told(), reading(self._engine) as connection:
-            return self._head(connection)
+            return head_in(connection, self._tables)
 
     def try_writing(self) -> None:
         """Raises IndexFailed if nothing could be appended now. Nothing is changed."""
@@ -100,19 +92,19 @@ class DecisionLog:
 
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""
-        decisions = self._tables.decisions
+        entries = self._tables.entries
         with told(), reading(self._engine) as connection:
-            rows = connection.execute(decisions.select().order_by(decisions.c.sequence.desc()).limit(count)).all()
+            rows = connection.execute(entries.select().order_by(entries.c.sequence.desc()).limit(count)).all()
         return [Entry(*row) for row in rows]
 
     def whole(self) -> Iterator[Head | Entry]:
         """The head, and then every entry in order, all of one moment, read page by page."""
-        decisions = self._tables.decisions
+        entries = self._tables.entries
         with told(), reading(self._engine) as connection:
-            yield self._head(connection)
+            yield head_in(connection, self._tables)
             after = -(2**63)
             while True:
-                query = decisions.select().where(decisions.c.sequence > after).order_by(decisions.c.sequence)
+                query = entries.select().where(entries.c.sequence > after).order_by(entries.c.sequence)
                 rows = [Entry(*row) for row in connection.execute(query.limit(PAGE))]
                 yield from rows
                 if len(rows) < PAGE:
@@ -123,44 +115,82 @@ class DecisionLog:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _head(self, connection: Connection) -> Head:
-        row = connection.execute(self._tables.head.select()).first()
-        if row is None:
-            raise IndexFailed("the log of decisions has no head", "somebody changed it: keep it, and begin another")
-        return Head(*row)
-
 
 class Tables(NamedTuple):
-    """The tables of the log."""
+    """The tables of one log, and what people call it."""
 
-    decisions: Table
+    entries: Table
     head: Table
+    name: str
 
 
-def open_log(address: str, *, create: bool = False, seal: Callable[[Head], bytes] | None = None) -> DecisionLog:
-    """The log at an address of SQLAlchemy. With `create` it is made if it is not there; `seal` signs its beginning.
+def open_log(address: str, *, create: bool = False, seal: Seal | None = None) -> ChainedLog:
+    """The log of decisions at an address of SQLAlchemy. With `create` it is made if it is not there; `seal` signs its
+    beginning.
 
     Raises UsageError for an address that nothing can be opened by, IndexFailed if there is no log.
     """
     engine = open_database(address, create=create)
     tables = log_tables()
-    log = DecisionLog(engine, tables)
+    log = ChainedLog(engine, tables)
     with told(), reading(engine) as connection:  # almost always this is all
         if connection.execute(tables.head.select()).first() is not None:
             return log
     with told(), writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("LOCK TABLE head IN EXCLUSIVE MODE")
-        if connection.execute(tables.head.select()).first() is not None:
-            return log
-        if connection.execute(tables.decisions.select().limit(1)).first() is not None:
-            raise IndexFailed("the log of decisions has no head", "somebody changed it: keep it, and begin another")
-        if not create:
+        if not create and not begun_in(connection, tables):
             raise IndexFailed("there is no log of decisions in the index", "weighbridge admit begins one")
-        name = os.urandom(16).hex()
-        head = Head(name, 0, beginning(name))
-        connection.execute(tables.head.insert().values(head._replace(bundle=seal(head) if seal else b"")._asdict()))
+        begin_in(connection, tables, seal)
     return log
+
+
+def begin_in(connection: Connection, tables: Tables, seal: Seal | None = None) -> Head:
+    """The end of a log; it is begun if there is nothing of it. Within a transaction of the caller's, who has then the
+    one place of its writers. Raises IndexFailed if there are entries and no head.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {tables.head.name} IN EXCLUSIVE MODE")
+    if begun_in(connection, tables):
+        return head_in(connection, tables)
+    name = os.urandom(16).hex()
+    head = Head(name, 0, beginning(name))
+    head = head._replace(bundle=seal(head) if seal else b"")
+    connection.execute(tables.head.insert().values(head._asdict()))
+    return head
+
+
+def append_in(connection: Connection, tables: Tables, document: dict[str, Any], seal: Seal | None = None) -> Head:
+    """Append one document within a transaction of the caller's, and give the new end, which `seal` signs.
+
+    Raises IndexFailed if the log has no head, or the document is too large.
+    """
+    raw = canonical_json(document)
+    if len(raw) > MOST_DOCUMENT:
+        raise IndexFailed(f"{len(raw)} bytes are too many for an entry of the {tables.name}", "report this")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {tables.head.name} IN EXCLUSIVE MODE")
+    last = head_in(connection, tables)
+    following = last.sequence + 1
+    entry = Entry(following, raw, last.hash, entry_hash(last.log, following, last.hash, raw))
+    head = Head(last.log, following, entry.hash)
+    head = head._replace(bundle=seal(head) if seal else b"")
+    connection.execute(tables.entries.insert().values(entry._asdict()))
+    connection.execute(tables.head.update().values(head._asdict()))
+    return head
+
+
+def begun_in(connection: Connection, tables: Tables) -> bool:
+    """Whether there is anything of a log, within a transaction of the caller's."""
+    return any(
+        connection.execute(table.select().limit(1)).first() is not None for table in (tables.head, tables.entries)
+    )
+
+
+def head_in(connection: Connection, tables: Tables) -> Head:
+    """The end of a log, within a transaction of the caller's. Raises IndexFailed if there is none."""
+    row = connection.execute(tables.head.select()).first()
+    if row is None:
+        raise IndexFailed(f"the {tables.name} has no head", "somebody changed it: keep it, and begin another")
+    return Head(*row)
 
 
 def beginning(log: str) -> str:
@@ -176,24 +206,29 @@ def entry_hash(log: str, sequence: int, previous: str, document: bytes) -> str:
 
 @cache
 def log_tables() -> Tables:
-    """The tables of the log for SQLAlchemy."""
+    """The tables of the log of decisions for SQLAlchemy."""
+    return chain_tables("decisions", "head", "log of decisions")
+
+
+def chain_tables(entries: str, head: str, name: str) -> Tables:
+    """The two tables of a log, by their names."""
     from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table
 
     metadata = MetaData()
-    decisions = Table(
-        "decisions",
+    of_entries = Table(
+        entries,
         metadata,
         Column("sequence", BigInteger, primary_key=True, autoincrement=False),
         Column("document", LargeBinary, nullable=False),
         Column("previous", String(64), nullable=False),
         Column("hash", String(64), nullable=False, unique=True),
     )
-    head = Table(
-        "head",
+    of_head = Table(
+        head,
         metadata,
         Column("log", String(32), primary_key=True),
         Column("sequence", BigInteger, nullable=False),
         Column("hash", String(64), nullable=False),
         Column("bundle", LargeBinary, nullable=False),
     )
-    return Tables(decisions, head)
+    return Tables(of_entries, of_head, name)

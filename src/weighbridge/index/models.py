@@ -6,6 +6,9 @@ for others gives the namespaces that they may see (`scope`) with every question.
 
 from __future__ import annotations
 
+import math
+import time
+
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.core.settings import STAGES
 from weighbridge.index import following, kinship, putting, searching
@@ -24,7 +27,7 @@ from weighbridge.index.records import (
     Standing,
     Term,
 )
-from weighbridge.index.scope import parts, seen, within
+from weighbridge.index.scope import is_registry, parts, seen, tenant_of, within
 from weighbridge.index.tables import model_tables
 
 if TYPE_CHECKING:
@@ -106,7 +109,7 @@ class Index:
             if scope is None:
                 queries.append(select(tallies.verdict, tallies.models, tallies.bytes))
             for prefix in parts(scope or ()):
-                if "/" in prefix:
+                if tenant_of(prefix) != prefix or is_registry(prefix):
                     amounts = (func.count(), func.coalesce(func.sum(models.size), 0))
                     mine = select(models.verdict, *amounts).where(within(tables, prefix))
                     queries.append(mine.group_by(models.verdict))
@@ -137,28 +140,23 @@ class Index:
         with told(), reading(self.engine) as connection:
             return kinship.family(connection, self.tables, digest, scope)
 
-    def history(self, digest: str, count: int = 100, scope: Scope = None) -> tuple[Decided, ...]:
-        """The last decisions of the log about a manifest, or about every manifest of a model, the newest first.
-
-        A decision is seen by whoever may see the repository that it names.
+    def history(self, digest: str, count: int = 100) -> tuple[Decided, ...]:
+        """The last decisions of the log about a manifest, or about every manifest of a model, the newest first, of
+        all repositories: who may see one is whoever may see the repository that it names.
         """
         models = self.tables.models
         with told(), reading(self.engine) as connection:
             mine = models.select().where(models.c.model == digest).limit(MOST)
             digests = [digest, *(row.manifest for row in connection.execute(mine))]
-            found = following.history(connection, self.tables, digests, max(1, min(count, MOST)))
-        if scope is None:
-            return found
-        names = parts(scope)
-        paths = [(following.path_of(one.reference), one) for one in found]
-        return tuple(one for path, one in paths if any(path == name or path.startswith(f"{name}/") for name in names))
+            return following.history(connection, self.tables, digests, max(1, min(count, MOST)))
 
-    def follow_log(self) -> int:
+    def follow_log(self, seconds: float = math.inf) -> int:
         """Take up what the log of decisions says since this was last done; how many entries that were.
 
-        If there is nothing new, nothing is written, so that readers may ask for it.
+        If there is nothing new, nothing is written, so that readers may ask for it. After `seconds` no more are taken
+        up: whoever asks next goes on.
         """
-        taken = 0
+        taken, until = 0, time.monotonic() + seconds
         with told(), reading(self.engine) as connection:
             if following.up_to_date(connection, self.tables):
                 return taken
@@ -166,7 +164,7 @@ class Index:
             with told(), writing(self.engine) as connection:
                 more = following.follow(connection, self.tables)
             taken += more
-            if not more:
+            if not more or time.monotonic() > until:
                 return taken
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from weighbridge.core.errors import IndexFailed
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.index.records import IndexedModel, Term
+from weighbridge.index.scope import tenant_of
 from weighbridge.index.sheets import SheetRow, keep_sheet_in, remove_sheet_in
 from weighbridge.index.tables import CHILDREN
 
@@ -64,7 +65,7 @@ def put(connection: Connection, tables: ModelTables, models: Sequence[Expected])
         sequence = _write(connection, tables, model, there, sequence)
         if there is not None:
             tallies.count(there.tenant, there.verdict, -1, -there.size)
-        tallies.count(_tenant(model), model.verdict, 1, model.size)
+        tallies.count(tenant_of(model.repository), model.verdict, 1, model.size)
     tallies.write()
     connection.execute(tables.state.update().values(sequence=sequence))
     return tuple(left)
@@ -126,7 +127,7 @@ def _write(connection: Connection, tables: ModelTables, model: IndexedModel, the
     """Write one model with the number `sequence`; the last number that was needed."""
     content = digest_bytes(canonical_json(model._replace(tags=(), sheet=None))).hex
     values = {name: getattr(model, name) for name in _COLUMNS}
-    values |= {"tenant": _tenant(model), "touched": sequence, "content": content}
+    values |= {"tenant": tenant_of(model.repository), "touched": sequence, "content": content}
     if there is None:
         values |= {"changed": sequence, "before": ""}
         made = connection.execute(tables.models.insert().values(values))
@@ -195,10 +196,6 @@ def _words(model: IndexedModel) -> Iterable[Term]:
 def words_of(text: str) -> list[str]:
     """The words of a question, as those of models are cut."""
     return list(dict.fromkeys(_WORDS.findall(text.lower())))
-
-
-def _tenant(model: IndexedModel) -> str:
-    return model.path.partition("/")[0]
 
 
 def _tidy(model: IndexedModel) -> IndexedModel:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from weighbridge.core.records import NamedTuple
 
 Scope = tuple[str, ...] | None
-"""Whose models may be seen: names of repositories, or how those begin, in whole parts (`team`, `team/vision`).
-None: everybody's. Nothing (an empty tuple): nobody's.
+"""Whose models may be seen: whole names of repositories, or how those begin, in whole parts (`oci:/registry:team`,
+`registry.example.com/team/vision`). None: everybody's. Nothing (an empty tuple): nobody's.
 """
 
 

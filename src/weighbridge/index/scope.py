@@ -31,16 +31,29 @@ def after(start: str) -> str:
     return start[:-1] + chr(0xE000 if code == 0xD800 else code)
 
 
+def tenant_of(name: str) -> str:
+    """The outermost namespace of a repository, or of a namespace, by its whole name (`HOST/team`, `oci:DIR:team`)."""
+    colon = name.rfind(":") if name.startswith("oci:") else name.find("/")
+    return name[: colon + 1] + name[colon + 1 :].partition("/")[0]
+
+
+def is_registry(name: str) -> bool:
+    """Whether this is a host, and no namespace of it."""
+    return not name.startswith("oci:") and "/" not in name
+
+
 def within(tables: ModelTables, prefix: str) -> ColumnElement[bool]:
     """The models of one namespace: the repository of this name, and all below it."""
     from sqlalchemy import and_, or_
 
     models = tables.models.c
-    tenant, slash, _ = prefix.partition("/")
+    if is_registry(prefix):
+        return begins(models.repository, f"{prefix}/")
+    tenant = tenant_of(prefix)
     mine = models.tenant == tenant
-    if not slash:
+    if prefix == tenant:
         return mine
-    return and_(mine, or_(models.path == prefix, begins(models.path, f"{prefix}/")))
+    return and_(mine, or_(models.repository == prefix, begins(models.repository, f"{prefix}/")))
 
 
 def seen(tables: ModelTables, scope: Scope) -> ColumnElement[bool]:

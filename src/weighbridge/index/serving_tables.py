@@ -22,7 +22,6 @@ class ServingTables(NamedTuple):
     tokens: Table
     sessions: Table
     alerts: Table
-    audit: Table
 
 
 def serving_tables() -> ServingTables:
@@ -99,12 +98,6 @@ def serving_tables() -> ServingTables:
             Column("document", LargeBinary),
             Column("acknowledged_at", Float),
             *(Column(name, Text) for name in ("acknowledged_by", "reason")),
-        ),
-        table(
-            "audit",
-            Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-            Column("document", LargeBinary),
-            *(Column(name, Text) for name in ("previous", "hash")),
         ),
     )
 

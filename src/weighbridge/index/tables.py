@@ -3,10 +3,12 @@
     models     a manifest in a repository, each with its own `id`     tags, files, findings, evidence,
     terms      what can be asked about it: (kind, value)              lineage: by that `id`
     decided    every decision of the log by its digest                standing: the newest for each stage
+               decided_in: by each namespace that its model lies in   decided_lacks: by what was not met
     tallies    how many models of which verdict a tenant has          walks: how far a rebuild came
     state      one row: the number of the last change, and how far the log was followed
 
-A model's `path` is its repository's name inside its registry, and `tenant` the first part of that. `changed` is the
+A model's `path` is its repository's name inside its registry, and `tenant` the first part of that, with the registry
+before it as in `repository`. `changed` is the
 number of the last change of what is known of it, `touched` that of the last time it was written.
 """
 
@@ -36,6 +38,8 @@ class ModelTables(NamedTuple):
     terms: Table
     lineage: Table
     decided: Table
+    decided_in: Table
+    decided_lacks: Table
     standing: Table
     tallies: Table
     walks: Table
@@ -87,6 +91,8 @@ def model_tables() -> ModelTables:
         terms=table("terms", "kind value", "id", key="id kind value"),
         lineage=table("lineage", "relation target proof", "id", key="id relation target"),
         decided=table("decided", "digest path stage made", "sequence", key="sequence", flags="allowed"),
+        decided_in=table("decided_in", "namespace", "sequence", key="namespace sequence"),
+        decided_lacks=table("decided_lacks", "requirement", "sequence", key="requirement sequence"),
         standing=table("standing", "digest path stage made", "sequence", key="digest path stage", flags="allowed"),
         tallies=table("tallies", "tenant verdict", "models bytes", key="tenant verdict"),
         walks=walks,

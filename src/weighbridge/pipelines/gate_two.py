@@ -20,11 +20,11 @@ from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.gate.decision import Decision, Recorded
 from weighbridge.gate.expressions import check_expressions
-from weighbridge.index.log import DecisionLog, Head, open_log
+from weighbridge.index.log import ChainedLog, Head, open_log
 from weighbridge.pipelines.admission import Surroundings, admit, internal_place
 from weighbridge.pipelines.exempting import read_folder
 from weighbridge.pipelines.frameworks import Runtime, read_runtime
-from weighbridge.pipelines.log_heads import seal_head
+from weighbridge.pipelines.log_heads import sealing
 from weighbridge.pipelines.rejudging import Judged
 from weighbridge.registry.base import parse_reference
 from weighbridge.registry.contents import Contents
@@ -77,7 +77,7 @@ class Gate(NamedTuple):
     """
 
     settings: Settings
-    log: DecisionLog | None
+    log: ChainedLog | None
     signer: Signer | None
     attest: Callable[[Decision], object] | None = None
     held: Held | None = None
@@ -143,8 +143,7 @@ class Gate(NamedTuple):
 
     def sealing(self) -> Callable[[Head], bytes] | None:
         """What signs the end of the log; None without a key."""
-        signer = self.signer
-        return (lambda head: seal_head(head, signer)) if signer is not None else None
+        return sealing(self.signer)
 
     def _newest(self) -> tuple[datetime | None, str]:
         """When the last decision was made, as the log says."""
@@ -180,10 +179,9 @@ def open_gate(
     return Gate(settings, log_of(settings, signer) if record else None, signer, attest, held)
 
 
-def log_of(settings: Settings, signer: Signer | None) -> DecisionLog:
+def log_of(settings: Settings, signer: Signer | None) -> ChainedLog:
     """The log of decisions that the settings name, begun if there is none. Raises UsageError, IndexFailed."""
-    sealing = (lambda head: seal_head(head, signer)) if signer is not None else None
-    return open_log(settings.index_address or DEFAULT_INDEX, create=True, seal=sealing)
+    return open_log(settings.index_address or DEFAULT_INDEX, create=True, seal=sealing(signer))
 
 
 def decision(

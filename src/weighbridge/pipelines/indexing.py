@@ -28,6 +28,7 @@ from weighbridge.index.records import Edge, IndexedEvidence, IndexedFile, Indexe
 from weighbridge.index.terms import terms_of
 from weighbridge.pipelines.admission import place_of
 from weighbridge.pipelines.frameworks import declared
+from weighbridge.pipelines.gate_two import DEFAULT_INDEX
 from weighbridge.pipelines.inventory import prove, shown
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import MODEL_TYPE
@@ -142,8 +143,8 @@ def tell_index(
     The registry and the log are the truth: whatever goes wrong here is mended by `weighbridge index rebuild`, and never
     changes what was decided.
     """
-    address = settings.index_address
-    if not address or (address.startswith(SQLITE) and not os.path.exists(address.removeprefix(SQLITE))):
+    address = settings.index_address or DEFAULT_INDEX
+    if address.startswith(SQLITE) and not os.path.exists(address.removeprefix(SQLITE)):
         return ""
     try:
         index = open_index(address)

@@ -8,6 +8,7 @@ What libraries print goes to standard error. Memory is bounded before anything o
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 INTERVAL = 0.3
 """Seconds between two lines of progress."""
 PASSPHRASE = "WEIGHBRIDGE_KEY_PASSPHRASE"  # noqa: S105 -- the name of a variable, no secret
+
+
+_REACHED = {
+    errno.EFBIG: "it wrote a larger file than an intake may write here",
+    errno.EMFILE: "it had more files open than an intake may have open here",
+}
+"""What limits of the kernel say, in our words."""
 
 
 class _Telling:
@@ -64,7 +72,7 @@ def main() -> None:
     os.dup2(2, 1)
     asked = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_leave_with_the_worker, daemon=True).start()
-    _bound(asked["memory_mb"])
+    _bound(asked["memory_mb"], asked.get("file_bytes", 0), asked.get("open_files", 0))
     try:
         end = _take_in(asked, _Telling(out))
     except (SourceError, RegistryError, IndexFailed) as error:
@@ -74,6 +82,10 @@ def main() -> None:
     except MemoryError:
         why = f"it needed more than {asked['memory_mb']} MB of memory, which an intake may have here"
         end = {"end": "failed", "why": why, "again": False}
+    except OSError as error:
+        if error.errno not in _REACHED:
+            raise
+        end = {"end": "failed", "why": _REACHED[error.errno], "again": False}
     say(out, end)
     sys.stderr.flush()
     os._exit(0)
@@ -117,13 +129,19 @@ def _signer(settings: Settings) -> OpenedSigner:
     return open_signer(settings, passphrase.encode() if passphrase else None)
 
 
-def _bound(memory_mb: int) -> None:
+def _bound(memory_mb: int, file_bytes: int, open_files: int) -> None:
+    """Have the kernel hold this process, and each one that it starts by itself, to these; 0: as it was before."""
     import resource
 
-    if memory_mb:
-        most = memory_mb * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name, most in (
+        (resource.RLIMIT_AS, memory_mb * 1024 * 1024),
+        (resource.RLIMIT_FSIZE, file_bytes),
+        (resource.RLIMIT_NOFILE, open_files),
+    ):
+        hardest = resource.getrlimit(name)[1]
+        if most and (hardest == resource.RLIM_INFINITY or most < hardest):
+            resource.setrlimit(name, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of memory would have keys in it
 
 
 def _leave_with_the_worker() -> None:

@@ -1,4 +1,4 @@
-"""The signed end of the log of decisions: what is signed, and what a head that was kept elsewhere says."""
+"""The signed end of a log, of decisions or of changes: what is signed, and what a head that was kept elsewhere says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.index.log import Head
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from typing import Any
 
@@ -24,6 +25,11 @@ def seal_head(head: Head, signer: Signer) -> bytes:
     said = {"log": head.log, "sequence": head.sequence, "hash": head.hash}
     statement = write_statement([Subject("head", Digest(head.hash))], DECISION_LOG_PREDICATE, said)
     return seal(statement, PAYLOAD_TYPE, signer)
+
+
+def sealing(signer: Signer | None) -> Callable[[Head], bytes] | None:
+    """What signs the end of a log; None without a key."""
+    return (lambda head: seal_head(head, signer)) if signer is not None else None
 
 
 def open_head(bundle: bytes, trust: TrustPolicy, now: datetime) -> tuple[Head, str]:

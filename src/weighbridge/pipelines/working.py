@@ -21,20 +21,27 @@ from weighbridge.core.errors import IndexFailed
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.index.jobs import MOST_DOCUMENT
+from weighbridge.sandbox.cost import below, cost_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from weighbridge.index.jobs import Job, Jobs
 
 CHILD = (sys.executable, "-P", "-m", "weighbridge.pipelines.intake_child")
+ROUNDS = 5
+"""Times that what a job started is looked for before it is killed."""
+LOOK = 0.5
+"""Seconds between two looks at the memory that a job takes."""
 MOST_LINE = 4 * MOST_DOCUMENT
 """Bytes of a line of the child; a longer one is not read."""
 
 
 class Bounds(NamedTuple):
-    """What a job may take: `seconds` of time, `memory_mb` of address space (0: as much as there is).
+    """What a job may take: `seconds` of time; `memory_mb` of address space for the process that does it, and of
+    resident memory for everything that it starts, together (0: as much as there is); `file_bytes` in one file that it
+    writes (0: as many as there is room for); `open_files` at a time.
 
     `lease` and `beat` are seconds: how long a silent worker keeps a job, and between two heartbeats. `poll` is how
     long one that has nothing to do waits before it asks again.
@@ -42,6 +49,8 @@ class Bounds(NamedTuple):
 
     seconds: float = 6 * 3600.0
     memory_mb: int = 4096
+    file_bytes: int = 0
+    open_files: int = 4096
     lease: float = 30.0
     beat: float = 2.0
     poll: float = 0.5
@@ -122,6 +131,8 @@ class Worker:
             "stage": job.stage,
             "replaces": job.replaces,
             "memory_mb": self._bounds.memory_mb,
+            "file_bytes": self._bounds.file_bytes,
+            "open_files": self._bounds.open_files,
         }
         pipe = subprocess.PIPE
         child = subprocess.Popen(self._child, stdin=pipe, stdout=pipe, start_new_session=True)  # noqa: S603 -- ours
@@ -138,7 +149,7 @@ class Worker:
         lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_read, args=(child, lines), daemon=True).start()
         deadline = time.monotonic() + self._bounds.seconds
-        renewed = beaten = time.monotonic()
+        renewed = beaten = looked = time.monotonic()
         note, done = "", 0
         while True:
             try:
@@ -158,6 +169,10 @@ class Worker:
                 raise Stopped
             if now > deadline:
                 return Ended("failed", f"it took more than {self._bounds.seconds:g} seconds, which an intake has here")
+            if now - looked >= LOOK:
+                looked = now
+                if why := self._too_much(child.pid):
+                    return Ended("failed", why)
             if now - beaten < self._bounds.beat:
                 continue
             beaten = now
@@ -173,6 +188,13 @@ class Worker:
                 raise Lost
             if heard == "cancel":
                 return Ended("cancelled", "cancelled while it ran")
+
+    def _too_much(self, child: int) -> str:
+        """Why what a job takes in memory is too much, all of its processes together; empty if it is not."""
+        most = self._bounds.memory_mb
+        if not most or cost_of(below(child, itself=True).values()).memory <= most * 1024 * 1024:
+            return ""
+        return f"its processes together needed more than {most} MB of memory, which an intake may have here"
 
     def _say(self, write: Callable[[], bool]) -> bool:
         """Write what became of a job, again and again while the index is away. It decides whether it is still ours."""
@@ -226,11 +248,29 @@ def _ended(said: dict[str, Any]) -> Ended:
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """The child and everything that it started."""
+    """The child and everything that it started, also what left its group. They are stopped before they are killed, or
+    one could start another behind our back and be gone itself, so that nobody knows whose that is.
+    """
+    stopped: set[int] = set()
+    for _ in range(ROUNDS):
+        if child.returncode is not None:  # its number may be another's by now
+            break
+        there = below(child.pid, itself=True).keys() - stopped
+        if not there:
+            break
+        _signal(there, signal.SIGSTOP)
+        stopped |= there
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
+    _signal(stopped, signal.SIGKILL)
     child.wait()
     for stream in (child.stdin, child.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def _signal(numbers: Iterable[int], which: signal.Signals) -> None:
+    for number in numbers:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(number, which)

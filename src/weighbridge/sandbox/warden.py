@@ -18,7 +18,8 @@ import signal
 import sys
 import time
 
-from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.sandbox.cost import below, cost_of
 from weighbridge.sandbox.disks import Disks
 from weighbridge.sandbox.inside import STARTED, become
 from weighbridge.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
@@ -27,6 +28,7 @@ from weighbridge.sandbox.order import as_json, from_json
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from weighbridge.sandbox.cost import Cost
     from weighbridge.sandbox.order import Order
 
 _LOOK_EVERY = 0.1
@@ -36,14 +38,6 @@ _LOOKING = 4
 _SHORTEST = 0.002
 _CLEARING = 5.0
 """Seconds that killing may take; a process in the kernel's hands dies when it comes back."""
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class _Cost(NamedTuple):
-    processes: int
-    memory: int
-    cpu_seconds: float
 
 
 def main() -> NoReturn:
@@ -148,7 +142,8 @@ def _watch(order: Order, child: int) -> tuple[str, int]:
         if now - started >= bounds.wall_seconds:
             return "time", 0
         if now - looked >= pause:
-            reached = _reached(order, _cost()) or ("scratch" if disks.full(_processes()) else "")
+            processes = below(os.getpid())
+            reached = _reached(order, cost_of(processes.values())) or ("scratch" if disks.full(processes) else "")
             if reached:
                 return reached, 0
             looked = time.monotonic()
@@ -163,7 +158,7 @@ def _ending(code: int) -> tuple[str, int]:
     return ("signal", number) if 0 < number < signal.NSIG else ("exit", code)
 
 
-def _reached(order: Order, cost: _Cost) -> str:
+def _reached(order: Order, cost: Cost) -> str:
     bounds = order.bounds
     if cost.processes > bounds.processes:
         return "processes"
@@ -172,47 +167,11 @@ def _reached(order: Order, cost: _Cost) -> str:
     return "cpu" if cost.cpu_seconds > bounds.cpu_seconds else ""
 
 
-def _processes() -> dict[int, tuple[int, list[bytes]]]:
-    """Every process below this one: its parent, and the fields of its `stat` from the state on."""
-    found = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        found[int(name)] = (int(fields[1]), fields)
-    own = {os.getpid()}
-    below: dict[int, tuple[int, list[bytes]]] = {}
-    grown = True
-    while grown:
-        grown = False
-        for number, (parent, fields) in found.items():
-            if parent in own and number not in own:
-                own.add(number)
-                below[number] = (parent, fields)
-                grown = True
-    return below
-
-
-def _cost() -> _Cost:
-    """What everything below the warden costs. Pages that processes share count for each: that errs on the safe side."""
-    processes = memory = 0
-    ticks = 0
-    for _, fields in _processes().values():
-        processes += int(fields[17])
-        memory += int(fields[21]) * _PAGE
-        ticks += sum(map(int, fields[11:15]))
-    return _Cost(processes, memory, ticks / _TICKS)
-
-
 def _clear() -> None:
     """Kill everything below the warden until nothing is left."""
     until = time.monotonic() + _CLEARING
     while time.monotonic() < until:
-        left = _processes()
+        left = below(os.getpid())
         for number, (_, fields) in left.items():
             if fields[0] != b"Z":
                 try:

@@ -17,6 +17,7 @@ from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.bodies import BadRequest, answer, read_json
 from weighbridge.web.following import follow
 from weighbridge.web.metrics import MEDIA
+from weighbridge.web.tracing import on_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,6 @@ _ID = re.compile(r"[0-9a-f]{8,64}")
 LIMIT = Query("limit", "How many at the most", {"type": "integer", "minimum": 1, "maximum": MOST_PAGE})
 NEXT = Query("before", "The `next` of the page before", {"type": "integer", "minimum": 1})
 REPOSITORY = Query("repository", "Only of this repository, and of those below it")
-MOST_SHOWN_TOKENS = 1000
 
 
 def api_rules(desk: Desk) -> tuple[Rule, ...]:
@@ -150,6 +150,7 @@ def _intakes(desk: Desk) -> tuple[Rule, ...]:
             raise BadRequest(429, error.cause, {"retry-after": str(error.retry_after)}) from error
         except KeyTaken as error:
             raise BadRequest(409, error.cause) from error
+        on_span(request, intake=job.id, stage=job.stage)
         return answer(intake_row(job), 202 if new else 200, {"location": f"/v1/intakes/{job.id}"})
 
     async def listed(request: Request) -> Response:
@@ -339,9 +340,21 @@ def _tokens(desk: Desk) -> tuple[Rule, ...]:
         return caller.sees_all or ("*" not in tenants and all(map(caller.sees, tenants)))
 
     async def listed(request: Request) -> Response:
-        caller = caller_of(request)
-        rows = [one for one in await desk.work(desk.accounts.tokens) if his(caller, one.tenants)]
-        return page("tokens", [_token_row(row) for row in rows[:MOST_SHOWN_TOKENS]], "")
+        caller, limit = caller_of(request), number_of(request, "limit", MOST_PAGE, MOST_PAGE)
+        last = request.query_params.get("after", "")
+        if last and not _ID.fullmatch(last):
+            raise BadRequest(400, "after is not what a page gave as next")
+
+        def read(after: str) -> list[Token]:
+            found: list[Token] = []
+            while len(found) <= limit and (some := desk.accounts.tokens(after=after, limit=MOST_PAGE)):
+                found += [one for one in some if his(caller, one.tenants)]
+                after = some[-1].id
+            return found
+
+        rows = await desk.work(lambda: read(last))
+        following = rows[limit - 1].id if len(rows) > limit else ""
+        return page("tokens", [_token_row(row) for row in rows[:limit]], following)
 
     async def add(request: Request) -> Response:
         asked = shapes.checked(await read_json(request, MOST_BODY), shapes.NEW_TOKEN)
@@ -355,12 +368,11 @@ def _tokens(desk: Desk) -> tuple[Rule, ...]:
 
     async def revoke(request: Request) -> Response:
         caller, identity = caller_of(request), request.path_params["id"]
-        known = {one.id: one for one in await desk.work(desk.accounts.tokens)}
-        if identity not in known or not his(caller, known[identity].tenants):
+        known: Token | None = await desk.work(lambda: desk.accounts.token(identity))
+        if known is None or not his(caller, known.tenants):
             raise BadRequest(404, "there is no such token")
         await desk.work(lambda: desk.accounts.revoke_token(identity, who=caller.name))
-        (token,) = (one for one in await desk.work(desk.accounts.tokens) if one.id == identity)
-        return answer(_token_row(token))
+        return answer(_token_row(await desk.work(lambda: desk.accounts.token(identity))))
 
     made = {**shapes.TOKEN, "properties": {"token": shapes.TEXT, **shapes.TOKEN["properties"]}}
     return (
@@ -369,8 +381,9 @@ def _tokens(desk: Desk) -> tuple[Rule, ...]:
             ("GET",),
             "admin",
             listed,
-            "Tokens, without their secrets",
+            "Tokens, the newest first, without their secrets",
             scope="rows",
+            query=(Query("after", "The `next` of the page before: the id of the last token that was seen"), LIMIT),
             gives=shapes.listing("tokens", shapes.TOKEN),
         ),
         Rule(

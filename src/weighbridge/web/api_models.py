@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from weighbridge.attest.trusted import trust_of
-from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
+from weighbridge.core.settings import STAGES
 from weighbridge.gate.exemption import stamp
-from weighbridge.index.decisions import entries
+from weighbridge.index.models import Index
 from weighbridge.pipelines.granting import exemptions_for
-from weighbridge.registry.open import find_repositories, open_store
+from weighbridge.registry.open import open_store
 from weighbridge.registry.read import load_model
 from weighbridge.web import shapes
 from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.api import LIMIT, MOST_BODY, MOST_PAGE, NEXT, REPOSITORY, number_of, page
 from weighbridge.web.bodies import BadRequest, answer, read_json
+from weighbridge.web.catalogue import believed, catalogue
+from weighbridge.web.decided import listed as decisions_of
+from weighbridge.web.decided import take_up, wanted_by
 from weighbridge.web.exempting import grant_for, of_his, revoke_for
 
 if TYPE_CHECKING:
@@ -29,11 +31,9 @@ if TYPE_CHECKING:
     from weighbridge.gate.exemption import Exemption
     from weighbridge.registry.base import Reference
     from weighbridge.registry.read import StoredModel
-    from weighbridge.web.access import Caller
     from weighbridge.web.desk import Desk
 
-MOST_ENTRIES, PAGE = 2000, 200
-"""Decisions that are looked through for one page of a caller's, and read at a time."""
+_FILTERS = ("stage", "decision", "refused")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -55,42 +55,21 @@ def reference_in(desk: Desk, repository: str, tag: str, digest: str) -> Referenc
 
 
 def _models(desk: Desk) -> tuple[Rule, ...]:
-    settings = desk.site.settings
-
-    def names(caller: Caller, below: str) -> list[str]:
-        prefix = "" if settings.registry.startswith("oci:") else settings.registry.partition("/")[2].rstrip("/")
-        found = [
-            name.removeprefix(f"{prefix}/") if prefix else name
-            for _, name in find_repositories(settings.registry, settings)
-        ]
-        return sorted(
-            one for one in found if caller.sees(one) and (not below or one == below or one.startswith(f"{below}/"))
-        )
+    settings, index = desk.site.settings, Index(desk.engine)
 
     def tags(repository: str) -> tuple[str, ...]:
         return open_store(desk.place(f"{repository}:latest")[0], settings).tags()
 
-    def rows(caller: Caller, below: str, after: str, limit: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for name in names(caller, below) if settings.registry else []:
-            if name < after.partition(":")[0]:
-                continue
-            store = open_store(desk.place(f"{name}:latest")[0], settings)
-            for tag in store.tags():
-                if f"{name}:{tag}" <= after:
-                    continue
-                digest = str(store.resolve(store.reference(tag=tag)).digest)
-                found.append({"repository": name, "tag": tag, "digest": digest})
-                if len(found) == limit:
-                    return found
-        return found
-
     async def listed(request: Request) -> Response:
         limit, after = number_of(request, "limit", 50, MOST_PAGE), request.query_params.get("after", "")
-        below = request.query_params.get("repository", "")
-        found = await desk.work(lambda: rows(caller_of(request), below, after, limit))
-        last = f"{found[-1]['repository']}:{found[-1]['tag']}" if len(found) == limit else ""
-        return page("models", found, last)
+        caller, below = caller_of(request), request.query_params.get("repository", "")
+
+        def read() -> dict[str, Any]:
+            state = believed(index, settings)
+            rows, following = catalogue(index, settings, caller, below=below, after=after, limit=limit)
+            return {"models": rows, "next": following, "index": state}
+
+        return answer(await desk.work(read))
 
     async def one(request: Request) -> Response:
         repository = request.path_params["repository"]
@@ -115,7 +94,7 @@ def _models(desk: Desk) -> tuple[Rule, ...]:
                 return Plain(item.bundle, 200, {**named, "content-disposition": 'attachment; filename="bundle.json"'})
         raise BadRequest(404, "the model has no such evidence")
 
-    after = Query("after", "The `next` of the page before")
+    after = Query("after", "The `next` of the page before: the last repository and tag that were seen")
     tag = Query("tag", "The tag of one model")
     digest = Query("digest", "The digest of its manifest", {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})
     which = Query("evidence", "The digest of the evidence, as the model shows it", digest.schema)
@@ -125,10 +104,10 @@ def _models(desk: Desk) -> tuple[Rule, ...]:
             ("GET",),
             "viewer",
             listed,
-            "Models of the default registry, by name",
+            "Models of the default registry by name, out of the index; `index.why` says if some may be missing",
             scope="rows",
             query=(REPOSITORY, after, LIMIT),
-            gives=shapes.listing("models", shapes.MODEL),
+            gives=shapes.listing("models", shapes.MODEL, index=shapes.INDEX),
         ),
         Rule(
             "/v1/models/{repository:path}",
@@ -169,48 +148,44 @@ def _model(repository: str, model: StoredModel) -> dict[str, Any]:
 
 
 def _decisions(desk: Desk) -> tuple[Rule, ...]:
-    def repository_of(said: dict[str, Any]) -> str:
-        try:
-            return desk.place(str(said.get("reference", "")))[1]
-        except UsageError:
-            return ""
-
-    def rows(caller: Caller, below: str, before: int, limit: int) -> tuple[list[dict[str, Any]], int]:
-        found: list[dict[str, Any]] = []
-        looked = 0
-        while looked < MOST_ENTRIES:
-            several = entries(desk.engine, before=before, limit=PAGE)
-            for entry in several:
-                before = entry.sequence
-                said = json.loads(entry.document)
-                name = repository_of(said)
-                mine = caller.sees(name) if name else caller.sees_all
-                if mine and (not below or name == below or name.startswith(f"{below}/")):
-                    shown = {"sequence": entry.sequence, "hash": entry.hash, "repository": name, "decision": said}
-                    found.append(shown)
-                if len(found) == limit:
-                    return found, before
-            looked += len(several)
-            if len(several) < PAGE:
-                return found, 0
-        return found, before
+    index = Index(desk.engine)
 
     async def listed(request: Request) -> Response:
         limit, before = number_of(request, "limit", 50, MOST_PAGE), number_of(request, "before", 0)
-        below = request.query_params.get("repository", "")
-        found, following = await desk.work(lambda: rows(caller_of(request), below, before, limit))
-        return page("decisions", found, following)
+        caller, asked = caller_of(request), {name: request.query_params.get(name, "") for name in _FILTERS}
+        if asked["decision"] not in ("", "allow", "deny"):
+            raise BadRequest(400, "decision is neither allow nor deny")
+        if asked["stage"] and asked["stage"] not in STAGES:
+            raise BadRequest(400, f"stage is not one of {', '.join(STAGES)}")
+        wanted = wanted_by(desk.site.settings, caller, request.query_params.get("repository", ""), **asked)
 
+        def read() -> dict[str, Any]:
+            left = take_up(index)
+            found = decisions_of(desk, index, caller, wanted, before=before, limit=limit)
+            rows = [
+                {"sequence": one.entry.sequence, "hash": one.entry.hash, "repository": one.repository}
+                | {"decision": one.said}
+                for one in found.rows
+            ]
+            return {"decisions": rows, "next": str(found.following or ""), "behind": left}
+
+        return answer(await desk.work(read))
+
+    filters = (
+        Query("stage", "Only for this stage", shapes.STAGE),
+        Query("decision", "Only these", {"type": "string", "enum": ["allow", "deny"]}),
+        Query("refused", "Only where this requirement was not met"),
+    )
     return (
         Rule(
             "/v1/decisions",
             ("GET",),
             "viewer",
             listed,
-            "Decisions, the newest first; a page may be short, and `next` says whether more may come",
+            "Decisions, the newest first; `behind` counts those at the end of the log that are not taken up yet",
             scope="rows",
-            query=(REPOSITORY, NEXT, LIMIT),
-            gives=shapes.listing("decisions", shapes.DECISION),
+            query=(REPOSITORY, *filters, NEXT, LIMIT),
+            gives=shapes.listing("decisions", shapes.DECISION, behind=shapes.COUNT),
         ),
     )
 

@@ -20,6 +20,7 @@ from weighbridge.web.bodies import BadRequest, answer, read_json
 from weighbridge.web.fence import guarded, of_a_tenant
 from weighbridge.web.gate import gate_rules
 from weighbridge.web.site import decide_on
+from weighbridge.web.tracing import on_span
 from weighbridge.web.webhook import Ruling, read_review, review_answer, rule_on
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
             raise BadRequest(400, f"the body must have a reference, and a stage of {', '.join(STAGES)}")
         of_a_tenant(request, desk, reference)
         decision = await in_time(lambda until: decide_on(site, reference, stage, pinned=False, until=until))
+        on_span(request, stage=stage, decision="allow" if decision.allowed else "deny")
         site.log({"path": "/v1/admit", "asked": reference, **decision.document()})
         return answer(decision.document())
 
@@ -87,6 +89,7 @@ def build(site: Site, desk: Desk | None = None) -> Starlette:
             ruling = Ruling((f"there was no answer within {site.seconds:g} seconds",))
         except Exception as error:  # noqa: BLE001 -- the fence: what we cannot judge is denied
             ruling = Ruling((f"an error inside weighbridge ({type(error).__name__}); nothing was decided",))
+        on_span(request, stage=stage, decision="allow" if ruling.allowed else "deny")
         site.log(_record(asked.request, stage, ruling))
         return answer(review_answer(asked.uid, ruling))
 

@@ -124,7 +124,8 @@ def open_desk(site: Site, engine: Engine, *, local: bool, sign_in: SignIn | None
     from weighbridge.web.pages.view import Kept
     from weighbridge.web.sign_in import sign_in_rules
 
-    jobs, accounts, alerts = Jobs(engine), Accounts(engine), Alerts(engine)
+    seal = site.gate.sealing()
+    jobs, accounts, alerts = Jobs(engine, seal=seal), Accounts(engine, seal=seal), Alerts(engine, seal)
     rates = Rates(0 if local else site.settings.server.rate)
     desk = Desk(site, engine, jobs, accounts, alerts, Metrics(THREADS), rates, sign_in, local, Kept())
     rules = (*api_rules(desk), *model_rules(desk), *sign_in_rules(desk))

@@ -84,4 +84,4 @@ def _signer(settings: Settings) -> Signer:
 
 def _note(desk: Desk, caller: Caller, what: str, subject: str, detail: str) -> None:
     with told(), writing(desk.engine) as connection:
-        note_change(connection, caller.name, what, subject, detail)
+        note_change(connection, caller.name, what, subject, detail, seal=desk.site.gate.sealing())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.web.access import CALLER, GATE, NOBODY, PUBLIC, Caller, caller_of, up_to
 from weighbridge.web.bodies import BadRequest
@@ -53,7 +54,7 @@ def guarded(rule: Rule, desk: Desk | None) -> Handler:
             _from_our_pages(request, desk)
         if rule.scope in ("path", "rows"):
             asked = request.path_params.get("repository") or request.query_params.get("repository", "")
-            if asked and not caller.sees(asked):
+            if asked and (plain(asked, 600) != asked or not caller.sees(asked)):
                 raise BadRequest(404, "there is no such repository")
         return await rule.handler(request)
 

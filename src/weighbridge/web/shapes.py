@@ -33,9 +33,9 @@ def record(properties: Mapping[str, Any], *, optional: tuple[str, ...] = ()) -> 
     }
 
 
-def listing(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
+def listing(name: str, item: Mapping[str, Any], **more: Mapping[str, Any]) -> dict[str, Any]:
     """A page of records, and what to ask for the next one with; empty if there is none."""
-    return record({name: {"type": "array", "items": dict(item)}, "next": TEXT})
+    return record({name: {"type": "array", "items": dict(item)}, "next": TEXT, **more})
 
 
 SUBMISSION = record(
@@ -62,6 +62,7 @@ INTAKE = record(
 RESULT = record({"state": TEXT, "why": TEXT, "intake": {"type": "object"}})
 QUEUE = record(dict.fromkeys(("waiting", "running", "done", "refused", "failed", "cancelled"), COUNT))
 MODEL = record({"repository": TEXT, "tag": TEXT, "digest": TEXT})
+INDEX = record({"walked": TEXT, "why": TEXT})
 MODEL_PAGE = record(
     {
         **dict.fromkeys(("repository", "digest"), TEXT),

@@ -1,25 +1,46 @@
-"""A span of OpenTelemetry around every request, where OTEL_EXPORTER_OTLP_ENDPOINT says where spans go; else nothing."""
+"""A span of OpenTelemetry around every request, where OTEL_EXPORTER_OTLP_ENDPOINT says where spans go; else nothing.
+
+    name         METHOD ROUTE, as `POST /v1/admit`; kind server; the parent is that of `traceparent`
+    status       error for 500 and above; what went wrong is said to the caller and in the log, never here
+    attributes   http.request.method (`_OTHER` if it is none that HTTP knows), http.route, http.response.status_code,
+                 weighbridge.request (the X-Request-Id of the answer), and what a handler adds with `on_span`:
+                 weighbridge.decision, weighbridge.stage, weighbridge.intake
+
+Nothing of what was sent is in a span: no path, no query, no header, no name of a model or a source. Tokens, cookies and
+signed addresses travel in all of these.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from contextlib import contextmanager
 
-from weighbridge.core.errors import UsageError
 from weighbridge.core.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from starlette.requests import Request
     from starlette.types import Scope
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+TOLD = "weighbridge.traced"
+"""Where a request's scope keeps what its handler adds to the span."""
+PATIENCE = 4.0
+"""Seconds for the last spans."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
+MISSING = f"{ENDPOINT} is set, and no traces are sent: pip install 'weighbridge[otel]'"
 
 
-def begin_tracing() -> bool:
-    """Have spans sent, if the environment says where to. Raises UsageError if the libraries are not there."""
+def begin_tracing() -> str:
+    """Have spans sent, if the environment says where to; a sentence if that cannot be done, else nothing.
+
+    The gate does not depend on it: whoever watches is told, and everybody is answered.
+    """
     if not os.environ.get(ENDPOINT):
-        return False
+        return ""
     try:
         from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -27,36 +48,70 @@ def begin_tracing() -> bool:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise UsageError(
-            f"{ENDPOINT} is set, and traces need OpenTelemetry", "pip install 'weighbridge[otel]'"
-        ) from None
+        return MISSING
     provider = TracerProvider(resource=Resource.create({"service.name": "weighbridge"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    return True
+    return ""
+
+
+def end_tracing() -> None:
+    """Send what was not sent yet, for as long as somebody who stops a server may be made to wait."""
+    if not os.environ.get(ENDPOINT) or "opentelemetry.sdk.trace" not in sys.modules:
+        return
+    from opentelemetry import trace
+
+    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if flush is not None:
+        sending = threading.Thread(target=flush, daemon=True)
+        sending.start()
+        sending.join(PATIENCE)
+
+
+def on_span(request: Request, **told: str) -> None:
+    """Add to the span of a request, if it has one. Only words of ours: what a stranger sent has no place there."""
+    request.scope.setdefault(TOLD, {}).update({f"weighbridge.{name}": text for name, text in told.items()})
 
 
 @contextmanager
 def span_of(scope: Scope, number: str) -> Iterator[Callable[[str, int], None]]:
     """A span of one request; what it gives is told the route and the status at the end."""
     if not os.environ.get(ENDPOINT):
-        yield lambda _route, _status: None
+        yield _nothing
         return
-    from opentelemetry import propagate, trace
-
+    try:
+        from opentelemetry import propagate, trace
+    except ImportError:
+        yield _nothing
+        return
     carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    tracer = trace.get_tracer("weighbridge")
-    with tracer.start_as_current_span("request", propagate.extract(carried), trace.SpanKind.SERVER) as span:
+    method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+    # An error is not recorded as OpenTelemetry would, with its text: that may quote what was sent.
+    around = trace.get_tracer("weighbridge").start_as_current_span(
+        "request",
+        propagate.extract(carried),
+        trace.SpanKind.SERVER,
+        record_exception=False,
+        set_status_on_exception=False,
+    )
+    with around as span:
 
         def ended(route: str, status: int) -> None:
-            span.update_name(f"{scope['method']} {route}")
+            span.update_name(f"{'HTTP' if method == '_OTHER' else method} {route}")
             span.set_attributes(
                 {
-                    "http.request.method": scope["method"],
+                    "http.request.method": method,
                     "http.route": route,
                     "http.response.status_code": status,
                     "weighbridge.request": number,
+                    **scope.get(TOLD, {}),
                 }
             )
+            if status >= 500:
+                span.set_status(trace.StatusCode.ERROR)
 
         yield ended
+
+
+def _nothing(_route: str, _status: int) -> None:
+    """Nobody wants a span."""

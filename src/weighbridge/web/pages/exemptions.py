@@ -9,6 +9,7 @@ from weighbridge.index.models import Index
 from weighbridge.pipelines.exempting import open_exemptions, read_folder
 from weighbridge.web.access import caller_of
 from weighbridge.web.bodies import BadRequest
+from weighbridge.web.catalogue import named_here, sight
 from weighbridge.web.exempting import grant_for, revoke_for
 from weighbridge.web.pages.view import form_rule, link, page_rule
 
@@ -60,7 +61,7 @@ def exemption_rows(desk: Desk, caller: Caller) -> list[dict[str, Any]]:
     """The exemptions of our folder that are about models of the caller's, those that end first on top."""
     settings, now = desk.site.settings, desk.site.now()
     known, _ = open_exemptions(read_folder(settings.exemptions), (), trust_of(settings, now=now), now)
-    index, scope = Index(desk.engine), None if caller.sees_all else caller.tenants
+    index, scope = Index(desk.engine), sight(settings, caller)
     rows = []
     for one in sorted(known, key=lambda one: one.expires)[:MOST]:
         about = index.search(str(one.digest), 1, scope).rows
@@ -78,7 +79,7 @@ def exemption_rows(desk: Desk, caller: Caller) -> list[dict[str, Any]]:
                 "expires": stamp(one.expires),
                 "counts": counts,
                 "state": "counts" if counts else "revoked" if one.revoked else "expired",
-                "reference": f"{about[0].path}@{about[0].manifest}" if about else "",
+                "reference": f"{named_here(settings, about[0].repository)[0]}@{about[0].manifest}" if about else "",
             }
         )
     return rows

@@ -6,6 +6,7 @@ import json
 import re
 
 from weighbridge.attest.trusted import trust_of
+from weighbridge.core.errors import UsageError
 from weighbridge.core.evidence import SCAN_PREDICATE
 from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING
@@ -21,6 +22,7 @@ from weighbridge.web.access import Query
 from weighbridge.web.api import number_of
 from weighbridge.web.api_models import reference_in
 from weighbridge.web.bodies import BadRequest
+from weighbridge.web.catalogue import believed, shown
 from weighbridge.web.pages.decisions import decision_row
 from weighbridge.web.pages.view import page_rule, scope_of
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from weighbridge.index.records import Family, IndexedModel, Known, Scope
+    from weighbridge.core.settings import Settings
+    from weighbridge.index.records import Decided, Family, IndexedModel, Known, Scope
     from weighbridge.render.charts import Svg
     from weighbridge.web.access import Rule
     from weighbridge.web.desk import Desk
@@ -47,26 +50,29 @@ DIGEST = Query("digest", "The digest of its manifest", {"type": "string", "patte
 
 def model_page_rules(desk: Desk) -> tuple[Rule, ...]:
     """The pages of models."""
-    index = Index(desk.engine)
+    index, settings = Index(desk.engine), desk.site.settings
 
     async def listed(request: Request) -> dict[str, Any]:
         asked = {name: request.query_params.get(name, "")[:300] for name in Filters._fields}
         asked["verdict"] = asked["verdict"] if asked["verdict"] in VERDICTS else ""
         asked["proof"] = asked["proof"] if asked["proof"] in PROOFS else ""
         asked["stage"] = asked["stage"] if asked["stage"] in STAGES else ""
-        after, scope = number_of(request, "after", 0), scope_of(request)
+        after, scope = number_of(request, "after", 0), scope_of(request, desk)
 
         def read() -> dict[str, Any]:
             index.follow_log()
-            found = index.page(Filters(**asked), after, PAGE, scope)
+            wanted = Filters(**{**asked, "name": f"{_below(settings)}{asked['name']}" if asked["name"] else ""})
+            found = index.page(wanted, after, PAGE, scope)
             counts = index.counts(scope)
-            return {"rows": [row._asdict() for row in found.rows], "after": found.after, "counts": counts._asdict()}
+            rows = [shown(settings, row) for row in found.rows]
+            state = believed(index, settings)
+            return {"rows": rows, "after": found.after, "counts": counts._asdict(), "index": state}
 
         return {**await desk.work(read), "filters": asked, "verdicts": VERDICTS, "stages": list(STAGES)}
 
     async def one(request: Request) -> dict[str, Any]:
         path, digest = _asked(request)
-        scope = scope_of(request)
+        scope = scope_of(request, desk)
         found: dict[str, Any] = await desk.work(lambda: _everything(desk, index, path, digest, scope))
         return found
 
@@ -83,6 +89,12 @@ def model_page_rules(desk: Desk) -> tuple[Rule, ...]:
             *(desk, "/findings/{repository:path}", "findings.html", "Findings", findings), scope="path", query=(DIGEST,)
         ),
     )
+
+
+def _below(settings: Settings) -> str:
+    """What stands before the names of tenants in paths of the default registry."""
+    place = "" if settings.registry.startswith("oci:") else settings.registry.partition("/")[2].strip("/")
+    return f"{place}/" if place else ""
 
 
 def _asked(request: Request) -> tuple[str, str]:
@@ -103,7 +115,7 @@ def _everything(desk: Desk, index: Index, path: str, digest: str, scope: Scope) 
     family = index.lineage(digest, scope)
     previous = _previous(index, known, scope)
     return {
-        "model": {**model._asdict(), "terms": (), "lineage": (), "findings": (), "evidence": ()},
+        "model": {**model._asdict(), "path": path, "terms": (), "lineage": (), "findings": (), "evidence": ()},
         "before": known.before if known.before != model.verdict else "",
         "reference": str(reference),
         "about": [
@@ -129,10 +141,18 @@ def _everything(desk: Desk, index: Index, path: str, digest: str, scope: Scope) 
         "chain": _chain(model),
         "edges": [edge._asdict() for edge in family.edges],
         "lineage": _lineage(family, digest, path),
-        "decisions": [decision_row(one, path) for one in index.history(digest, 20, scope)],
+        "decisions": [decision_row(one, path) for one in index.history(digest, 100) if _about(desk, one, path)][:20],
         "previous": previous.model.manifest if previous else "",
         "changes": _changes(model, previous.model) if previous else {},
     }
+
+
+def _about(desk: Desk, one: Decided, path: str) -> bool:
+    """Whether a decision is about this repository, and not about the same bytes in another."""
+    try:
+        return desk.place(one.reference)[1] == path
+    except UsageError:
+        return False
 
 
 def _chain(model: IndexedModel) -> Svg:

@@ -12,6 +12,7 @@ from weighbridge.index.records import Filters
 from weighbridge.web.access import caller_of
 from weighbridge.web.api import intake_row, job_of, stamp, submission_of
 from weighbridge.web.bodies import BadRequest
+from weighbridge.web.catalogue import shown, sight
 from weighbridge.web.pages.exemptions import exemption_rows
 from weighbridge.web.pages.view import form_rule, page_rule, scope_of
 
@@ -32,15 +33,15 @@ BLOCKED = ("malicious", "suspicious", "incomplete")
 
 def queue_rules(desk: Desk) -> tuple[Rule, ...]:
     """The front page and the pages of intakes."""
-    index = Index(desk.engine)
+    index, settings = Index(desk.engine), desk.site.settings
 
     def blocked(caller: Caller) -> list[Row]:
-        scope = None if caller.sees_all else caller.tenants
+        scope = sight(settings, caller)
         found = [index.page(Filters(verdict=verdict), 0, SHOWN, scope).rows for verdict in BLOCKED]
         return sorted((row for rows in found for row in rows), key=lambda row: -row.changed)
 
     def everything(request: Request) -> dict[str, Any]:
-        caller, scope = caller_of(request), scope_of(request)
+        caller, scope = caller_of(request), scope_of(request, desk)
         index.follow_log()
         seen = blocked(caller)
         alerts = desk.alerts.listed(caller.tenants, only_open=True, limit=SHOWN + 1)
@@ -55,13 +56,13 @@ def queue_rules(desk: Desk) -> tuple[Rule, ...]:
                 intake_row(job) for job in desk.jobs.listed(tenants=caller.tenants, states=OPEN, limit=SHOWN)
             ],
             "ended": [intake_row(job) for job in jobs if job.ended][:SHOWN],
-            "blocked": [row._asdict() for row in seen[:SHOWN]],
+            "blocked": [shown(settings, row) for row in seen[:SHOWN]],
             "more_blocked": len(seen) > SHOWN,
             "open_alerts": [alert.id for alert in alerts[:SHOWN]],
             "more_alerts": len(alerts) > SHOWN,
             "expiring": expiring,
             "counts": index.counts(scope)._asdict(),
-            "changed": [row._asdict() for row in index.page(Filters(), 0, SHOWN, scope).rows],
+            "changed": [shown(settings, row) for row in index.page(Filters(), 0, SHOWN, scope).rows],
         }
 
     async def front(request: Request) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from weighbridge.index.language import Compare, read_query
 from weighbridge.index.models import Index
 from weighbridge.pipelines.rejudging import todays_knowledge
 from weighbridge.rules import RULES
-from weighbridge.web.access import Query
+from weighbridge.web.access import Query, caller_of
 from weighbridge.web.bodies import BadRequest
+from weighbridge.web.catalogue import believed, shown, sight
 from weighbridge.web.pages.view import page_rule, scope_of
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from weighbridge.core.settings import Settings
     from weighbridge.index.records import Scope
     from weighbridge.rules.base import Rule as JudgingRule
-    from weighbridge.web.access import Rule
+    from weighbridge.web.access import Caller, Rule
     from weighbridge.web.desk import Desk
 
 SHOWN = 50
@@ -31,7 +33,7 @@ _OPERATORS = ("=", "<", ">", " in ")
 
 def reference_rules(desk: Desk) -> tuple[Rule, ...]:
     """The pages of rules, search and status."""
-    index = Index(desk.engine)
+    index, settings = Index(desk.engine), desk.site.settings
 
     async def rules(request: Request) -> dict[str, Any]:
         del request
@@ -43,21 +45,21 @@ def reference_rules(desk: Desk) -> tuple[Rule, ...]:
         found = next((one for one in RULES if one.id == wanted), None)
         if found is None:
             raise BadRequest(404, "there is no such rule")
-        scope = scope_of(request)
+        scope = scope_of(request, desk)
         hits = await desk.work(lambda: ask(index, Compare("rule", "=", (wanted,)), count=SHOWN, scope=scope))
         return {
             "rule": _row(found),
             "sections": list(found.sections().items()),
-            "hits": [row._asdict() for row in hits.rows],
+            "hits": [shown(settings, row) for row in hits.rows],
         }
 
     async def search(request: Request) -> dict[str, Any]:
         asked = request.query_params.get("q", "")[:MOST_ASKED].strip()
-        found: dict[str, Any] = await desk.work(lambda: _search(index, asked, scope_of(request)))
+        found: dict[str, Any] = await desk.work(lambda: _search(index, settings, asked, scope_of(request, desk)))
         return {"asked": asked, **found}
 
     async def status(request: Request) -> dict[str, Any]:
-        found: dict[str, Any] = await desk.work(lambda: _status(desk, index, scope_of(request)))
+        found: dict[str, Any] = await desk.work(lambda: _status(desk, index, caller_of(request)))
         return found
 
     return (
@@ -81,7 +83,7 @@ def _row(rule: JudgingRule) -> dict[str, Any]:
     }
 
 
-def _search(index: Index, asked: str, scope: Scope) -> dict[str, Any]:
+def _search(index: Index, settings: Settings, asked: str, scope: Scope) -> dict[str, Any]:
     nothing: dict[str, Any] = {"rows": [], "more": False, "rules": [], "problem": ""}
     if not asked:
         return nothing
@@ -90,18 +92,19 @@ def _search(index: Index, asked: str, scope: Scope) -> dict[str, Any]:
             answer = ask(index, read_query(asked), count=SHOWN, scope=scope)
         except UsageError as error:
             return {**nothing, "problem": f"{error.cause}. {error.mend or ''}"}
-        return {**nothing, "rows": [row._asdict() for row in answer.rows], "more": answer.more}
+        return {**nothing, "rows": [shown(settings, row) for row in answer.rows], "more": answer.more}
     found = index.search(asked, SHOWN, scope)
     words = asked.lower().split()
     rules = [_row(rule) for rule in RULES if all(word in f"{rule.id} {rule.title}".lower() for word in words)]
-    return {**nothing, "rows": [row._asdict() for row in found.rows], "more": found.more, "rules": rules[:SHOWN]}
+    return {**nothing, "rows": [shown(settings, row) for row in found.rows], "more": found.more, "rules": rules[:SHOWN]}
 
 
-def _status(desk: Desk, index: Index, scope: Scope) -> dict[str, Any]:
+def _status(desk: Desk, index: Index, caller: Caller) -> dict[str, Any]:
     from weighbridge.index.sheets import last_sweep
 
-    counts = index.counts(scope)
-    jobs = desk.jobs.counts()
+    counts = index.counts(sight(desk.site.settings, caller))
+    jobs = desk.jobs.counts(caller.tenants)
+    state = believed(index, desk.site.settings)
     rows = [
         ("Weighbridge", Tool().version),
         ("Knowledge", todays_knowledge().version),
@@ -111,6 +114,7 @@ def _status(desk: Desk, index: Index, scope: Scope) -> dict[str, Any]:
             "by an issuer" if desk.sign_in is not None else "none: this machine only" if desk.local else "tokens",
         ),
         ("Models in the index", f"{counts.models:,}"),
+        ("Index made from the registry", state["why"] or state["walked"]),
         ("Models without a verdict", f"{counts.verdicts.get('unknown', 0):,}"),
         ("Intakes", ", ".join(f"{count} {state}" for state, count in jobs.items() if count) or "none yet"),
         ("Waiting for", f"{desk.jobs.oldest():.0f} s"),

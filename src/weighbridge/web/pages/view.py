@@ -19,6 +19,7 @@ from weighbridge.render.charts import Svg
 from weighbridge.render.terminal import size_text
 from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.bodies import BadRequest, answer
+from weighbridge.web.catalogue import sight
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -172,10 +173,9 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: value.strip() for name, value in pairs}
 
 
-def scope_of(request: Request) -> Scope:
+def scope_of(request: Request, desk: Desk) -> Scope:
     """Whose models the caller may see."""
-    caller = caller_of(request)
-    return None if caller.sees_all else caller.tenants
+    return sight(desk.site.settings, caller_of(request))
 
 
 def link(path: str, **query: object) -> str:
