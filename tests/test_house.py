@@ -44,7 +44,6 @@ READ_BY_OTHERS = {
     "scan_html": "by the name of its format",
     "CODE_TYPE": "one of the media types of the specification",
     "FAMILIES": "checked above",
-    "broken_at": "a test walks the chain of changes by it",
     "NEWEST_IR": "compared with the package by a test",
     "SENTINEL_CHARACTERS": "a limit of the platform, held by a test",
 }
