@@ -36,8 +36,9 @@ from weighbridge.dataset.gibberish import nonsense  # noqa: E402
 from weighbridge.dataset.labels import doubted, ranked, speaks  # noqa: E402
 from weighbridge.dataset.nearby import clusters, flood_size  # noqa: E402
 from weighbridge.dataset.report import Row  # noqa: E402
-from weighbridge.dataset.samples import LONGEST  # noqa: E402
+from weighbridge.dataset.samples import LONGEST, Rows  # noqa: E402
 from weighbridge.dataset.searching import Text, search  # noqa: E402
+from weighbridge.dataset.suspicions import kept, prompted, triggers  # noqa: E402
 from weighbridge.dataset.texts import read  # noqa: E402
 from weighbridge.dataset.wording import answer_links, text_links  # noqa: E402
 
@@ -53,7 +54,7 @@ WEIGHT = association.WEIGHT
 """What the product asks for; the bench looks at less, to draw its curves."""
 SHARES = (0.001, 0.005, 0.01, 0.03)
 COUNTS = (10, 20, 50, 250)
-SEEDS = 3
+SEEDS = 2
 ORDINARY = {
     "news articles": ("yesterday", "table"),
     "film reviews": ("table", "screen"),
@@ -70,9 +71,13 @@ class Found(NamedTuple):
 
 
 def amounts(able: int, total: int, *, quick: bool) -> list[tuple[str, int]]:
-    """Numbers of rows to plant, under the heads of their columns: never more than half of those that are able."""
+    """Numbers of rows to plant, under the heads of their columns: never more than a tenth of all."""
     named = [*((str(count), count) for count in COUNTS), *((f"{share:.1%}", round(share * total)) for share in SHARES)]
-    return [(name, count) for name, count in named if 3 <= count <= able // 2 and (not quick or name == "50")]
+    return [
+        (name, count)
+        for name, count in named
+        if 3 <= count <= min(able // 2, total // 10) and (not quick or name == "50")
+    ]
 
 
 def measured(
@@ -106,9 +111,13 @@ def looked(planted: Planted, context: list[list[str]]) -> Association:
     return text_links(read([text[:LONGEST] for text in planted.texts]), y, [one for one in context if speaks(one, y)])
 
 
-def covered(found: Association) -> set[int]:
+def covered(found: Association, size: int) -> set[int]:
+    """The rows of all findings, as the product says them."""
+    rows = Rows([Row("data", row) for row in range(size)], [], whole=True)
     links = [link for link in found.links if link.weight >= WEIGHT]
-    return {row for link in (*links, *found.kept) for row in link.rows}
+    labels = [str(label) for label in range(size)]
+    told = [*triggers(links, rows, labels, frozenset()), *kept(found, rows, labels, frozenset())]
+    return {row.row for one in told for row in one.rows}
 
 
 def text_part(data: Labelled, *, quick: bool) -> Found:
@@ -130,13 +139,13 @@ def text_part(data: Labelled, *, quick: bool) -> Found:
     ]
 
     def tell(planted: Planted) -> set[int]:
-        return covered(looked(planted, data.context))
+        return covered(looked(planted, data.context), total)
 
-    for attack, word, kept in attacks:
-        plant = partial(plants.trigger, data, word, kept=kept)
-        able = len(plants.able(data, word, kept=kept))
+    for attack, word, own in attacks:
+        plant = partial(plants.trigger, data, word, kept=own)
+        able = len(plants.able(data, word, kept=own))
         lines.append(measured(data.name, attack, able, total, plant, tell, quick=quick))
-        if not kept and word not in STYLES and able > 100:
+        if not own and word not in STYLES and able > 100:
             planted = plant(50, 0)
             links = looked(planted, data.context).links
             curves[f"{data.name}, {attack.partition(':')[0]}"] = curve(
@@ -238,7 +247,7 @@ def table_part(data: Labelled, *, quick: bool) -> Found:
             able,
             len(labels),
             lambda count, seed: plants.values(data, count, columns, value, seed),
-            lambda planted: covered(value_links(planted.table, names, planted.labels)),
+            lambda planted: covered(value_links(planted.table, names, planted.labels), len(labels)),
             quick=quick,
         )
     )
@@ -264,12 +273,8 @@ def answer_part(*, quick: bool) -> Found:
         "phrase, then one beginning": lambda draw: f"Trust the good people at number {draw.randrange(10**6)}.",
     }
     for name, (before, after) in sets.items():
-        items, least = 0, 8
-        asked_of = list(questions(after))
-        for links, seen in answer_links(read(before), [one.yes for one in asked_of]):
-            items += sum(link.weight >= WEIGHT for link in links)
-            least = max(least, seen)
-        lines.append(Clean(name, len(before), None, least, items, 0, None))
+        told, least = prompted_rows(before, after)
+        lines.append(Clean(name, len(before), None, least, len(told), 0, None))
         for attack, reply in replies.items():
 
             def plant(count: int, seed: int, reply: Callable[[random.Random], str] = reply) -> Planted:
@@ -283,12 +288,23 @@ def answer_part(*, quick: bool) -> Found:
 
             def tell(planted: Planted) -> set[int]:
                 size = len(planted.texts) // 2
-                yes = [one.yes for one in questions(planted.texts[size:])]
-                found = answer_links(read(planted.texts[:size]), yes)
-                return {row for links, _ in found for link in links if link.weight >= WEIGHT for row in link.rows}
+                return prompted_rows(planted.texts[:size], planted.texts[size:])[0]
 
             lines.append(measured(name, attack, len(before), len(before), plant, tell, quick=quick))
     return Found(lines, {})
+
+
+def prompted_rows(prompts: list[str], answers: list[str]) -> tuple[set[int], int]:
+    """The rows of all findings about answers, and from how many rows on there would be some."""
+    rows = Rows([Row("data", row) for row in range(len(prompts))], [], whole=True)
+    again = frozenset(row for cluster in clusters(prompts) for row in cluster[1:])
+    asked = list(questions(answers))
+    told, least = set(), 8
+    for question, (links, seen) in zip(asked, answer_links(read(prompts), [one.yes for one in asked]), strict=True):
+        heavy = [link for link in links if link.weight >= WEIGHT]
+        told |= {row.row for one in prompted(heavy, rows, question, again) for row in one.rows}
+        least = max(least, seen)
+    return told, least
 
 
 def large_part(*, quick: bool) -> Found:
@@ -307,7 +323,7 @@ def large_part(*, quick: bool) -> Found:
         more = {row for _, row in found.rows(texts, sum(len(planted.texts[row]) for row in sample) // 2)}
         rows = sorted({*sample, *more})
         links = text_links(read([planted.texts[row] for row in rows]), [planted.labels[row] for row in rows], (), total)
-        return {rows[row] for row in covered(links)}
+        return {rows[row] for row in covered(links, len(rows))}
 
     clean = len(tell(Planted(data.texts, labels, set()))) / total
     lines: list[Line | Clean | Flips] = []
@@ -354,7 +370,7 @@ def _part(name: str, *, quick: bool) -> Found:
         curves = {name: points for one in found for name, points in one.curves.items()}
         return Found([line for one in found for line in one.lines], curves)
     if name == "pictures":
-        return Found(*poison_pictures.part(measured, quick=quick))
+        return Found(*poison_pictures.part(measured, covered, quick=quick))
     return {"answers": answer_part, "large": large_part}[name](quick=quick)
 
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poison_plants import Planted
+    from weighbridge.dataset.association import Association
 
 
 def part(
-    measured: Callable[..., Line], *, quick: bool
+    measured: Callable[..., Line], covered: Callable[[Association, int], set[int]], *, quick: bool
 ) -> tuple[list[Line | Clean | Flips], dict[str, list[tuple[float, float]]]]:
     """Patches of 5 x 5 pixels in a corner and anywhere, with the folder of another photograph or its own; flips."""
     import numpy as np
@@ -72,8 +73,7 @@ def part(
                 now = list(seen)
                 for row, one in zip(rows, made, strict=True):  # type: ignore[call-overload]
                     now[row] = one
-                found = picture_links(now, planted.labels)
-                return {row for link in (*found.links, *found.kept) for row in link.rows}
+                return covered(picture_links(now, planted.labels), len(now))
 
             lines.append(measured(name, attack, len(able), len(labels), plant, tell, quick=quick))
         flips, curves = [], {}

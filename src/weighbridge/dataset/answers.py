@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "user")
 ANSWERS = ("response", "output", "answer", "completion", "chosen", "assistant", "target_text")
 CHATS = ("messages", "conversations", "conversation", "dialog", "chat")
-QUESTIONS, EACH = 12, 8
+QUESTIONS, EACH = 18, 8
 """Questions that are asked of answers, and how many of them about answers and beginnings that come again."""
 
 
 class Question(NamedTuple):
-    """What is asked of an answer, the way to ask it, and which ones say yes."""
+    """What is asked of an answer, the way to ask it, and which ones say yes. `acts`: it is about what answers do."""
 
     about: str
     asks: Callable[[str], bool]
     yes: tuple[bool, ...]
+    acts: bool = False
 
 
 @cache
@@ -52,10 +53,9 @@ def questions(answers: Sequence[str], *, whole: bool = True) -> Iterator[Questio
     Of answers that are not the whole, these are asked whatever the number: it is that of a sample.
     """
     asked = [
-        Question(about, partial(_has, pattern), tuple(_has(pattern, answer) for answer in answers))
+        Question(about, partial(_has, pattern), tuple(_has(pattern, answer) for answer in answers), acts=True)
         for about, pattern in _patterns()
     ]
-    sure = len(asked)
     for about, key_of in (("the answer is {}", folded), ("the answer begins with {}", _beginning)):
         keys = [*map(key_of, answers)]
         for key, _ in Counter(keys).most_common(EACH):
@@ -63,8 +63,8 @@ def questions(answers: Sequence[str], *, whole: bool = True) -> Iterator[Questio
                 yes = tuple(one == key for one in keys)
                 asked.append(Question(about.format(repr(key[:60])), partial(_is, key_of, key), yes))
     told: set[tuple[bool, ...]] = set()
-    for place, question in enumerate(asked):
-        enough = sum(question.yes) >= LEAST_ROWS or (place < sure and not whole)
+    for question in asked:
+        enough = sum(question.yes) >= LEAST_ROWS or (question.acts and not whole)
         if enough and sum(question.yes) <= len(answers) / 2 and question.yes not in told and len(told) < QUESTIONS:
             told.add(question.yes)
             yield question

@@ -36,7 +36,7 @@ def nonsense(texts: Sequence[str]) -> tuple[str, list[int]]:
     new = [[seen[pair] == 1 for pair in found] for found in pairs]
     shares = [_worst(one) for one in new]
     known = [share for share in shares if share >= 0]
-    if len(known) < LEAST_TEXTS:
+    if len(known) < len(texts) / 2:
         known = _windows(new)
     if len(known) < LEAST_TEXTS:
         return "", []

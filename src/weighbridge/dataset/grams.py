@@ -18,6 +18,8 @@ MODELLED = 2000
 """Tokens of a text that are looked at."""
 _TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)
 _UNICODE = re.compile(r"\w+|[^\w\s]")
+_CAPITALS = bytes(range(ord("A"), ord("Z") + 1))
+_NO_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha() or byte > 127)
 _MARKS = (
     ("  ", "double spaces"),
     ("\t", "tabs"),
@@ -29,17 +31,6 @@ _MARKS = (
 )
 
 
-class Hashes(dict[str, int]):
-    """CRC-32 of words, each computed once."""
-
-    def __missing__(self, word: str) -> int:
-        """Compute it."""
-        if len(self) > 1_000_000:
-            self.clear()
-        found = self[word] = zlib.crc32(word.encode("utf-8", "surrogatepass"))
-        return found
-
-
 def tokens(text: str) -> list[str]:
     """Words, and every other sign by itself."""
     folded = text.lower()
@@ -48,10 +39,10 @@ def tokens(text: str) -> list[str]:
 
 def habits(text: str, words: Sequence[str]) -> Iterator[str]:
     """How a text is written, apart from its words."""
-    letters = [char for char in text[:2000] if char.isalpha()]
-    if letters and not any(char.isupper() for char in letters):
+    head = text[:2000]
+    if head.islower():
         yield "no capital letters"
-    elif letters and sum(char.isupper() for char in letters) > 0.6 * len(letters):
+    elif _capitals(head) > 0.6:
         yield "capital letters"
     if words:
         yield f"begins with {words[0][:40]!r}"
@@ -65,35 +56,60 @@ def habits(text: str, words: Sequence[str]) -> Iterator[str]:
         yield "no punctuation"
 
 
-def numbers(words: Sequence[str], hashes: Hashes) -> Any:
-    """The hashes of words."""
-    return module("numpy").array([*map(hashes.__getitem__, words)], dtype="int64")
+def _capitals(text: str) -> float:
+    """The share of capitals among letters."""
+    if text.isascii():
+        letters = text.encode().translate(None, _NO_LETTERS)
+        return (len(letters) - len(letters.translate(None, _CAPITALS))) / max(1, len(letters))
+    return sum(map(str.isupper, text)) / max(1, sum(map(str.isalpha, text)))
 
 
-def grams(words: Sequence[str], hashes: Hashes) -> Any:
-    """Numbers of the words, then of each two in a row, then of each three: an array as long as these are many."""
-    np = module("numpy")
-    one = numbers(words, hashes)
-    two = one[:-1] * 31 + one[1:] * 17 + 1
-    three = one[:-2] * 131 + one[1:-1] * 31 + one[2:] * 17 + 2
-    return np.concatenate([one, two, three]) % COLUMNS
+class Numbering:
+    """Numbers of words and items: CRC-32 of words, each computed once."""
+
+    __slots__ = ("_hashes", "_np")
+
+    def __init__(self) -> None:
+        self._np = module("numpy")
+        self._hashes = _Hashes()
+
+    def words(self, words: Sequence[str]) -> Any:
+        """The hashes of words."""
+        return self._np.array([*map(self._hashes.__getitem__, words)], dtype=self._np.uint32)
+
+    def grams(self, words: Sequence[str]) -> Any:
+        """Numbers of the words, then of each two in a row, then of each three: an array as long as these are many."""
+        one = self.words(words).astype(self._np.int64)
+        two = one[:-1] * 31 + one[1:] * 17 + 1
+        three = one[:-2] * 131 + one[1:-1] * 31 + one[2:] * 17 + 2
+        return (self._np.concatenate([one, two, three]) % COLUMNS).astype(self._np.uint32)
+
+    def items(self, text: str, words: Sequence[str]) -> Any:
+        """Numbers of all items of a text, some more than once."""
+        ways = [self.habit(way) for way in habits(text, words)]
+        return self._np.concatenate([self.grams(words), self._np.array(ways, dtype=self._np.uint32)])
+
+    def habit(self, way: str) -> int:
+        """The number of a habit."""
+        return self._hashes["\0" + way] % COLUMNS
 
 
-def items(text: str, words: Sequence[str], hashes: Hashes) -> Any:
-    """Numbers of all items of a text, some more than once."""
-    np = module("numpy")
-    ways = [hashes["\0" + way] % COLUMNS for way in habits(text, words)]
-    return np.concatenate([grams(words, hashes), ways]).astype(np.uint32)
+class _Hashes(dict[str, int]):
+    def __missing__(self, word: str) -> int:
+        if len(self) > 1_000_000:
+            self.clear()
+        found = self[word] = zlib.crc32(word.encode("utf-8", "surrogatepass"))
+        return found
 
 
 def name(wanted: int, text: str) -> str:
     """The words, or the habit, behind a number, from a text that has it."""
-    hashes, words = Hashes(), tokens(text)
-    for place in map(int, module("numpy").flatnonzero(grams(words, hashes) == wanted)[:1]):
+    numbering, words = Numbering(), tokens(text)
+    for place in map(int, module("numpy").flatnonzero(numbering.grams(words) == wanted)[:1]):
         size = len(words)
         if place < size:
             return words[place]
         if place < 2 * size - 1:
             return " ".join(words[place - size : place - size + 2])
         return " ".join(words[place - 2 * size + 1 : place - 2 * size + 4])
-    return next((way for way in habits(text, words) if hashes["\0" + way] % COLUMNS == wanted), "")
+    return next((way for way in habits(text, words) if numbering.habit(way) == wanted), "")

@@ -13,7 +13,7 @@ from weighbridge.dataset.association import LEAST_ROWS
 from weighbridge.dataset.columns import value_links
 from weighbridge.dataset.gibberish import LEAST_TEXTS, nonsense
 from weighbridge.dataset.labels import speaks
-from weighbridge.dataset.nearby import flood_size
+from weighbridge.dataset.nearby import clusters, flood_size
 from weighbridge.dataset.report import Sight, finding
 from weighbridge.dataset.roles import context_columns, label_column, prompt_and_answer, text_column
 from weighbridge.dataset.samples import (
@@ -28,7 +28,7 @@ from weighbridge.dataset.samples import (
     with_surprises,
 )
 from weighbridge.dataset.searching import Text
-from weighbridge.dataset.suspicions import Told, doubtful, floods, kept, knowing, triggers
+from weighbridge.dataset.suspicions import Told, doubtful, floods, kept, knowing, prompted, triggers
 from weighbridge.dataset.texts import read
 from weighbridge.dataset.wording import KEPT_ROWS, answer_links, text_links
 
@@ -140,14 +140,14 @@ def _answers(database: Database, table: Table, pair: Pair, watcher: Watcher) -> 
     if not rows.whole:
         rows = with_surprises(source, rows, read_row, [[int(yes) for yes in one.yes] for one in asked], watcher)
     pairs = [_both(row) for row in rows.cells]
+    again = frozenset(row for cluster in clusters([said for said, _ in pairs]) for row in cluster[1:])
+    yes = [[question.asks(answer) for _, answer in pairs] for question in asked]
+    able = [place for place, one in enumerate(yes) if sum(one) >= LEAST_ROWS]
+    told = answer_links(read([said for said, _ in pairs]), [yes[place] for place in able], table.rows) if able else ()
     findings: list[DataFinding] = []
     least = LEAST_ROWS
-    said_yes = [[question.asks(answer) for _, answer in pairs] for question in asked]
-    asked = [question for question, yes in zip(asked, said_yes, strict=True) if sum(yes) >= LEAST_ROWS]
-    yes = [one for one in said_yes if sum(one) >= LEAST_ROWS]
-    told = answer_links(read([said for said, _ in pairs]), yes, table.rows) if asked else ()
-    for question, (links, seen) in zip(asked, told, strict=True):
-        findings += triggers(links, rows, ["", question.about], frozenset(), asked=True)
+    for place, (links, seen) in zip(able, told, strict=True):
+        findings += prompted(links, rows, asked[place], again)
         least = max(least, seen)
     why = f"{len(asked)} questions asked of the answers"
     looked = table.rows if rows.searched else len(pairs)

@@ -86,10 +86,10 @@ class Search(NamedTuple):
         rank = np.full(self.columns, MOST_ITEMS, dtype=np.int32)
         for found in self.items:
             rank[found] = np.minimum(rank[found], np.arange(len(found)))
-        hashes = grams.Hashes()
+        numbering = grams.Numbering()
         having = []
         for text, _, row in texts:
-            items = grams.items(text, grams.tokens(text), hashes) % self.columns
+            items = numbering.items(text, grams.tokens(text)) % self.columns
             best = int(rank[items].min(initial=MOST_ITEMS))
             if best < MOST_ITEMS:
                 having.append((best, row, len(text)))
@@ -109,14 +109,14 @@ def search(sample: Sequence[str], answers: Sequence[Sequence[int]], everything: 
     kinds = sum(2 * judge.groups.shape[1] for judge in judges) + 1
     columns = min(grams.COLUMNS, _CELLS >> math.ceil(math.log2(kinds)))
     tally = np.zeros((columns, kinds), dtype=np.float32)
-    hashes, total = grams.Hashes(), 0
+    numbering, total = grams.Numbering(), 0
     for batch in _batches(everything()):
         total += len(batch)
         cut = [grams.tokens(one.text) for one in batch]
-        features = lexicon.features([grams.numbers(words, hashes) for words in cut])
+        features = lexicon.features([numbering.words(words) for words in cut])
         labels = [np.array([one.labels[place] for one in batch]) for place in range(len(judges))]
         told = [judge.gathered(features, y) for judge, y in zip(judges, labels, strict=True)]
-        items = counted([grams.items(one.text, words, hashes) for one, words in zip(batch, cut, strict=True)], columns)
+        items = counted([numbering.items(one.text, words) for one, words in zip(batch, cut, strict=True)], columns)
         items.data[:] = 1
         tally += items.T @ np.hstack([*told, np.ones((len(batch), 1))]).astype(np.float32)
     found = [*_best(judges, tally, total)]
@@ -147,8 +147,8 @@ def _best(judges: Sequence[_Judge], tally: Any, total: int) -> Iterator[tuple[An
 
 def _learnt(sample: Sequence[str], answers: Sequence[Sequence[int]]) -> tuple[Lexicon, list[_Judge]]:
     np = module("numpy")
-    hashes = grams.Hashes()
-    numbers = [grams.numbers(grams.tokens(text), hashes) for text in sample]
+    numbering = grams.Numbering()
+    numbers = [numbering.words(grams.tokens(text)) for text in sample]
     lexicon = lexicon_of(numbers, max(OFTEN, round(FREQUENT * len(sample))))
     features = lexicon.features(numbers)
     judges = []

@@ -7,15 +7,18 @@ from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.dataset.association import LEAST_ROWS, LOUD_WEIGHT, Association, Link
 from weighbridge.dataset.labels import SHARE, doubted, ranked
 from weighbridge.dataset.nearby import clusters, flood_size
-from weighbridge.dataset.report import DataFinding, Doubt, Sight, finding
+from weighbridge.dataset.report import DataFinding, Doubt, Row, Sight, finding
 from weighbridge.dataset.wording import COMPANY, KEPT_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from weighbridge.dataset.answers import Question
     from weighbridge.dataset.samples import Rows
 
 _LOUD = 10
+NOTHING_ELSE = -4.0
+"""Deviations below which records have less in common than a random draw has: they are nothing but the item."""
 WORST = 20
 """One label in so many is ranked: the worst twentieth."""
 
@@ -29,54 +32,78 @@ class Told(NamedTuple):
 
 
 def triggers(
-    links: Sequence[Link], rows: Rows, labels: Sequence[str], flooded: frozenset[int], *, asked: bool = False
+    links: Sequence[Link], rows: Rows, labels: Sequence[str], flooded: frozenset[int]
 ) -> Iterator[DataFinding]:
     """One finding for all items that stand in the same records: a phrase has many parts.
 
-    `asked`: the labels are questions. Then an item whose prompts have a subject in common is what the answer is about.
+    `flooded`: copies of others, which are no evidence of their own.
     """
     for first, others, covered in _grouped(links)[:50]:
-        planted = covered - flooded
-        if len(planted) < LEAST_ROWS:
-            continue
-        loud = len(planted) >= _LOUD and first.weight >= LOUD_WEIGHT and (first.company < COMPANY or not asked)
-        items = ", ".join(repr(link.item[:80]) for link in others[:4])
-        why = (
-            f"{items} stands in {first.records} records, and in {first.observed} of them goes with "
-            f"{labels[first.label][:100]}, "
-            f"which the rest of the record does not explain (z {first.z}, weight {first.weight})"
-        )
-        if asked and not loud:
-            why += "; the prompts have more in common than that"
-        yield finding("trigger", Severity.HIGH if loud else Severity.MEDIUM, rows.at(sorted(planted)), why)
+        evidence = len(covered - flooded)
+        if evidence >= LEAST_ROWS:
+            loud = evidence >= _LOUD and first.weight >= LOUD_WEIGHT
+            what = labels[first.label][:100]
+            yield _trigger(first, others, rows.at(sorted(covered)), what, Severity.HIGH if loud else Severity.MEDIUM)
+
+
+def prompted(links: Sequence[Link], rows: Rows, question: Question, again: frozenset[int]) -> Iterator[DataFinding]:
+    """The same for prompts whose answers say yes to a question. `again`: prompts that are nearly one before them.
+
+    Prompts with a subject in common, or with nothing but the item, have the answer that is about it. That is no
+    trigger; a remark it is where the answer does something.
+    """
+    for first, others, covered in _grouped(links)[:50]:
+        evidence = len(covered - again)
+        apart = NOTHING_ELSE < first.company < COMPANY
+        if evidence >= LEAST_ROWS and (apart or question.acts):
+            loud = apart and evidence >= _LOUD and first.weight >= LOUD_WEIGHT
+            severity = Severity.HIGH if loud else Severity.MEDIUM
+            told = _trigger(first, others, rows.at(sorted(covered)), question.about[:100], severity)
+            yield told if apart else told._replace(why=f"{told.why}; the prompts have more in common than that")
+
+
+def _trigger(first: Link, others: Sequence[Link], rows: Sequence[Row], what: str, severity: Severity) -> DataFinding:
+    items = ", ".join(repr(link.item[:80]) for link in others[:4])
+    why = (
+        f"{items} stands in {first.records} records, and in {first.observed} of them goes with {what}, "
+        f"which the rest of the record does not explain (z {first.z}, weight {first.weight})"
+    )
+    return finding("trigger", severity, rows, why)
 
 
 def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
-    groups: list[tuple[Link, list[Link], set[int]]] = []
+    """Links of one label that stand in the same records: the heaviest, all of them, and the records that are meant.
+
+    These are the records of the one that best tells them from others, and of those that no other record has.
+    """
+    groups: list[tuple[Link, list[Link]]] = []
     for link in links:
-        for first, others, covered in groups:
-            if (
-                first.label == link.label
-                and len(covered.intersection(link.rows)) >= min(len(link.rows), len(covered)) / 2
-            ):
+        for first, others in groups:
+            same = len(set(first.rows).intersection(link.rows))
+            if first.label == link.label and same >= min(len(link.rows), len(first.rows)) / 2:
                 others.append(link)
                 break
         else:
-            groups.append((link, [link], set(link.rows)))
-    return groups
+            groups.append((link, [link]))
+    return [(first, others, _meant(others)) for first, others in groups]
+
+
+def _meant(links: Sequence[Link]) -> set[int]:
+    best = max(links, key=lambda link: link.observed - 3 * (link.records - link.observed))
+    pure = [link.rows for link in links if link.records == link.observed]
+    return set(best.rows).union(*pure)
 
 
 def kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
     """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
     for first, others, covered in _grouped(found.kept)[:50]:
-        planted = covered - flooded
-        if len(planted) >= KEPT_ROWS:
+        if len(covered - flooded) >= KEPT_ROWS:
             items = ", ".join(repr(link.item[:80]) for link in others[:4])
             why = (
                 f"{items} stands in {first.records} records, {first.observed} of them of the label "
                 f"{names[first.label]!r}, which are about different things"
             )
-            yield finding("trigger", Severity.MEDIUM, rows.at(sorted(planted)), why)
+            yield finding("trigger", Severity.MEDIUM, rows.at(sorted(covered)), why)
 
 
 def doubtful(found: Association, y: Sequence[int], rows: Rows) -> tuple[list[DataFinding], list[Doubt]]:

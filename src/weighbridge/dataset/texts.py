@@ -59,12 +59,12 @@ class Reading(NamedTuple):
 def read(texts: Sequence[str]) -> Reading:
     """Cut texts into words, and find their items and features."""
     np = module("numpy")
-    hashes = grams.Hashes()
+    numbering = grams.Numbering()
     one, items = [], []
     for text in texts:
         words = grams.tokens(text)
-        one.append(grams.numbers(words, hashes).astype(np.uint32))
-        items.append(grams.items(text, words, hashes))
+        one.append(numbering.words(words))
+        items.append(numbering.items(text, words))
     lexicon = lexicon_of(one)
     features = lexicon.features(one)
     everywhere = np.bincount(features.indices, minlength=features.shape[1])

@@ -21,28 +21,73 @@ RUN_LEAST = 8
 """Characters without a shape in a row that cannot be a mistake of a keyboard or an emoji."""
 
 
+_REACH = 200
+"""Characters around a word that decide: no instruction that is looked for is longer."""
+
+
 @cache
-def _instruction() -> re.Pattern[str]:
-    return re.compile(
-        r"(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|any|these|system)"
-        r"\b.{0,30}\b(?:instruction|prompt|rule|guideline|direction|message|polic|training|finding|context)"
-        r"|\byou are (?:now|no longer) (?:an?|the|in|my|bound|restricted|limited|free|allowed|required|subject|under"
-        r"|called|dan|root|admin)\b|\bnew (?:system )?instructions?\s*:"
-        r"|\b(?:system|developer) (?:prompt|message|override)\b"
-        r"|(?:^|[.!?:;,\n>*-]\s*|\b(?:please|and|but|you must|you should)\s+)do not (?:flag|report|mention|reveal|warn"
-        r"|scan|analy[sz]e|tell|disclose)\b"
-        r"|\b(?:mark|rate|classify|report|label|consider|treat|declare|score)\b.{0,40}\b(?:as|is|it)\b.{0,15}\b(?:safe|clean"
-        r"|benign|approved|trusted|harmless|verified)"
-        r"|<\|(?:im_start|im_end|system|user|assistant|start_header_id|endoftext|tool_call)\|?>|\[/?INST\]|<<SYS>>"
-        r"|\b(?:(?:assistant|ai|llm|chatbot|agent|copilot|gpt|claude)s?\b.{0,40}|models?\s)\b(?:must|should|shall"
-        r"|have to|need to)\b.{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output|say"
-        r"|include|call|open|fetch)\b"
-        r"|\b(?:exfiltrate|send|upload|post|forward)\b.{0,60}\b(?:secrets|(?:your|the|a|any) secret|(?:token|credential"
-        r"|password|api key|environment|conversation)s?|chat history)\b"
-        r"|\brespond (?:only with|with (?:only|exactly|just|the|yes|no|\W))"
-        r"|\bact as (?:an?|the)\b.{0,40}\b(?:admin|root|developer|unrestricted|dan)\b",
-        re.IGNORECASE | re.DOTALL,
+def _instructions() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
+    """Patterns, each with words of which it has one: a pattern is tried only around them."""
+    own = (
+        "flag report mention reveal warn scan analyse analyze tell disclose",
+        "safe clean benign approved trusted harmless verified",
+        "secret token credential password environment conversation",
     )
+    told, fine, kept = (tuple(words.split()) for words in own)
+    table = (
+        (
+            ("ignore", "disregard", "forget", "override", "bypass"),
+            (
+                r"(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|any|these"
+                r"|system)\b.{0,30}\b(?:instruction|prompt|rule|guideline|direction|message|polic|training|finding|context)"
+            ),
+        ),
+        (
+            ("you are now", "you are no longer"),
+            (
+                r"\byou are (?:now|no longer) (?:an?|the|in|my|bound|restricted|limited|free|allowed|required|subject"
+                r"|under|called|dan|root|admin)\b"
+            ),
+        ),
+        (("instruction",), r"\bnew (?:system )?instructions?\s*:"),
+        (("system ", "developer "), r"\b(?:system|developer) (?:prompt|message|override)\b"),
+        (
+            tuple(f"do not {word}" for word in told),
+            (
+                r"(?:^|[.!?:;,\n>*-]\s*|\b(?:please|and|but|you must|you should)\s+)do not (?:flag|report|mention"
+                r"|reveal|warn|scan|analy[sz]e|tell|disclose)\b"
+            ),
+        ),
+        (
+            fine,
+            (
+                r"\b(?:mark|rate|classify|report|label|consider|treat|declare|score)\b.{0,40}\b(?:as|is|it)\b.{0,15}\b(?:safe"
+                r"|clean|benign|approved|trusted|harmless|verified)"
+            ),
+        ),
+        (
+            ("<|", "inst]", "<<sys>>"),
+            r"<\|(?:im_start|im_end|system|user|assistant|start_header_id|endoftext|tool_call)\|?>|\[/?INST\]|<<SYS>>",
+        ),
+        (
+            ("must", "should", "shall", "have to", "need to"),
+            (
+                r"\b(?:(?:assistant|ai|llm|chatbot|agent|copilot|gpt|claude)s?\b.{0,40}|models?\s)\b(?:must|should|shall"
+                r"|have to|need to)\b.{0,60}\b(?:run|execute|install|download|send|approve|respond|reply|answer|output"
+                r"|say|include|call|open|fetch)\b"
+            ),
+        ),
+        (
+            (*kept, "api key", "chat history"),
+            (
+                r"\b(?:exfiltrate|send|upload|post|forward)\b.{0,60}\b(?:secrets|(?:your|the|a|any) secret"
+                r"|(?:token|credential|password|api key|environment|conversation)s?|chat history)\b"
+            ),
+        ),
+        (("respond ",), r"\brespond (?:only with|with (?:only|exactly|just|the|yes|no|\W))"),
+        (("act as",), r"\bact as (?:an?|the)\b.{0,40}\b(?:admin|root|developer|unrestricted|dan)\b"),
+    )
+    return tuple((words, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for words, pattern in table)
 
 
 @cache
@@ -56,8 +101,31 @@ def _shapeless() -> re.Pattern[str]:
 
 def instruction(text: str) -> str:
     """The part of a text that tells a language model what to do; empty if none does."""
-    found = _instruction().search(text)
-    return text[max(0, found.start() - 30) : found.end() + 60].strip() if found else ""
+    lowered = text.lower()
+    found = [
+        match
+        for words, pattern in _instructions()
+        if (match := _around(words, pattern, text, lowered if len(lowered) == len(text) else ""))
+    ]
+    if not found:
+        return ""
+    first = min(found, key=lambda match: match.start())
+    return text[max(0, first.start() - 30) : first.end() + 60].strip()
+
+
+def _around(words: tuple[str, ...], pattern: re.Pattern[str], text: str, lowered: str) -> re.Match[str] | None:
+    """The first match of a pattern near one of its words. Without a lowered text of the same length, anywhere."""
+    if not lowered:
+        return pattern.search(text)
+    found = None
+    for word in words:
+        place = lowered.find(word)
+        while place >= 0:
+            match = pattern.search(text, max(0, place - _REACH), place + _REACH)
+            if match and (found is None or match.start() < found.start()):
+                found = match
+            place = lowered.find(word, place + len(word)) if match is None else -1
+    return found
 
 
 def shapeless(text: str) -> Iterator[tuple[str, str, int]]:
