@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.dataset.samples import Rows
 
 _LOUD = 10
+NEARLY = 0.75
 NOTHING_ELSE = -4.0
 """Deviations below which records have less in common than a random draw has: they are nothing but the item."""
 WORST = 20
@@ -72,10 +73,7 @@ def _trigger(first: Link, others: Sequence[Link], rows: Sequence[Row], what: str
 
 
 def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
-    """Links of one label that stand in the same records: the heaviest, all of them, and the records that are meant.
-
-    These are the records of the one that best tells them from others, and of those that no other record has.
-    """
+    """Links of one label that stand in the same records: the heaviest, all of them, and the records that are meant."""
     groups: list[tuple[Link, list[Link]]] = []
     for link in links:
         for first, others in groups:
@@ -89,9 +87,14 @@ def _grouped(links: Sequence[Link]) -> list[tuple[Link, list[Link], set[int]]]:
 
 
 def _meant(links: Sequence[Link]) -> set[int]:
-    best = max(links, key=lambda link: link.observed - 3 * (link.records - link.observed))
-    pure = [link.rows for link in links if link.records == link.observed]
-    return set(best.rows).union(*pure)
+    """Of links that weigh about as much as the heaviest, the records of those that need the fewest for it.
+
+    Each word of a phrase has honest records beside those of the phrase.
+    """
+    heavy = [link for link in links if link.weight >= NEARLY * max(one.weight for one in links)]
+    dense = max(link.weight / link.records for link in heavy)
+    alike = [link.rows for link in heavy if link.weight / link.records >= 0.97 * dense]
+    return set[int]().union(*alike)
 
 
 def kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
