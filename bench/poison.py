@@ -116,7 +116,7 @@ def covered(found: Association, size: int) -> set[int]:
     rows = Rows([Row("data", row) for row in range(size)], [], whole=True)
     links = [link for link in found.links if link.weight >= WEIGHT]
     labels = [str(label) for label in range(size)]
-    told = [*triggers(links, rows, labels, frozenset()), *kept(found, rows, labels, frozenset())]
+    told = [*triggers(links, rows, labels, frozenset()), *kept(found, rows, labels, frozenset())[0]]
     return {row.row for one in told for row in one.rows}
 
 

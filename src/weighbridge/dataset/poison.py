@@ -110,7 +110,8 @@ def _labelled(
     context = [[str(row[place])[:100] for row in rows.cells] for place in range(2, len(rows.cells[0]))]
     found = text_links(read(texts), y, [values for values in context if speaks(values, y)], total)
     told.findings.extend(triggers(found.links, rows, [f"the label {name!r}" for name in names], flooded))
-    told.findings.extend(kept(found, rows, names, flooded))
+    own, count = kept(found, rows, names, flooded)
+    told.findings.extend(own)
     noise, worst = doubtful(found, y, rows)
     told.findings.extend(noise)
     told.doubts.extend(worst)
@@ -120,7 +121,11 @@ def _labelled(
     told.sight.append(Sight("triggers", ran=True, looked_at=looked, least_rows=least, why=knowing(found)))
     least = rows.scaled(KEPT_ROWS, total)
     why = "records with their right label that share nothing but an item"
-    told.sight.append(Sight("triggers, label kept", ran=True, looked_at=len(texts), least_rows=least, why=why))
+    if count and not own:
+        why = f"did not tell: {count} items are such, which is how the labels speak here"
+    told.sight.append(
+        Sight("triggers, label kept", ran=bool(own) or not count, looked_at=len(texts), least_rows=least, why=why)
+    )
     return told
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.dataset.samples import Rows
 
 _LOUD = 10
+FEW_KEPT = 8
 NEARLY = 0.75
 NOTHING_ELSE = -4.0
 """Deviations below which records have less in common than a random draw has: they are nothing but the item."""
@@ -97,16 +98,23 @@ def _meant(links: Sequence[Link]) -> set[int]:
     return set[int]().union(*alike)
 
 
-def kept(found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]) -> Iterator[DataFinding]:
-    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept."""
-    for first, others, covered in _grouped(found.kept)[:50]:
+def kept(
+    found: Association, rows: Rows, names: Sequence[str], flooded: frozenset[int]
+) -> tuple[list[DataFinding], int]:
+    """Items that records of one label alone have, which share nothing else: a trigger whose labels were kept.
+
+    And how many there are. Of more than a few none is told: so labels speak in this set, word by word.
+    """
+    told = []
+    for first, others, covered in _grouped(found.kept):
         if len(covered - flooded) >= KEPT_ROWS:
             items = ", ".join(repr(link.item[:80]) for link in others[:4])
             why = (
                 f"{items} stands in {first.records} records, {first.observed} of them of the label "
                 f"{names[first.label]!r}, which are about different things"
             )
-            yield finding("trigger", Severity.MEDIUM, rows.at(sorted(covered)), why)
+            told.append(finding("trigger", Severity.MEDIUM, rows.at(sorted(covered)), why))
+    return (told if len(told) <= FEW_KEPT else []), len(told)
 
 
 def doubtful(found: Association, y: Sequence[int], rows: Rows) -> tuple[list[DataFinding], list[Doubt]]:
