@@ -73,10 +73,14 @@ def test_a_copy_to_a_host_is_in_the_index(taken: Path, index: Index) -> None:
 
 
 def test_a_copy_that_gate_two_denies_leaves_the_decision_in_the_index(taken: Path, index: Index) -> None:
-    (taken / ".weighbridge/signing.pem").rename(taken / "old.pem")
-    (taken / "trust.toml").write_text("")
-    denied = command("registry", "copy", "team/good:v1", "oci:registry:prod/good:v1", "--stage", "production")
-    assert denied.status in (1, 2), denied
+    del taken
+    assert command("intake", "good", "--to", "oci:elsewhere:team/good:v1", "--stage", "production").status == 0
+    denied = command("registry", "copy", "oci:elsewhere:team/good:v1", "prod/good:v1", "--stage", "production")
+    assert denied.status == 1, denied
+    (row,) = [row for row in index.page().rows if "elsewhere" in row.repository]
+    (decided,) = index.history(row.manifest)
+    assert not decided.allowed
+    assert decided.refused == ("registry-allowed",)
     assert "prod/good" not in known(index)
 
 
