@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from weighbridge.index.audit import changes
-from weighbridge.index.database import open_database
+from weighbridge.index.database import open_database, writing
 from weighbridge.index.jobs import Jobs, KeyTaken, QueueFull, Submission
 
 if TYPE_CHECKING:
@@ -220,3 +221,18 @@ def test_every_change_is_in_the_audit(engine: Engine) -> None:
         ("bob", "cancel", made.id),
         ("ada", "submit", made.id),
     ]
+
+
+def test_jobs_that_were_submitted_before_traces_were_kept_go_on(address: str) -> None:
+    before = open_database(address, create=True)
+    made, _ = Jobs(before).submit(WANTED._replace(trace="00-a-b-01"), who="ada")
+    assert made.trace == "00-a-b-01"
+    with writing(before) as connection:
+        connection.execute(text("ALTER TABLE jobs DROP COLUMN trace"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+    before.dispose()
+    engine = open_database(address, create=True)
+    held = Jobs(engine).lease("one", 30)
+    assert held is not None
+    assert (held.id, held.trace) == (made.id, "")
+    engine.dispose()

@@ -71,6 +71,9 @@ def test_what_is_no_fact_of_this_version_is_refused(predicate: dict[str, Any]) -
         ("gone", 1, "gone (no longer"),
         ("opaque", 1, ""),
         ("empty", 1, ""),
+        ("external-data", 1, ""),
+        ("tensorflow-checkpoint-data", 1, ""),
+        ("tensorflow-checkpoint-data", 0, "(version 0"),
     ],
 )
 def test_a_parser_of_another_version_is_told(name: str, version: int, told: str) -> None:

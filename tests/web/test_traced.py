@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import signal
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
 import pytest
 from opentelemetry import trace
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from build.desks import Staffed, staffed
 from build.gate_load import server
 from build.reviews import pod, review
+from build.spans import collector, keep_spans, spans
 from weighbridge.web.around import Around
 from weighbridge.web.tracing import ENDPOINT, MISSING, begin_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SPANS = InMemorySpanExporter()
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SECRET = "hunter2-sig-secret"
 """Stands wherever a stranger may put a secret."""
@@ -44,17 +37,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staffed]:
 @pytest.fixture
 def traced(here: Staffed, monkeypatch: pytest.MonkeyPatch) -> Staffed:
     """The same with the SDK's exporter in memory, empty."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):  # there is one for a whole process
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(SPANS))
-        trace.set_tracer_provider(provider)
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
-    SPANS.clear()
+    keep_spans()
     return here
-
-
-def spans() -> list[ReadableSpan]:
-    return list(SPANS.get_finished_spans())
 
 
 def test_gate_two_is_a_span(traced: Staffed) -> None:
@@ -221,37 +206,10 @@ def test_without_the_library_everything_is_answered(
     )
 
 
-class Collector(BaseHTTPRequestHandler):
-    """What spans are sent to; keeps them by name."""
-
-    got: dict[str, Any]
-    headers_seen: list[str]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in resource.scope_spans:
-                self.got.update({span.name: (resource.resource, span) for span in scope.spans})
-        self.headers_seen.append(self.headers.get("x-collector-key", ""))
-        self.send_response(200)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 def test_spans_reach_a_collector(here: Staffed) -> None:
     """`weighbridge serve` as a process, with the exporter of the extra; what is left is sent when it is stopped."""
-    kind = type("Kept", (Collector,), {"got": {}, "headers_seen": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as collector:
-        thread = threading.Thread(target=collector.serve_forever, daemon=True)
-        thread.start()
-        environ = {
-            ENDPOINT: f"http://127.0.0.1:{collector.server_port}",
-            "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector-key={SECRET}",
-        }
+    with collector() as received:
+        environ = {ENDPOINT: received.address, "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector-key={SECRET}"}
         with server(str(here.served.folder), "--workers", "0", environ=environ) as running:
             asked = {"reference": "net:v1", "stage": "production"}
             base = f"http://127.0.0.1:{running.port}"
@@ -259,12 +217,11 @@ def test_spans_reach_a_collector(here: Staffed) -> None:
             assert httpx2.post(f"{base}/v1/admit", json=asked, headers=sent, timeout=30).status_code == 200
             running.one.send_signal(signal.SIGTERM)
             _, err = running.one.communicate(timeout=60)
-        collector.shutdown()
     assert running.one.returncode == 0, "ended in order"
     assert "Traceback" not in err
     assert not [line for line in err.splitlines() if line.startswith("{") and "error" in json.loads(line)]
-    resource, span = kind.got["POST /v1/admit"]
+    resource, span = received.spans["POST /v1/admit"]
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
     assert {one.key: one.value.string_value for one in resource.attributes}["service.name"] == "weighbridge"
-    assert kind.headers_seen[0] == SECRET
+    assert received.headers[0] == SECRET
     assert SECRET not in str(resource) + str(span)

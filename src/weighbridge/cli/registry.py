@@ -147,7 +147,9 @@ def _copy(options: argparse.Namespace, settings: Settings) -> int:
         # What was decided on is what is copied: from here on the model goes by its digest.
         gate = open_gate(settings, signer=signing_key(settings))
         decision, _ = gate.admit(options.reference, options.stage, now=datetime.now(UTC))
-        reference = source.reference(digest=decision.digest)
+        decided = source.reference(digest=decision.digest)
+        _tell_index(options, settings, source, decided, reference.tag or "")
+        reference = decided
         if not decision.allowed:
             if options.format == "json":
                 from weighbridge.render.documents import document_json
@@ -158,14 +160,26 @@ def _copy(options: argparse.Namespace, settings: Settings) -> int:
 
                 common.write(options, decision_text(decision, common.style_of(options)))
             return 1
-    copied = copy_model(
-        source, reference, open_store(target, settings, create=True), target.tag, replace=options.replace
-    )
+    store = open_store(target, settings, create=True)
+    copied = copy_model(source, reference, store, target.tag, replace=options.replace)
+    _tell_index(options, settings, store, store.reference(tag=target.tag))
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-copy", copied))
     else:
         common.write(options, rendered.copy_text(copied))
     return 0
+
+
+def _tell_index(
+    options: argparse.Namespace, settings: Settings, store: Store, reference: Reference, tag: str = ""
+) -> None:
+    """The index is brought up if there is one; what goes wrong there changes nothing about what was done."""
+    from weighbridge.pipelines.indexing import tell_index
+
+    now = datetime.now(UTC)
+    trust = common.trust_policy(settings, needed=False, now=now)
+    if said := tell_index(settings, store, reference, trust, now, tag):
+        common.say(options, said)
 
 
 def _gc(options: argparse.Namespace, settings: Settings) -> int:
@@ -181,6 +195,11 @@ def _gc(options: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("--grace-hours is below zero", "write a whole number of hours")
     store = open_layout(registry.removeprefix("oci:"), "any")
     garbage = clear_layout(store, older_than=time.time() - options.grace_hours * 3600, dry_run=options.dry_run)
+    if not options.dry_run:
+        from weighbridge.pipelines.indexing import tell_index_of_removed
+
+        if said := tell_index_of_removed(settings, store.folder, garbage.removed):
+            common.say(options, said)
     if options.format == "json":
         common.write(options, rendered.registry_document("registry-gc", garbage))
     else:

@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from weighbridge.index.jobs import Jobs
     from weighbridge.pipelines.gate_two import DEFAULT_INDEX
     from weighbridge.pipelines.working import Bounds, Worker
+    from weighbridge.web.tracing import begin_tracing, end_tracing, span_of_intake
 
     settings = common.settings_for(options)
     common.signing_key(settings)  # better to stop now than to fail every job
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(json.dumps(line, ensure_ascii=True) + "\n")
         sys.stderr.flush()
 
+    if why := begin_tracing():
+        log({"error": why})
     worker = Worker(
         Jobs(open_database(settings.index_address or DEFAULT_INDEX, create=True)),
         settings.file,
@@ -63,13 +66,17 @@ def run(options: argparse.Namespace) -> int:
             max(settings.quarantine.most_bytes, LEAST_FILE),
         ),
         log=log,
+        around=span_of_intake,
     )
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: worker.stop.set())
     if options.with_parent:
         threading.Thread(target=_stop_with_parent, args=(worker.stop,), daemon=True).start()
     common.say(options, "waiting for intakes")
-    worker.run(until_idle=options.until_idle)
+    try:
+        worker.run(until_idle=options.until_idle)
+    finally:
+        end_tracing()
     return 0
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 SQLITE = "sqlite:///"
-NEWEST = "0007"
+NEWEST = "0008"
 """The migration that leads to the schema of this version; a test holds it against the folder."""
 PATIENCE = 60
 """Seconds that a writer waits for others."""

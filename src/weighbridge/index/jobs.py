@@ -55,7 +55,10 @@ class KeyTaken(WeighbridgeError):
 
 
 class Submission(NamedTuple):
-    """What is asked for: take `source` in as `target`, which is in `repository`, by the demands of `stage`."""
+    """What is asked for: take `source` in as `target`, which is in `repository`, by the demands of `stage`.
+
+    `trace` is the context of OpenTelemetry that it is asked in, as `traceparent` has it; empty if there is none.
+    """
 
     source: str
     target: str
@@ -64,6 +67,7 @@ class Submission(NamedTuple):
     replaces: bool = False
     priority: int = 0
     most_attempts: int = 3
+    trace: str = ""
 
 
 class Job(NamedTuple):
@@ -96,6 +100,7 @@ class Job(NamedTuple):
     submitted_at: float
     started_at: float
     ended_at: float
+    trace: str = ""
 
     @property
     def ended(self) -> bool:

@@ -64,6 +64,7 @@ def serving_tables() -> ServingTables:
             Column("done_bytes", BigInteger),
             Column("version", Integer),
             *(Column(name, Float) for name in ("submitted_at", "started_at", "ended_at")),
+            Column("trace", Text),
         ),
         table(
             "job_results",

@@ -26,10 +26,12 @@ from weighbridge.index.models import open_index
 from weighbridge.index.putting import Expected
 from weighbridge.index.records import Edge, IndexedEvidence, IndexedFile, IndexedFinding, IndexedModel, Term
 from weighbridge.index.terms import terms_of
-from weighbridge.pipelines.admission import place_of
+from weighbridge.index.walks import known_models, known_repositories
+from weighbridge.pipelines.admission import internal_place, place_of
 from weighbridge.pipelines.frameworks import declared
 from weighbridge.pipelines.gate_two import DEFAULT_INDEX
 from weighbridge.pipelines.inventory import prove, shown
+from weighbridge.registry.layout import open_layout
 from weighbridge.registry.manifests import IMAGE_MANIFEST, read_manifest
 from weighbridge.registry.publish import MODEL_TYPE
 from weighbridge.registry.read import MAX_EVIDENCE
@@ -37,11 +39,12 @@ from weighbridge.scan.packed_facts import pack
 from weighbridge.scan.stored_facts import UnknownFacts, read_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
     from weighbridge.attest.trust import TrustPolicy
+    from weighbridge.core.digests import Digest
     from weighbridge.core.settings import Settings
     from weighbridge.index.models import Index
     from weighbridge.pipelines.inventory import Link, ShownModel
@@ -143,15 +146,49 @@ def tell_index(
     The registry and the log are the truth: whatever goes wrong here is mended by `weighbridge index rebuild`, and never
     changes what was decided.
     """
+
+    def bring(index: Index) -> None:
+        tags = [one for one in (reference.tag, tag) if one]
+        bring_up(index, store, store.resolve(reference), trust, lambda: now, tags)
+        index.follow_log()
+
+    return _if_there(settings, bring)
+
+
+def tell_index_of_removed(settings: Settings, folder: str, removed: Collection[Digest]) -> str:
+    """Have the index, if there is one, forget models whose manifests were removed from a layout folder; empty, or a
+    sentence that says why that could not be done. As `tell_index`.
+    """
+    gone = {str(digest): digest for digest in removed}
+
+    def forget(index: Index) -> None:
+        start = f"{internal_place(f'oci:{folder}')}:"
+        for repository in known_repositories(index, start):
+            store = open_layout(folder, repository.removeprefix(start))
+            for known in known_models(index, repository):
+                if known.manifest in gone and not _is_there(store, gone[known.manifest]):
+                    index.remove(repository, known.manifest, known.touched)
+
+    return _if_there(settings, forget) if gone else ""
+
+
+def _is_there(store: Store, manifest: Digest) -> bool:
+    """Whether a manifest is in the registry: somebody may have pushed it again."""
+    try:
+        store.resolve(store.reference(digest=manifest))
+    except NotFound:
+        return False
+    return True
+
+
+def _if_there(settings: Settings, tell: Callable[[Index], None]) -> str:
     address = settings.index_address or DEFAULT_INDEX
     if address.startswith(SQLITE) and not os.path.exists(address.removeprefix(SQLITE)):
         return ""
     try:
         index = open_index(address)
         try:
-            tags = [one for one in (reference.tag, tag) if one]
-            bring_up(index, store, store.resolve(reference), trust, lambda: now, tags)
-            index.follow_log()
+            tell(index)
         finally:
             index.close()
     except WeighbridgeError as error:

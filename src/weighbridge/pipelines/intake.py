@@ -29,20 +29,13 @@ from weighbridge.engines.ask import ask
 from weighbridge.engines.base import refuses
 from weighbridge.gate.requirements import scan_result
 from weighbridge.pipelines.conversion import Settled, without_pickles
+from weighbridge.pipelines.layer_types import layer_types, main_form
 from weighbridge.pipelines.materials import bill_of
 from weighbridge.pipelines.memory import knower, remembered
 from weighbridge.pipelines.provenance import at, no_files
 from weighbridge.pipelines.tuning import NO_TUNING, Tuning, data_sets, read_reports, tuning_of, tuning_refusal
 from weighbridge.provenance.report import ProvenanceReport, provenance_report
-from weighbridge.registry.publish import (
-    DOC_TYPE,
-    WEIGHT_CONFIG_TYPE,
-    WEIGHT_TYPE,
-    EvidenceBlob,
-    ModelFile,
-    Published,
-    publish_model,
-)
+from weighbridge.registry.publish import EvidenceBlob, ModelFile, Published, publish_model
 from weighbridge.sbom.bill import EvidenceReference
 from weighbridge.sbom.cyclonedx import CycloneDxBill
 from weighbridge.sbom.spdx import SpdxBill
@@ -65,17 +58,13 @@ if TYPE_CHECKING:
     from weighbridge.core.origin import Origin
     from weighbridge.core.settings import StagePolicy
     from weighbridge.engines.base import Engine, EngineReport, Wanted
+    from weighbridge.pipelines.layer_types import LayerType
     from weighbridge.registry.base import Descriptor, Store
     from weighbridge.sbom.bill import ModelBill
     from weighbridge.scan.report import Inspection, ScanReport
     from weighbridge.sources.base import Fetched, Source
-_TYPES = {
-    "safetensors": WEIGHT_TYPE,
-    "torch-zip": WEIGHT_TYPE,
-    "pickle": WEIGHT_TYPE,
-    "hub-config": WEIGHT_CONFIG_TYPE,
-}
-"""Media types of files by their formats; the others are documents."""
+HEAD = 64
+"""Bytes from the beginning of a file that tell what it is where its format does not."""
 
 
 class Destination(NamedTuple):
@@ -288,7 +277,8 @@ def _publish(
     now: datetime,
 ) -> Published:
     report, signer = inspection.report, signers.signer
-    files = [_model_file(fetched.folder, file) for file in report.artifact.files]
+    types = layer_types(inspection, partial(_head, fetched.folder))
+    files = [_model_file(fetched.folder, file, types[file.path]) for file in report.artifact.files]
     own = _signature_name({file.path for file in files})
     signature = sign_model(fetched.name, [(file.path, file.digest) for file in files], signer, signature_name=own)
 
@@ -320,7 +310,7 @@ def _publish(
         destination.store,
         tag=tag,
         files=files,
-        config=_config(bill, fetched),
+        config=_config(bill, fetched, main_form(report.artifact.files, types)),
         annotations=_annotations(report, provenance, fetched),
         evidence=evidence,
         replace=destination.replace,
@@ -343,10 +333,15 @@ def _notary_signature(manifest: Descriptor, signer: CertifiedKey, now: datetime)
     )
 
 
-def _model_file(folder: str, file: InspectedFile) -> ModelFile:
+def _model_file(folder: str, file: InspectedFile, type_: LayerType) -> ModelFile:
     path = unescape_name(file.path)
-    media_type = _TYPES.get(file.format, DOC_TYPE)
-    return ModelFile(path, file.size, file.sha256, media_type, partial(_open, os.path.join(folder, path)))
+    opened = partial(_open, os.path.join(folder, path))
+    return ModelFile(path, file.size, file.sha256, type_.media_type, opened, untested=not type_.seen)
+
+
+def _head(folder: str, path: str) -> bytes:
+    with _open(os.path.join(folder, unescape_name(path))) as file:
+        return file.read(HEAD)
 
 
 def _open(path: str) -> BinaryIO:
@@ -376,16 +371,13 @@ def _annotations(report: ScanReport, provenance: ProvenanceReport, fetched: Fetc
     }
 
 
-def _config(bill: ModelBill, fetched: Fetched) -> dict[str, Any]:
+def _config(bill: ModelBill, fetched: Fetched, form: str) -> dict[str, Any]:
     """ModelPack's fields, as far as they are known. `paramSize` is what makes Docker Model Runner know a model."""
-    weights = [file.format for file in bill.files if file.format in ("safetensors", "torch-zip", "pickle")]
     known = {
         "name": plain(fetched.name, 200),
         "revision": fetched.origin.revision,
         "architecture": plain(", ".join(bill.declared.architectures), 200),
-        "format": {"safetensors": "safetensors", "torch-zip": "pt", "pickle": "pt"}.get(weights[0], "")
-        if weights
-        else "",
+        "format": form,
         "paramSize": _parameters(bill.observed.parameters),
         "precision": plain(bill.declared.dtype, 100),
         "quantization": plain(bill.declared.quantization, 100),

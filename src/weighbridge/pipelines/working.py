@@ -72,8 +72,15 @@ class Stopped(Exception):
     """The worker was told to stop."""
 
 
+def _untraced(_: Job) -> contextlib.AbstractContextManager[Callable[[str], None]]:
+    return contextlib.nullcontext(lambda _: None)
+
+
 class Worker:
-    """One worker. `config` is the settings file that its children read; `log` takes one record for each job."""
+    """One worker. `config` is the settings file that its children read; `log` takes one record for each job.
+
+    Each try is done within what `around` gives for the job, which is told at the end what became of it.
+    """
 
     def __init__(
         self,
@@ -84,9 +91,10 @@ class Worker:
         bounds: Bounds,
         log: Callable[[Mapping[str, Any]], None],
         child: Sequence[str] = CHILD,
+        around: Callable[[Job], contextlib.AbstractContextManager[Callable[[str], None]]] = _untraced,
     ) -> None:
         self._jobs, self._config, self._name, self._bounds, self._log = jobs, config, name, bounds, log
-        self._child = child
+        self._child, self._around = child, around
         self.stop = threading.Event()
 
     def run(self, *, until_idle: bool = False) -> None:
@@ -99,28 +107,28 @@ class Worker:
                 self.stop.wait(self._bounds.beat)
                 continue
             if job is not None:
-                self._do(job)
+                with self._around(job) as ended:
+                    ended(self._do(job))
             elif until_idle:
                 return
             else:
                 self.stop.wait(self._bounds.poll)
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Job) -> str:
+        """Do one job, and give what became of it as the log has it."""
         began = time.monotonic()
         try:
             ended = self._inspect(job)
         except Stopped:
             self._say(lambda: self._jobs.give_back(job))
-            self._record(job, "given back", "the worker was told to stop", began)
-            return
+            return self._record(job, "given back", "the worker was told to stop", began)
         except Lost:
-            self._record(job, "lost", "the lease could not be renewed", began)
-            return
+            return self._record(job, "lost", "the lease could not be renewed", began)
         if ended.state:
             good = self._say(lambda: self._jobs.finish(job, ended.state, ended.why, ended.document))
         else:
             good = self._say(lambda: self._jobs.retry(job, ended.why))
-        self._record(job, (ended.state or "again") if good else "lost", ended.why, began)
+        return self._record(job, (ended.state or "again") if good else "lost", ended.why, began)
 
     def _inspect(self, job: Job) -> Ended:
         """Have the child do it. Raises Lost, Stopped; the child is gone when this returns or raises."""
@@ -208,7 +216,7 @@ class Worker:
                     return False
                 time.sleep(min(1.0, self._bounds.beat))
 
-    def _record(self, job: Job, state: str, why: str, began: float) -> None:
+    def _record(self, job: Job, state: str, why: str, began: float) -> str:
         self._log(
             {
                 "worker": self._name,
@@ -219,6 +227,7 @@ class Worker:
                 "seconds": round(time.monotonic() - began, 3),
             }
         )
+        return state
 
 
 def _read(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes]) -> None:

@@ -44,7 +44,10 @@ WEIGHT_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 WEIGHT_CONFIG_TYPE = "application/vnd.cncf.model.weight.config.v1.raw"
 DOC_TYPE = "application/vnd.cncf.model.doc.v1.raw"
 CODE_TYPE = "application/vnd.cncf.model.code.v1.raw"
+DATASET_TYPE = "application/vnd.cncf.model.dataset.v1.raw"
 FILE_PATH = "org.cncf.model.filepath"
+UNTESTED = "org.cncf.model.file.mediatype.untested"
+"""Annotation of a layer whose media type is no more than a guess."""
 FILE_TITLE = "org.opencontainers.image.title"
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_CONTENT = "dev.sigstore.bundle.content"
@@ -62,13 +65,17 @@ RELIST = 4
 
 
 class ModelFile(NamedTuple):
-    """A file to publish: `path` is relative, POSIX; `size` in bytes; `open` gives its bytes from the start."""
+    """A file to publish: `path` is relative, POSIX; `size` in bytes; `open` gives its bytes from the start.
+
+    `untested`: nobody knows whether the media type is right.
+    """
 
     path: str
     size: int
     digest: Digest
     media_type: str
     open: Callable[[], BinaryIO]
+    untested: bool = False
 
 
 class EvidenceBlob(NamedTuple):
@@ -196,7 +203,10 @@ def _ordered(files: Sequence[ModelFile]) -> list[ModelFile]:
 
 
 def _layer(file: ModelFile) -> Descriptor:
-    return Descriptor(file.media_type, file.digest, file.size, {FILE_PATH: file.path, FILE_TITLE: file.path})
+    annotations = {FILE_PATH: file.path, FILE_TITLE: file.path}
+    if file.untested:
+        annotations[UNTESTED] = "true"
+    return Descriptor(file.media_type, file.digest, file.size, annotations)
 
 
 def _config(raw: bytes) -> Descriptor:

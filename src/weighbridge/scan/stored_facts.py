@@ -57,7 +57,9 @@ def _version(name: str) -> int | None:
             for found in loaded(entry.module, entry.attribute):
                 if found.name == name:
                     return found.version
-    return None
+    from weighbridge.scan.external import CheckpointShard, ExternalTensors
+
+    return next((found.version for found in (CheckpointShard, ExternalTensors) if found.name == name), None)
 
 
 def _blob(blob: object) -> BlobFacts:

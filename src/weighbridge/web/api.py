@@ -17,7 +17,7 @@ from weighbridge.web.access import Query, Rule, caller_of
 from weighbridge.web.bodies import BadRequest, answer, read_json
 from weighbridge.web.following import follow
 from weighbridge.web.metrics import MEDIA
-from weighbridge.web.tracing import on_span
+from weighbridge.web.tracing import on_span, trace_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +122,7 @@ def submission_of(desk: Desk, caller: Caller, asked: Any) -> Submission:
         asked.get("replace", False),
         priority,
         settings.attempts,
+        trace_here(),
     )
 
 

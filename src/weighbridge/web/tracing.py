@@ -1,10 +1,20 @@
-"""A span of OpenTelemetry around every request, where OTEL_EXPORTER_OTLP_ENDPOINT says where spans go; else nothing.
+"""Spans of OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says where they go; else nothing.
+
+Around every request:
 
     name         METHOD ROUTE, as `POST /v1/admit`; kind server; the parent is that of `traceparent`
     status       error for 500 and above; what went wrong is said to the caller and in the log, never here
     attributes   http.request.method (`_OTHER` if it is none that HTTP knows), http.route, http.response.status_code,
                  weighbridge.request (the X-Request-Id of the answer), and what a handler adds with `on_span`:
                  weighbridge.decision, weighbridge.stage, weighbridge.intake
+
+Around every try of an intake, in the worker that does it:
+
+    name         `intake`; kind consumer; the parent is the span of the request that submitted it
+    status       error if it failed, is to be tried again, or was lost
+    attributes   weighbridge.intake, weighbridge.stage, weighbridge.try (1 is the first),
+                 weighbridge.waited (seconds from its submission to its first try),
+                 weighbridge.state (done, refused, failed, cancelled, again, given back, lost)
 
 Nothing of what was sent is in a span: no path, no query, no header, no name of a model or a source. Tokens, cookies and
 signed addresses travel in all of these.
@@ -25,11 +35,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
+    from weighbridge.index.jobs import Job
+
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TOLD = "weighbridge.traced"
 """Where a request's scope keeps what its handler adds to the span."""
 PATIENCE = 4.0
 """Seconds for the last spans."""
+UNDONE = frozenset(("failed", "again", "lost"))
+"""What becomes of an intake that makes its span an error: a refusal is an answer."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 MISSING = f"{ENDPOINT} is set, and no traces are sent: pip install 'weighbridge[otel]'"
 
@@ -71,6 +85,58 @@ def end_tracing() -> None:
 def on_span(request: Request, **told: str) -> None:
     """Add to the span of a request, if it has one. Only words of ours: what a stranger sent has no place there."""
     request.scope.setdefault(TOLD, {}).update({f"weighbridge.{name}": text for name, text in told.items()})
+
+
+def trace_here() -> str:
+    """The span around this moment as `traceparent` has it, for whoever goes on later; empty if there is none."""
+    if not os.environ.get(ENDPOINT):
+        return ""
+    try:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    except ImportError:
+        return ""
+    carried: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carried)
+    return carried.get("traceparent", "")
+
+
+@contextmanager
+def span_of_intake(job: Job) -> Iterator[Callable[[str], None]]:
+    """A span of one try of an intake; what it gives is told at the end what became of it."""
+    if not os.environ.get(ENDPOINT):
+        yield lambda _: None
+        return
+    try:
+        from opentelemetry import context, trace
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    except ImportError:
+        yield lambda _: None
+        return
+    # Nothing of this process is a parent: a worker has no other spans, and one that was left open would be wrong.
+    asked_in = TraceContextTextMapPropagator().extract({"traceparent": job.trace}, context.Context())
+    around = trace.get_tracer("weighbridge").start_as_current_span(
+        "intake", asked_in, trace.SpanKind.CONSUMER, record_exception=False, set_status_on_exception=False
+    )
+    with around as span:
+        span.set_attributes(
+            {
+                "weighbridge.intake": job.id,
+                "weighbridge.stage": job.stage,
+                "weighbridge.try": job.attempts,
+                "weighbridge.waited": round(job.started_at - job.submitted_at, 3),
+            }
+        )
+
+        def ended(state: str) -> None:
+            span.set_attribute("weighbridge.state", state)
+            if state in UNDONE:
+                span.set_status(trace.StatusCode.ERROR)
+
+        try:
+            yield ended
+        except BaseException:
+            ended("lost")
+            raise
 
 
 @contextmanager
