@@ -1,7 +1,7 @@
 """Models put into the index, and asked for, with few and with many of them in it: CPU time and memory.
 
     python bench/index.py                        # 1,000 and then 10,000 models in SQLite (about a minute)
-    python bench/index.py --count 100000         # as many as an organisation has
+    python bench/index.py --count 100000         # as many as an organisation has (a quarter of an hour)
     python bench/index.py --address postgresql+psycopg://…   # an empty database
 
 Told are milliseconds of CPU of this process for a put (in batches of 50) and for each kind of answer, when a tenth and

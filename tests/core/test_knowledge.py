@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from tools import knowledge as tool
 from weighbridge.core.errors import UsageError
-from weighbridge.core.knowledge import Globals, load_knowledge
+from weighbridge.core.knowledge import MANY, Globals, load_knowledge
+from weighbridge.core.knowledge_files import FOLDER, read_bytes
 
 KNOWN = load_knowledge().globals
 
@@ -40,6 +42,21 @@ KNOWN = load_knowledge().globals
 def test_lookup(name: str, trust: str | None) -> None:
     entry = KNOWN.find(name)
     assert (entry.trust if entry else None) == trust
+
+
+def test_whoever_asks_for_many_names_hears_the_same() -> None:
+    """The first names are searched for, later ones are looked up."""
+    raw = read_bytes(os.path.join(FOLDER, "globals.json"))
+    names = [entry["name"] for entry in json.loads(raw)["entries"]]
+    assert len(names) > 2 * MANY
+    asked = [*names, *(f"{name}x" for name in names), *(name[:-1] for name in names), "", "x", "a\nb", 'a"b']
+    many = Globals(raw)
+    found = {name: many.find(name) for name in asked}
+    for first in range(0, len(asked), MANY // 10):
+        few = Globals(raw)
+        for name in asked[first : first + MANY // 10]:
+            assert few.find(name) == found[name], name
+    assert all(found[name] for name in names)
 
 
 def test_the_file_is_in_its_form() -> None:

@@ -111,6 +111,31 @@ def test_every_page_looks_its_rows_up(index: Index) -> None:  # noqa: F811
     assert not [plan for plan in plans if plan.startswith("SCAN") or "TEMP B-TREE" in plan], plans
 
 
+def test_a_page_costs_the_same_wherever_it_begins(index: Index) -> None:  # noqa: F811
+    """What was seen before is not walked over again: neither names of repositories nor tags of one."""
+    if index.engine.dialect.name != "sqlite":
+        pytest.skip("steps are SQLite's")
+    place = "registry.example.com/models"
+    tags = tuple(f"v{one:04}" for one in range(100))
+    for number in range(40):
+        index.put(model(number, repository=f"{place}/net-{number:04}", path=f"net-{number:04}", tags=tags))
+    steps = [0]
+
+    @event.listens_for(index.engine, "before_cursor_execute")
+    def _counted(connection: object, *_: object) -> None:
+        raw = connection.connection.driver_connection  # type: ignore[attr-defined]
+        raw.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 1)
+
+    def cost(below: str, after: str) -> int:
+        steps[0] = 0
+        assert len(catalogue(index, SETTINGS, ALL, below=below, after=after, limit=5)[0]) == 5
+        return steps[0]
+
+    first = cost("", "net-0000:v0001")
+    for below, after in (("", "net-0038:v0090"), ("net-0007", "net-0007:v0080")):
+        assert cost(below, after) < 2 * first, (below, after)
+
+
 def test_it_is_said_how_far_the_index_can_be_believed(index: Index) -> None:  # noqa: F811
     place = "registry.example.com/models"
     whole = Walk(place, finished="2026-02-01T00:00:00Z")

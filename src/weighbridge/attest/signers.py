@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from functools import lru_cache
 
 from weighbridge.core.errors import KeyMissing, UsageError
 from weighbridge.core.plain import plain
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 MAX_KEY_FILE = 64 * 1024
 """Bytes of a key file; an encrypted P-256 key has about 400."""
+
+
+KEPT_KEYS = 256
+"""Public keys that are not parsed again. What a text says as a key never changes; whether it is trusted is not kept."""
 
 
 class Vouched(NamedTuple):
@@ -174,6 +179,7 @@ def normal_pem(pem: bytes) -> bytes:
     return _public_text(_public_key(pem))
 
 
+@lru_cache(KEPT_KEYS)
 def key_id_of(pem: bytes) -> str:
     """The key id of a PEM public key. Raises KeyMissing as `normal_pem` does."""
     return hashlib.sha256(normal_pem(pem)).hexdigest()
@@ -210,6 +216,7 @@ def digest_signature_holds(pem: bytes, digest: bytes, signature: bytes) -> bool:
     return True
 
 
+@lru_cache(KEPT_KEYS)
 def _public_key(pem: bytes) -> EllipticCurvePublicKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization

@@ -36,6 +36,10 @@ _TRUSTS = {
 """What is derived of a class, as an entry: its trust, and the shapes of arguments and states that are harmless."""
 
 
+MANY = 200
+"""Names after which it costs less to know where each line is than to search for the next one."""
+
+
 class GlobalEntry(NamedTuple):
     """What is known about one dotted name that a pickle may import.
 
@@ -58,9 +62,13 @@ class Globals:
     """Known globals: exact names, prefixes that end in a dot and hold for everything below them, and derived classes.
 
     The file has one entry per line. It is searched, not parsed as a whole: a model names a few of the many globals.
+    Whoever asks for many gets a list of where each line begins.
     """
 
-    __slots__ = ("_classes", "_entries", "_lookalikes", "_packages", "_raw", "_read", "_renamed", "_rows", "_segments")
+    __slots__ = (
+        *("_classes", "_entries", "_lookalikes", "_packages", "_raw", "_read", "_renamed", "_rows", "_segments"),
+        *("_searched", "_starts"),
+    )
 
     def __init__(self, raw: bytes, classes: Classes | None = None) -> None:
         self._raw = raw
@@ -72,6 +80,8 @@ class Globals:
         self._segments: frozenset[str] = frozenset()
         self._packages: tuple[str, ...] = ()
         self._lookalikes: dict[str, str] = {}
+        self._searched = 0
+        self._starts: dict[bytes, int] = {}
 
     def find(self, name: str) -> GlobalEntry | None:
         """The entry for a dotted name; None if it is not known.
@@ -159,7 +169,7 @@ class Globals:
     def _line(self, name: str) -> dict[str, Any] | None:
         if not name.isascii() or not name.isprintable() or '"' in name or "\\" in name:
             return None
-        start = self._raw.find(b'\n{"name": "' + name.encode() + b'"') + 1
+        start = self._start(name.encode())
         if not start:
             return None
         import json
@@ -169,6 +179,21 @@ class Globals:
         except ValueError as error:
             raise UsageError(f"the knowledge of globals is broken: {error}", "reinstall weighbridge") from error
         return row
+
+    def _start(self, name: bytes) -> int:
+        """Where the line of a name begins; 0 if it has none."""
+        if self._searched < MANY:
+            self._searched += 1
+            return self._raw.find(b'\n{"name": "' + name + b'"') + 1
+        if not self._starts:
+            import re
+
+            # Whole before anybody sees it: threads share this, and what has no line is not known.
+            starts: dict[bytes, int] = {}
+            for line in re.finditer(rb'\n\{"name": "([^"\n]*)"', self._raw):
+                starts.setdefault(line[1], line.start() + 1)
+            self._starts = starts
+        return self._starts.get(name, 0)
 
 
 class Knowledge:

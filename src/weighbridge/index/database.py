@@ -30,6 +30,8 @@ NEWEST = "0008"
 """The migration that leads to the schema of this version; a test holds it against the folder."""
 PATIENCE = 60
 """Seconds that a writer waits for others."""
+KEPT = 16
+"""Connections that are kept open once they were needed. More than these are opened and closed for one use each."""
 BEGINNING = 0x77656967
 """The number of PostgreSQL's lock that keeps two from making the tables at once."""
 BEGIN = "weighbridge admit or weighbridge index rebuild begins one"
@@ -78,6 +80,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one moment of the whole database and writes nothing."""
     level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with engine.connect().execution_options(reading=True, **level) as connection:
+        yield connection
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """A connection for one statement, which is a transaction of its own: with PostgreSQL one way there and back, where
+    a transaction around it has three.
+    """
+    if engine.dialect.name == "sqlite":
+        with reading(engine) as connection:
+            yield connection
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
 
@@ -175,12 +190,12 @@ def _engine(address: str, *, create: bool) -> Engine:
         elif not os.path.exists(path):
             raise IndexFailed(f"there is no index at {plain(path)}", BEGIN)
         connect = {"timeout": PATIENCE, "isolation_level": None}
-        engine = create_engine(address, connect_args=connect)
+        engine = create_engine(address, connect_args=connect, pool_size=KEPT)
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
         return engine
     try:
-        return create_engine(address)
+        return create_engine(address, pool_size=KEPT)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         cause = f"the index {shown(address)} cannot be opened: {plain(str(error), 120)}"
         raise UsageError(cause, 'write index = "sqlite:///decisions.db", or install the driver') from error

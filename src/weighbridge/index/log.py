@@ -9,9 +9,12 @@ There are two: of decisions (these tables), and of changes over the server (`aud
     previous of the first entry = sha256 of the log's name
 
 An entry and the head that names it are written in one transaction, by one writer at a time, and are on disk before
-anybody is told. Whoever changes, removes or reorders entries breaks the chain; whoever cuts its end off has to sign a
-head for the shorter log, or has to have kept one: heads are overwritten. A head that somebody kept elsewhere (each
-decision names its place in the log) tells when the whole database was put back to an earlier state.
+anybody is told. In PostgreSQL every statement is a way there and back: whoever knows the end of the log writes both in
+one statement, which does nothing if that is not the end any more; then they are written under a lock.
+
+Whoever changes, removes or reorders entries breaks the chain; whoever cuts its end off has to sign a head for the
+shorter log, or has to have kept one: heads are overwritten. A head that somebody kept elsewhere (each decision names
+its place in the log) tells when the whole database was put back to an earlier state.
 
 SQLAlchemy Core, so that PostgreSQL is another address. See `docs/decisions/0038-sqlalchemy-for-the-index.md`.
 """
@@ -19,18 +22,19 @@ SQLAlchemy Core, so that PostgreSQL is another address. See `docs/decisions/0038
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
 
 from weighbridge.core.digests import canonical_json, digest_bytes
 from weighbridge.core.errors import IndexFailed
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.index.database import open_database, reading, told, writing
+from weighbridge.index.database import alone, open_database, reading, told, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, Table, TextClause
 
     Seal = Callable[["Head"], bytes]
     """Signs the end of a log."""
@@ -39,6 +43,8 @@ PAGE = 1000
 """Entries that are read at a time."""
 MOST_DOCUMENT = 4 * 1024 * 1024
 """Bytes of one decision."""
+LOST_RACE = "40001"
+"""PostgreSQL's word for a statement that was overtaken, where transactions are told to see one moment only."""
 
 
 class Head(NamedTuple):
@@ -65,14 +71,41 @@ class ChainedLog:
     def __init__(self, engine: Engine, tables: Tables) -> None:
         self._engine = engine
         self._tables = tables
+        self._at_once = engine.dialect.name == "postgresql"
+        self._turn = threading.Lock()
+        # What the end was when it was last seen. It is a guess, and the database says whether it still holds.
+        self._end: Head | None = None
 
     def append(self, document: dict[str, Any], seal: Seal | None = None) -> Head:
         """Write one document and give the new end of the log; it is on disk when this returns.
 
         `seal` signs the new end. Raises IndexFailed if it cannot be written: then nothing was.
         """
-        with told(), writing(self._engine) as connection:
-            return append_in(connection, self._tables, document, seal)
+        if not self._at_once:
+            with told(), writing(self._engine) as connection:
+                return append_in(connection, self._tables, document, seal)
+        with told(), self._turn:  # threads wait here, and not each with a connection in its hands
+            end = self._end
+            self._end = self._append_behind(end, document, seal) if end is not None else None
+            if self._end is None:
+                with writing(self._engine) as connection:
+                    self._end = append_in(connection, self._tables, document, seal)
+            return self._end
+
+    def _append_behind(self, end: Head, document: dict[str, Any], seal: Seal | None) -> Head | None:
+        """Append in one statement if this is still the end; None, and nothing was done, if it is not."""
+        from sqlalchemy.exc import DBAPIError
+
+        entry, head = following(self._tables, end, document, seal)
+        values = {**entry._asdict(), "bundle": head.bundle, "log": head.log, "last": end.sequence}
+        with alone(self._engine) as connection:
+            try:
+                done = connection.execute(_at_once(self._tables), values).rowcount
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", "") != LOST_RACE:
+                    raise
+                return None
+        return head if done else None
 
     def begun(self) -> bool:
         """Whether there is anything of a log: its head, or an entry."""
@@ -81,7 +114,7 @@ class ChainedLog:
 
     def head(self) -> Head:
         """The end of the log. Raises IndexFailed if there is none."""
-        with told(), reading(self._engine) as connection:
+        with told(), alone(self._engine) as connection:
             return head_in(connection, self._tables)
 
     def try_writing(self) -> None:
@@ -93,9 +126,13 @@ class ChainedLog:
     def newest(self, count: int = 1) -> list[Entry]:
         """The last entries, the newest first."""
         entries = self._tables.entries
-        with told(), reading(self._engine) as connection:
+        with told(), alone(self._engine) as connection:
             rows = connection.execute(entries.select().order_by(entries.c.sequence.desc()).limit(count)).all()
-        return [Entry(*row) for row in rows]
+        found = [Entry(*row) for row in rows]
+        end = self._end
+        if end is not None and found and found[0].sequence > end.sequence:  # others wrote
+            self._end = Head(end.log, found[0].sequence, found[0].hash)
+        return found
 
     def whole(self) -> Iterator[Head | Entry]:
         """The head, and then every entry in order, all of one moment, read page by page."""
@@ -163,19 +200,38 @@ def append_in(connection: Connection, tables: Tables, document: dict[str, Any], 
 
     Raises IndexFailed if the log has no head, or the document is too large.
     """
-    raw = canonical_json(document)
-    if len(raw) > MOST_DOCUMENT:
-        raise IndexFailed(f"{len(raw)} bytes are too many for an entry of the {tables.name}", "report this")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"LOCK TABLE {tables.head.name} IN EXCLUSIVE MODE")
-    last = head_in(connection, tables)
-    following = last.sequence + 1
-    entry = Entry(following, raw, last.hash, entry_hash(last.log, following, last.hash, raw))
-    head = Head(last.log, following, entry.hash)
-    head = head._replace(bundle=seal(head) if seal else b"")
+    entry, head = following(tables, head_in(connection, tables), document, seal)
     connection.execute(tables.entries.insert().values(entry._asdict()))
     connection.execute(tables.head.update().values(head._asdict()))
     return head
+
+
+def following(tables: Tables, last: Head, document: dict[str, Any], seal: Seal | None) -> tuple[Entry, Head]:
+    """The entry that comes after an end of the log, and the end that it makes, which `seal` signs. IndexFailed if it
+    is too large.
+    """
+    raw = canonical_json(document)
+    if len(raw) > MOST_DOCUMENT:
+        raise IndexFailed(f"{len(raw)} bytes are too many for an entry of the {tables.name}", "report this")
+    sequence = last.sequence + 1
+    entry = Entry(sequence, raw, last.hash, entry_hash(last.log, sequence, last.hash, raw))
+    head = Head(last.log, sequence, entry.hash)
+    return entry, head._replace(bundle=seal(head) if seal else b"")
+
+
+@cache
+def _at_once(tables: Tables) -> TextClause:
+    """An entry and the head that names it, if the head is the one before: one statement, which is a transaction."""
+    from sqlalchemy import text
+
+    return text(
+        f"WITH moved AS (UPDATE {tables.head.name} SET sequence = :sequence, hash = :hash, bundle = :bundle"  # noqa: S608
+        " WHERE log = :log AND sequence = :last AND hash = :previous RETURNING log)"
+        f" INSERT INTO {tables.entries.name} (sequence, document, previous, hash)"
+        " SELECT :sequence, :document, :previous, :hash FROM moved"
+    )
 
 
 def begun_in(connection: Connection, tables: Tables) -> bool:

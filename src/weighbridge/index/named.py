@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
 from weighbridge.index.database import reading, told
+from weighbridge.index.scope import after as least_after
 from weighbridge.index.scope import begins
 
 if TYPE_CHECKING:
@@ -55,17 +56,24 @@ def named(index: Index, wanted: Iterable[Names], after: tuple[str, str], count: 
                 break
             if not names.below and names.text < after[0]:
                 continue
-            query = joined.where(_in(tags.c.repository, names), _behind(tags.c.repository, tags.c.tag, after))
+            query = joined.where(*_behind(tags.c.repository, tags.c.tag, names, after))
             ordered = query.order_by(tags.c.repository, tags.c.tag).limit(count - len(found))
             found += [Named(*row) for row in connection.execute(ordered)]
     return found
 
 
-def _in(column: ColumnElement[str], names: Names) -> ColumnElement[bool]:
-    return begins(column, names.text) if names.below else column == names.text
-
-
-def _behind(repository: ColumnElement[str], tag: ColumnElement[str], after: tuple[str, str]) -> ColumnElement[bool]:
+def _behind(
+    repository: ColumnElement[str], tag: ColumnElement[str], names: Names, after: tuple[str, str]
+) -> tuple[ColumnElement[bool], ...]:
+    """What is meant and behind the last name that was seen, with one lower end: of two, a database may begin at the
+    lesser one, and walk over all that was seen before.
+    """
     from sqlalchemy import literal, tuple_
 
-    return tuple_(repository, tag) > tuple_(literal(after[0]), literal(after[1]))
+    if not names.below:
+        return (repository == names.text, *((tag > after[1],) if names.text == after[0] else ()))
+    if after[0] < names.text:
+        return (begins(repository, names.text),)
+    seen = tuple_(repository, tag) > tuple_(literal(after[0]), literal(after[1]))
+    end = least_after(names.text)
+    return (seen, repository < end) if end else (seen,)

@@ -15,7 +15,7 @@ import json
 from functools import cache
 
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
-from weighbridge.index.database import reading, told, writing
+from weighbridge.index.database import alone, reading, told, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -110,21 +110,24 @@ def ranges(
     """
     after = 0
     for first, last in (*done, (_END, _END)):
-        while found := _ids(engine, after, first, size, within):
-            yield found[0], found[-1]
-            after = found[-1]
+        while found := _next_range(engine, after, first, size, within):
+            yield found
+            after = found[1]
         after = max(after, last)
 
 
-def _ids(engine: Engine, after: int, below: int, size: int, within: str) -> list[int]:
-    from sqlalchemy import select
+def _next_range(engine: Engine, after: int, below: int, size: int, within: str) -> tuple[int, int] | None:
+    """The least and the greatest of the next `size` ids between two; the database counts, and gives these two only."""
+    from sqlalchemy import func, select
 
     sheets = _tables().sheets
     query = select(sheets.c.id).where(sheets.c.id > after, sheets.c.id < below).order_by(sheets.c.id).limit(size)
     if within:
         query = query.where(sheets.c.repository.startswith(within, autoescape=True))
-    with told(), reading(engine) as connection:
-        return list(connection.execute(query).scalars())
+    ids = query.subquery()
+    with told(), alone(engine) as connection:
+        least, greatest = connection.execute(select(func.min(ids.c.id), func.max(ids.c.id))).one()
+    return None if least is None else (int(least), int(greatest))
 
 
 def verdicts(engine: Engine, within: str = "") -> dict[str, int]:

@@ -6,6 +6,8 @@ facts of another version are no facts here, and the model has to be inspected ag
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from weighbridge.core import facts as known
 from weighbridge.core.plain import plain
 from weighbridge.core.records import TYPE_CHECKING
@@ -49,6 +51,7 @@ def outdated(blobs: Iterable[BlobFacts]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+@lru_cache(1000)
 def _version(name: str) -> int | None:
     """The version of a format; those that an extension promises are found without loading all the others."""
     likely = [entry for entry in (*REGISTRY, LAST) if name in entry.promised.values()]
