@@ -130,6 +130,7 @@ bench: .venv/.dev
 	PYTHONPATH=tests $(BIN)/python bench/sweep.py
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/server_load.py
+	$(BIN)/python bench/dataset.py
 
 bench-poison: .venv/.dev
 	$(BIN)/python bench/poison.py --docs
