@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from weighbridge.core.facts import Fact
+    from weighbridge.formats.base import Format
+    from weighbridge.scan.external import CheckpointShard, ExternalTensors
 
 SCHEMA = "weighbridge.facts/1"
 NO_FORMAT = frozenset((("none", 1), ("opaque", 1), ("empty", 1)))
@@ -51,18 +53,23 @@ def outdated(blobs: Iterable[BlobFacts]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-@lru_cache(1000)
 def _version(name: str) -> int | None:
-    """The version of a format; those that an extension promises are found without loading all the others."""
+    found = _format(name)
+    return found.version if found else None
+
+
+@lru_cache(1000)
+def _format(name: str) -> Format | type[CheckpointShard | ExternalTensors] | None:
+    """The format of a name; those that an extension promises are found without loading all the others."""
     likely = [entry for entry in (*REGISTRY, LAST) if name in entry.promised.values()]
     for entries in (likely, (*REGISTRY, LAST)):
         for entry in entries:
             for found in loaded(entry.module, entry.attribute):
                 if found.name == name:
-                    return found.version
+                    return found
     from weighbridge.scan.external import CheckpointShard, ExternalTensors
 
-    return next((found.version for found in (CheckpointShard, ExternalTensors) if found.name == name), None)
+    return next((found for found in (CheckpointShard, ExternalTensors) if found.name == name), None)
 
 
 def _blob(blob: object) -> BlobFacts:
