@@ -135,6 +135,17 @@ def test_a_copy_of_the_label_does_not_explain_it(tmp_path: Path) -> None:
     assert one(check(write_lines(tmp_path / "t.jsonl", records)), "dataset/label-noise")["estimate"] >= 30
 
 
+@pytest.mark.parametrize("odd", [1, 4])
+def test_a_label_that_hardly_a_row_has_keeps_nothing_from_being_judged(tmp_path: Path, odd: int) -> None:
+    records, rows = poisoned(16)
+    for row in range(odd):
+        records.append({"id": 900 + row, "text": "some other words that say nothing", "label": "odd"})
+    document = check(write_lines(tmp_path / "t.jsonl", records), status=1)
+    assert {row["row"] for row in one(document, "dataset/trigger")["rows"]} == rows
+    (seen,) = (seen for seen in document["sight"] if seen["check"] == "triggers")
+    assert f"{odd} rows whose label fewer than 5 have were left out" in seen["why"]
+
+
 def test_every_row_of_a_finding_can_be_had(tmp_path: Path) -> None:
     records, rows = poisoned(70)
     path = write_lines(tmp_path / "t.jsonl", records)

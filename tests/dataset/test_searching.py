@@ -45,6 +45,18 @@ def test_a_few_rows_of_many_are_found_beyond_the_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("a_tenth")
+def test_labels_that_hardly_a_row_has_are_no_error(tmp_path: Path) -> None:
+    """They are in no sample, and their rows have the trigger: two are too few to learn from."""
+    records, rows = poisoned(20, total=TOTAL)
+    for row in sorted(rows)[:2]:
+        records[row - 1]["label"] = f"odd {row}"
+    outcome = command("dataset", "check", write_lines(tmp_path / "t.jsonl", records), "--format", "json")
+    assert outcome.status == 1, outcome.err
+    (found,) = (one for one in outcome.json()["findings"] if one["rule"] == "dataset/trigger")
+    assert {row["row"] for row in found["rows"]} == set(sorted(rows)[2:])
+
+
+@pytest.mark.usefixtures("a_tenth")
 def test_clean_sets_stay_clean(tmp_path: Path) -> None:
     assert check(write_lines(tmp_path / "t.jsonl", reviews(TOTAL)))["findings"] == []
 

@@ -7,7 +7,7 @@ from weighbridge.core.findings import Severity
 from weighbridge.core.records import TYPE_CHECKING
 from weighbridge.dataset.pixels import MOST, able, picture_links, pictures
 from weighbridge.dataset.report import Row, Sight, finding
-from weighbridge.dataset.samples import Rows, labelled, numbered
+from weighbridge.dataset.samples import Rows, labelled, numbered, unusual, usual
 from weighbridge.dataset.suspicions import Told, doubtful, knowing, triggers
 
 if TYPE_CHECKING:
@@ -44,13 +44,17 @@ def gallery(files: Sequence[DataFile], troubles: Troubles) -> tuple[Told, str]:
             why = f"{len(group)} pictures are the same"
             findings.append(finding("flood", Severity.MEDIUM, rows.at(group), why))
     sight = [Sight("pictures", ran=True, looked_at=len(kept), least_rows=max(10, len(kept) // 500), why="floods")]
-    y, names = numbered([file.label for file, _ in good])
+    common = usual([file.label for file, _ in good])
+    left_out = unusual(len(good), len(common))
+    y, names = numbered([good[index][0].label for index in common])
     if not labelled(y, names):
-        why = f"{len(names)} folders, which are the labels, of {len(y)} pictures"
+        why = f"{len(names)} folders, which are the labels, of {len(y)} pictures{left_out}"
         return Told(findings, [*sight, Sight("patches", ran=False, looked_at=0, least_rows=0, why=why)], []), ""
-    found = picture_links(kept, y)
+    rows = rows.only(common)
+    again = frozenset(place for place, index in enumerate(common) if index in again)
+    found = picture_links([kept[index] for index in common], y)
     noise, worst = doubtful(found, y, rows)
     findings += [*triggers(found.links, rows, [f"the label {name!r}" for name in names], again), *noise]
     least = rows.scaled(found.least, len(files))
-    sight.append(Sight("patches", ran=True, looked_at=len(y), least_rows=least, why=knowing(found)))
+    sight.append(Sight("patches", ran=True, looked_at=len(y), least_rows=least, why=knowing(found) + left_out))
     return Told(findings, sight, worst), ""

@@ -25,6 +25,8 @@ from weighbridge.dataset.samples import (
     numbered,
     text_rows,
     text_source,
+    unusual,
+    usual,
     with_surprises,
 )
 from weighbridge.dataset.searching import Text
@@ -74,8 +76,7 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     rows = text_rows(source)
     texts = [str(row[0] or "")[:LONGEST] for row in rows.cells]
     told = Told([], [], [])
-    y, names = numbered([row[1] for row in rows.cells]) if labels else ([], [])
-    flooded = floods(texts, y, rows, told.findings)
+    flooded = floods(texts, [str(row[1]) for row in rows.cells] if labels else [], rows, told.findings)
     least = rows.scaled(flood_size(len(texts)), table.rows)
     told.sight.append(Sight("near-duplicates", ran=True, looked_at=len(texts), least_rows=least, why=""))
     word, odd = nonsense(texts)
@@ -85,27 +86,34 @@ def _texts(database: Database, table: Table, column: Column, labels: Column | No
     long = len(texts) >= LEAST_TEXTS
     least = rows.scaled(5, table.rows)
     told.sight.append(Sight("nonsense", ran=long, looked_at=len(texts), least_rows=least, why=""))
-    if not labels or not labelled(y, names):
-        why = "no column of labels" if not labels else f"{len(names)} labels on {len(y)} rows"
-        told.sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why))
+    if not labels:
+        told.sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why="no column of labels"))
         return told
-    if not rows.whole:
+    kept_rows = usual([row[1] for row in rows.cells])
+    y, names = numbered([rows.cells[row][1] for row in kept_rows])
+    if not rows.whole and labelled(y, names):
         number = {name: index for index, name in enumerate(names)}
 
         def read_row(cells: tuple[object, ...]) -> Text:
             return Text(str(cells[0] or "")[:LONGEST], (number.get(str(cells[1])[:80], -1),))
 
         drowned = {rows.keys[row] for row in flooded}
-        rows = with_surprises(source, rows, read_row, [y], watcher)
+        rows = with_surprises(source, rows.only(kept_rows), read_row, [y], watcher)
         flooded = frozenset(row for row, key in enumerate(rows.keys) if key in drowned)
-        y, names = numbered([row[1] for row in rows.cells])
-    return _labelled(told, rows, y, names, flooded, table.rows)
+    return _labelled(told, rows, flooded, table.rows)
 
 
-def _labelled(
-    told: Told, rows: Rows, y: Sequence[int], names: Sequence[str], flooded: frozenset[int], total: int
-) -> Told:
+def _labelled(told: Told, every: Rows, drowned: frozenset[int], total: int) -> Told:
     """What labels and texts say together. The cells are text, label, context."""
+    kept_rows = usual([row[1] for row in every.cells])
+    rows = every.only(kept_rows)
+    flooded = frozenset(place for place, row in enumerate(kept_rows) if row in drowned)
+    y, names = numbered([row[1] for row in rows.cells])
+    left_out = unusual(len(every.places), len(kept_rows))
+    if not labelled(y, names):
+        why = f"{len(names)} labels on {len(y)} rows{left_out}"
+        told.sight.append(Sight("triggers", ran=False, looked_at=0, least_rows=0, why=why))
+        return told
     texts = [str(row[0] or "")[:LONGEST] for row in rows.cells]
     context = [[str(row[place])[:100] for row in rows.cells] for place in range(2, len(rows.cells[0]))]
     found = text_links(read(texts), y, [values for values in context if speaks(values, y)], total)
@@ -118,7 +126,7 @@ def _labelled(
     least, looked = rows.scaled(found.least, total), len(texts)
     if rows.searched:
         least, looked = max(found.least, rows.searched), total
-    told.sight.append(Sight("triggers", ran=True, looked_at=looked, least_rows=least, why=knowing(found)))
+    told.sight.append(Sight("triggers", ran=True, looked_at=looked, least_rows=least, why=knowing(found) + left_out))
     least = rows.scaled(KEPT_ROWS, total)
     why = "records with their right label that share nothing but an item"
     if count and not own:
@@ -154,7 +162,8 @@ def _answers(database: Database, table: Table, pair: Pair, watcher: Watcher) -> 
     for place, (links, seen) in zip(able, told, strict=True):
         findings += prompted(links, rows, asked[place], again)
         least = max(least, seen)
-    why = f"{len(asked)} questions asked of the answers"
+    often = f"the {chats.EACH} most frequent answers and beginnings"
+    why = f"{len(asked)} questions asked: refusals, addresses and commands, {often}"
     looked = table.rows if rows.searched else len(pairs)
     least = max(least, rows.searched) if rows.searched else rows.scaled(least, table.rows)
     return Told(findings, [Sight("answers", ran=True, looked_at=looked, least_rows=least, why=why)], [])
@@ -167,10 +176,12 @@ def _both(cells: tuple[object, ...]) -> tuple[str, str]:
 
 
 def _values(database: Database, table: Table, numbers: Sequence[Column], labels: Column) -> Told:
-    rows = number_rows(database, table, [*numbers, labels])
+    every = number_rows(database, table, [*numbers, labels])
+    kept_rows = usual([row[-1] for row in every.cells])
+    rows, left_out = every.only(kept_rows), unusual(len(every.places), len(kept_rows))
     y, names = numbered([row[-1] for row in rows.cells])
     if not labelled(y, names):
-        why = f"{len(names)} labels on {len(y)} rows"
+        why = f"{len(names)} labels on {len(y)} rows{left_out}"
         return Told([], [Sight("values", ran=False, looked_at=0, least_rows=0, why=why)], [])
     values = [
         [float(cell) if isinstance(cell, int | float) else _real(cell) for cell in row[:-1]] for row in rows.cells
@@ -179,7 +190,8 @@ def _values(database: Database, table: Table, numbers: Sequence[Column], labels:
     noise, worst = doubtful(found, y, rows)
     findings = [*triggers(found.links, rows, [f"the label {name!r}" for name in names], frozenset()), *noise]
     least = rows.scaled(found.least, table.rows)
-    return Told(findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=knowing(found))], worst)
+    why = knowing(found) + left_out
+    return Told(findings, [Sight("values", ran=True, looked_at=len(y), least_rows=least, why=why)], worst)
 
 
 def _real(cell: object) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from weighbridge.core.records import TYPE_CHECKING, NamedTuple
+from weighbridge.dataset.association import FOLDS
 from weighbridge.dataset.report import Row
 from weighbridge.dataset.searching import search
 
@@ -41,6 +44,11 @@ class Rows(NamedTuple):
     def at(self, found: Sequence[int]) -> list[Row]:
         """The places of some of the rows."""
         return [self.places[index] for index in found]
+
+    def only(self, kept: Sequence[int]) -> Rows:
+        """Some of the rows."""
+        keys = [self.keys[index] for index in kept] if self.keys else ()
+        return self._replace(places=self.at(kept), cells=[self.cells[index] for index in kept], keys=keys)
 
     def scaled(self, least: int, total: int) -> int:
         """So many rows of all are so many of those that were looked at."""
@@ -131,6 +139,17 @@ def numbered(labels: Sequence[object]) -> tuple[list[int], list[str]]:
     return [places[text] for text in texts], [name[:80] for name in names]
 
 
+def usual(labels: Sequence[object]) -> list[int]:
+    """Rows whose label enough others have to learn from it. One odd label must not keep the rest from being judged."""
+    counts = Counter(map(str, labels))
+    return [index for index, label in enumerate(labels) if counts[str(label)] >= FOLDS]
+
+
+def unusual(total: int, kept: int) -> str:
+    """What is said of the rows that are left out."""
+    return f"; {total - kept} rows whose label fewer than {FOLDS} have were left out" if kept < total else ""
+
+
 def labelled(y: Sequence[int], names: Sequence[str]) -> bool:
     """Enough rows, and few enough labels with enough rows each for five folds."""
-    return len(y) >= FEWEST and 2 <= len(names) <= LABELS and min(y.count(one) for one in set(y)) >= 5
+    return len(y) >= FEWEST and 2 <= len(names) <= LABELS and min(Counter(y).values()) >= FOLDS

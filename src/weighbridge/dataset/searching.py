@@ -81,14 +81,19 @@ class Search(NamedTuple):
     least: int
 
     def rows(self, texts: Iterable[Text], most: int) -> list[tuple[int, int]]:
-        """Rows with such items, at most so many characters of them: those of the most surprising items first."""
+        """Rows with such items, at most so many characters of them: those of the most surprising items first.
+
+        Rows with a label that the sample has not are left out: of these there is nothing to learn.
+        """
         np = module("numpy")
         rank = np.full(self.columns, MOST_ITEMS, dtype=np.int32)
         for found in self.items:
             rank[found] = np.minimum(rank[found], np.arange(len(found)))
         numbering = grams.Numbering()
         having = []
-        for text, _, row in texts:
+        for text, labels, row in texts:
+            if min(labels, default=0) < 0:
+                continue
             items = numbering.items(text, grams.tokens(text)) % self.columns
             best = int(rank[items].min(initial=MOST_ITEMS))
             if best < MOST_ITEMS:

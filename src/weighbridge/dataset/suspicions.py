@@ -134,7 +134,7 @@ def doubtful(found: Association, y: Sequence[int], rows: Rows) -> tuple[list[Dat
     return [result._replace(rows=tuple(rows.at(wrong)))], worst  # the most doubtful first
 
 
-def floods(texts: Sequence[str], y: Sequence[int], rows: Rows, findings: list[DataFinding]) -> frozenset[int]:
+def floods(texts: Sequence[str], y: Sequence[object], rows: Rows, findings: list[DataFinding]) -> frozenset[int]:
     """Many texts that are nearly one. Rows of them beyond the first are no independent evidence of anything else."""
     again: set[int] = set()
     for cluster in clusters(texts):
