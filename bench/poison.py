@@ -203,9 +203,9 @@ def other_parts(data: Labelled, *, quick: bool) -> list[Line]:
     def characters(planted: Planted) -> set[int]:
         found = set()
         for row in sorted(planted.rows):
-            search = Search()
-            search.look(Row("data", row), planted.texts[row])
-            if any(one.rule in ("dataset/hidden-characters", "dataset/look-alikes") for one in search.findings()):
+            content = Search()
+            content.look(Row("data", row), planted.texts[row])
+            if any(one.rule in ("dataset/hidden-characters", "dataset/look-alikes") for one in content.findings()):
                 found.add(row)
         return found
 

@@ -156,6 +156,7 @@ def test_every_row_of_a_finding_can_be_had(tmp_path: Path) -> None:
     outcome = command("dataset", "check", path, "--rows", tmp_path / "no" / "rows.jsonl")
     assert outcome.status == 2
     assert "cannot be written" in outcome.err
+    assert outcome.out.startswith("suspicious: 400 records")
 
 
 def test_near_duplicates_are_a_flood(tmp_path: Path) -> None:

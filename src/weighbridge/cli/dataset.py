@@ -164,10 +164,10 @@ def _check(options: argparse.Namespace) -> int:
         report = found.check or look(options.path)
     else:
         report = look(options.path)
-    if options.rows:
-        _write_rows(options.rows, report)
     text = rendered.check_text(report) if options.format == "text" else document_json(report.document())
     common.write(options, text)
+    if options.rows:  # last: what cannot be written must not cost the answer
+        _write_rows(options.rows, report)
     return 1 if report.shuts(severity) else 0
 
 
