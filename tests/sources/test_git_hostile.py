@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -420,3 +421,32 @@ def test_nothing_runs_on_when_we_are_killed(tmp_path):
         process.kill()
         process.communicate()
     assert eventually(lambda: not running(url))
+
+
+@needs("setpriv")
+def test_nothing_begins_when_we_are_killed_before_the_kernel_was_told_to_follow(tmp_path):
+    into = tmp_path / "killed"
+    into.mkdir()
+    url = f"ssh://host.example/{os.getpid()}/y"
+    begun = tmp_path / "begun"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\ntouch {begun}\nexec cat > /dev/null\n")
+    late = tmp_path / "setpriv"
+    late.write_text(
+        f'#!/bin/sh\nwhile [ ! -e {tmp_path}/gone ]; do sleep 0.05; done\nexec {shutil.which("setpriv")} "$@"\n'
+    )
+    for program in (ssh, late):
+        program.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", FETCHING, f"git+{url}", str(into)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, env=environ)
+    ours = str(process.pid)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        assert eventually(lambda: running(url) - {ours})
+    finally:
+        process.kill()
+        process.communicate()
+        (tmp_path / "gone").touch()
+    assert eventually(lambda: not running(url))
+    assert not begun.exists()

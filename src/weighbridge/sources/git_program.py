@@ -79,6 +79,8 @@ _SSH = (
 )
 """The user's own ssh settings are not read; the agent, the keys and the known hosts are."""
 _LIMITED = 'ulimit -c 0; ulimit -f "$1"; ulimit -t "$2"; ulimit -v "$3"; shift 3; exec "$@"'
+_FOLLOWING = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
+"""Asked after the kernel was told to end us with our parent: one that is gone by then is not told of any more."""
 _KEPT = ("SSH_AUTH_SOCK", "TMPDIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
 
 
@@ -175,7 +177,7 @@ def _words(tool: Git, arguments: tuple[str, ...], size: int) -> list[str]:
     limits = (str(size // 512 + 1), str(tool.bounds.processor), str(tool.bounds.memory // 1024))
     # Where it is there, a program that ends git when we are killed; the children of git end with their pipes.
     follow = shutil.which("setpriv", path=tool.environ["PATH"])
-    bound = [follow, "--pdeathsig", "KILL"] if follow else []
+    bound = [follow, "--pdeathsig", "KILL", "/bin/sh", "-c", _FOLLOWING, "sh", str(os.getpid())] if follow else []
     return ["/bin/sh", "-c", _LIMITED, "sh", *limits, *bound, tool.program, *arguments]
 
 
